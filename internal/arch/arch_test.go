@@ -1,0 +1,128 @@
+// Package arch checks the shape of the code: imports run up the list of
+// layers only, and roles never import a technology.
+package arch
+
+import (
+	"encoding/json"
+	"os/exec"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// layers lists every package from the bottom up. A package imports only
+// packages of lower layers.
+var layers = []struct {
+	name     string
+	packages []string
+}{
+	{"root", []string{""}},
+	{"rules", []string{"seal", "merkle", "allocation", "placement", "score", "yuma"}},
+	{"codecs", []string{"erasure", "envelope"}},
+	{"protocol", []string{"wire"}},
+	{"tools", []string{"internal/durable", "internal/lifecycle"}},
+	{"adapters", []string{"chain", "chain/scale", "chain/subtensor", "chain/devchain", "wallet", "volume", "peer", "catalog", "catalog/catalogtest", "catalog/sqlite"}},
+	{"services", []string{"object"}},
+	{"roles", []string{"miner", "validator", "gateway", "gateway/client"}},
+	{"composition", []string{"web", "devnet", "cmd/strata"}},
+}
+
+// sideways lists the imports allowed within one layer: an adapter may import
+// its parent contract, rules may build on merkle.
+var sideways = map[string][]string{
+	"seal":                {"merkle"},
+	"chain/subtensor":     {"chain", "chain/scale"},
+	"chain/devchain":      {"chain", "chain/scale"},
+	"catalog/sqlite":      {"catalog"},
+	"catalog/catalogtest": {"catalog"},
+	"validator":           {"gateway"},
+	"gateway/client":      {"gateway"},
+	"cmd/strata":          {"devnet", "web"},
+	"devnet":              {"web"},
+}
+
+// technologies are the adapters that hold one technology each; roles and
+// services know only contracts.
+var technologies = []string{"chain/scale", "chain/subtensor", "chain/devchain", "volume", "peer", "catalog/sqlite", "wallet"}
+
+type pkg struct {
+	ImportPath string
+	Imports    []string
+}
+
+func TestImportDirection(t *testing.T) {
+	layerOf := map[string]int{}
+	for i, l := range layers {
+		for _, p := range l.packages {
+			layerOf[p] = i
+		}
+	}
+	for _, p := range list(t) {
+		from := rel(p.ImportPath)
+		if strings.HasPrefix(from, "internal/") && from == "internal/arch" {
+			continue
+		}
+		at, ok := layerOf[from]
+		if !ok {
+			t.Errorf("package %s is in no layer: name it in internal/arch", p.ImportPath)
+			continue
+		}
+		for _, imp := range p.Imports {
+			if !ours(imp) {
+				continue
+			}
+			to := rel(imp)
+			if slices.Contains(sideways[from], to) {
+				continue
+			}
+			if layerOf[to] >= at {
+				t.Errorf("%s (%s) imports %s (%s)", from, layers[at].name, to, layers[layerOf[to]].name)
+			}
+			if name := layers[at].name; (name == "roles" || name == "services") && slices.Contains(technologies, to) {
+				t.Errorf("%s is of the %s and imports the technology %s: take a contract instead", from, name, to)
+			}
+		}
+	}
+}
+
+// TestRulesArePure keeps clocks, I/O, concurrency and chance out of the rules.
+func TestRulesArePure(t *testing.T) {
+	forbidden := []string{"time", "os", "net", "net/http", "sync", "math/rand", "math/rand/v2", "crypto/rand", "log/slog", "database/sql"}
+	allowed := map[string][]string{"score": {"time"}} // durations of the profile, never the clock
+	for _, p := range list(t) {
+		from := rel(p.ImportPath)
+		if !slices.Contains(layers[1].packages, from) {
+			continue
+		}
+		for _, imp := range p.Imports {
+			if slices.Contains(forbidden, imp) && !slices.Contains(allowed[from], imp) {
+				t.Errorf("the rules package %s imports %s", from, imp)
+			}
+		}
+	}
+}
+
+func list(t *testing.T) []pkg {
+	t.Helper()
+	cmd := exec.Command("go", "list", "-json=ImportPath,Imports", "strata/...")
+	out, err := cmd.Output()
+	if err != nil {
+		t.Fatalf("go list: %v", err)
+	}
+	var pkgs []pkg
+	for dec := json.NewDecoder(strings.NewReader(string(out))); dec.More(); {
+		var p pkg
+		if err := dec.Decode(&p); err != nil {
+			t.Fatal(err)
+		}
+		pkgs = append(pkgs, p)
+	}
+	if len(pkgs) < len(layers) {
+		t.Fatalf("go list found only %d packages", len(pkgs))
+	}
+	return pkgs
+}
+
+func ours(path string) bool { return path == "strata" || strings.HasPrefix(path, "strata/") }
+
+func rel(path string) string { return strings.TrimPrefix(strings.TrimPrefix(path, "strata"), "/") }
