@@ -1,0 +1,58 @@
+# Strata. `make` shows the targets.
+GO      ?= go
+TIMEOUT ?= 10m
+BIN     := bin/strata
+
+.DEFAULT_GOAL := help
+.PHONY: help build test race lint fmt cross fuzz bench devnet accept web web-check clean
+
+help: ## show the targets
+	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+build: ## build bin/strata
+	CGO_ENABLED=0 $(GO) build -trimpath -o $(BIN) ./cmd/strata
+
+test: ## run all tests (at most 10 minutes on two cores)
+	$(GO) test -timeout $(TIMEOUT) ./...
+
+race: ## run all tests under the race detector
+	$(GO) test -race -timeout 30m ./...
+
+lint: ## formatting, go vet, staticcheck
+	@test -z "$$(gofmt -l $$(git ls-files '*.go'))" || { gofmt -l $$(git ls-files '*.go'); echo "not gofmt-clean: run make fmt"; exit 1; }
+	$(GO) vet ./...
+	$(GO) tool -modfile=tools/go.mod staticcheck ./...
+
+fmt: ## format all Go files
+	gofmt -w $$(git ls-files '*.go')
+
+cross: ## build for every supported system
+	@for t in linux/amd64 linux/arm64 darwin/amd64 darwin/arm64 windows/amd64; do \
+	  echo "build $$t"; \
+	  CGO_ENABLED=0 GOOS=$${t%/*} GOARCH=$${t#*/} $(GO) build -trimpath -o /dev/null ./cmd/strata || exit 1; \
+	done
+
+fuzz: ## run every fuzz target for 20 s
+	@for p in $$($(GO) list ./...); do \
+	  for f in $$($(GO) test -list '^Fuzz' $$p | grep '^Fuzz'); do \
+	    echo "$$p $$f"; $(GO) test -run '^$$' -fuzz "^$$f$$" -fuzztime 20s $$p || exit 1; \
+	  done; \
+	done
+
+bench: ## run the Go benchmarks
+	$(GO) test -run '^$$' -bench . -benchtime 1s ./...
+
+devnet: ## a whole network on this machine
+	$(GO) run ./cmd/strata devnet
+
+accept: ## store 100 MiB, kill two of six miners, read it back
+	$(GO) run ./cmd/strata devnet --exec scripts/accept.sh
+
+web: ## rebuild the page (needs Node)
+	cd web && npm ci && npm run build
+
+web-check: web ## fail if the committed page differs from its source
+	git diff --exit-code -- web/dist
+
+clean: ## remove what was built
+	rm -rf bin
