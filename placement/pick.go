@@ -134,7 +134,7 @@ func (p *picker) extend(start strata.Coldkey, byCold map[strata.Coldkey][]int) {
 			if matched {
 				queue = append(queue, p.pool[holder].Coldkey)
 			} else if p.prefixLoad[pre] == 0 {
-				p.apply(pre, start, from)
+				p.apply(pre, from)
 				return
 			}
 		}
@@ -143,13 +143,13 @@ func (p *picker) extend(start strata.Coldkey, byCold map[strata.Coldkey][]int) {
 
 // apply walks an augmenting path back to its start: each coldkey on it takes
 // the prefix that the next one gives up.
-func (p *picker) apply(pre netip.Prefix, start strata.Coldkey, from map[netip.Prefix]int) {
+func (p *picker) apply(pre netip.Prefix, from map[netip.Prefix]int) {
 	for {
 		i := from[pre]
 		c := p.pool[i].Coldkey
 		old, had := p.byCold[c]
 		p.match(i)
-		if !had || c == start {
+		if !had { // the path's start
 			return
 		}
 		pre = p.prefix[old]

@@ -29,7 +29,7 @@ func (s *stream) word() uint64 {
 // below returns a uniform integer in [0, n), n > 0: words at or above the
 // largest multiple of n are thrown away, so that no value is favoured.
 func (s *stream) below(n uint64) uint64 {
-	_, excess := bits.Div64(1, 0, n) // 2⁶⁴ mod n, for n > 1
+	excess := bits.Rem64(1, 0, n) // 2⁶⁴ mod n
 	for {
 		if w := s.word(); w <= ^uint64(0)-excess {
 			return w % n

@@ -1,0 +1,129 @@
+package wallet
+
+import (
+	"crypto/hkdf"
+	"crypto/rand"
+	"crypto/sha256"
+	"crypto/sha512"
+	"fmt"
+	"log/slog"
+
+	"github.com/ChainSafe/go-schnorrkel"
+
+	"strata"
+)
+
+// signingContext is substrate's for sr25519.
+const signingContext = "substrate"
+
+// Key is an sr25519 key pair. It implements chain.Signer, is immutable and safe
+// for concurrent use, and shows its ss58 address, never its secret, however it
+// is printed. Make one with FromURI, Generate or a Wallet.
+type Key struct {
+	pub    [32]byte
+	secret *secret // a pointer, so that printing a struct with a Key in it shows none of it
+}
+
+// secret is the private half.
+type secret struct {
+	scalar [32]byte // canonical scalar, little-endian
+	nonce  [32]byte // second half of the 64-byte private key
+	seed   []byte   // 32-byte mini secret; nil for a soft-derived or a bare private key
+	phrase string   // the mnemonic it came from without a path, if any
+}
+
+// PublicKey returns the sr25519 public key.
+func (k Key) PublicKey() [32]byte { return k.pub }
+
+// Hotkey returns the public key as the name of a miner or validator.
+func (k Key) Hotkey() strata.Hotkey { return k.pub }
+
+// Coldkey returns the public key as the name of an owner.
+func (k Key) Coldkey() strata.Coldkey { return k.pub }
+
+// String returns the ss58 address.
+func (k Key) String() string { return strata.EncodeSS58(k.pub) }
+
+// Format prints the ss58 address for every verb and flag.
+func (k Key) Format(f fmt.State, _ rune) { fmt.Fprint(f, k.String()) }
+
+// LogValue logs the ss58 address.
+func (k Key) LogValue() slog.Value { return slog.StringValue(k.String()) }
+
+// MarshalText returns the ss58 address, so that no encoder looks further.
+func (k Key) MarshalText() ([]byte, error) { return []byte(k.String()), nil }
+
+// Format hides the secret from a printer that follows pointers.
+func (s *secret) Format(f fmt.State, _ rune) { fmt.Fprint(f, "[secret]") }
+
+// Sign returns the sr25519 signature of msg in context "substrate". Its nonce
+// is fresh randomness from the operating system, so two signatures of one
+// message differ.
+func (k Key) Sign(msg []byte) ([64]byte, error) {
+	if k.secret == nil {
+		return [64]byte{}, strata.E(strata.Internal, "signing with a key that holds no secret")
+	}
+	sk := schnorrkel.NewSecretKey(k.secret.scalar, k.secret.nonce)
+	sig, err := sk.Sign(schnorrkel.NewSigningContext([]byte(signingContext), msg))
+	if err != nil {
+		return [64]byte{}, fmt.Errorf("sign as %s: %w", k, err)
+	}
+	return sig.Encode(), nil
+}
+
+// Derive returns n secret bytes for the purpose that info names: HKDF-SHA256
+// (RFC 5869) of the key's 32-byte secret seed, without salt. The same seed and
+// info give the same bytes anywhere. A key without a seed (soft derivation, or
+// a file with a bare private key) gives code Invalid, as does n outside
+// 1…8160.
+func (k Key) Derive(info string, n int) ([]byte, error) {
+	if k.secret == nil || k.secret.seed == nil {
+		return nil, strata.E(strata.Invalid,
+			"key %s has no seed to derive secrets from: import the wallet from its mnemonic or seed", k)
+	}
+	if n < 1 || n > 255*sha256.Size {
+		return nil, strata.E(strata.Invalid, "deriving %d bytes: HKDF-SHA256 gives 1 to %d", n, 255*sha256.Size)
+	}
+	return hkdf.Key(sha256.New, k.secret.seed, nil, info, n)
+}
+
+// Verify says whether sig is pub's sr25519 signature of msg in context
+// "substrate".
+func Verify(pub [32]byte, msg []byte, sig [64]byte) bool {
+	pk, s := new(schnorrkel.PublicKey), new(schnorrkel.Signature)
+	if pk.Decode(pub) != nil || s.Decode(sig) != nil {
+		return false
+	}
+	ok, err := pk.Verify(s, schnorrkel.NewSigningContext([]byte(signingContext), msg))
+	return err == nil && ok
+}
+
+// fromSeed expands a 32-byte seed the way substrate does (ed25519 expansion).
+func fromSeed(seed [32]byte) (*Key, error) {
+	mini, err := schnorrkel.NewMiniSecretKeyFromRaw(seed)
+	if err != nil {
+		return nil, fmt.Errorf("expand seed: %w", err)
+	}
+	expanded := sha512.Sum512(seed[:]) // its second half is the nonce
+	return fromScalar(mini.ExpandEd25519().Encode(), [32]byte(expanded[32:]), seed[:])
+}
+
+// fromScalar makes a key of a private key's halves; seed may be nil.
+func fromScalar(scalar, nonce [32]byte, seed []byte) (*Key, error) {
+	pk, err := schnorrkel.NewSecretKey(scalar, nonce).Public()
+	if err != nil {
+		return nil, strata.E(strata.Invalid, "private key is not an sr25519 one: %w", err)
+	}
+	pub := pk.Encode()
+	if pub == ([32]byte{}) { // the identity: the scalar is zero
+		return nil, strata.E(strata.Invalid, "private key is zero: anybody can sign with it")
+	}
+	return &Key{pub: pub, secret: &secret{scalar: scalar, nonce: nonce, seed: seed}}, nil
+}
+
+// randomNonce is for private keys whose derivation has none of its own. Only
+// the file format needs it: Sign draws fresh randomness.
+func randomNonce() (n [32]byte, err error) {
+	_, err = rand.Read(n[:])
+	return n, err
+}
