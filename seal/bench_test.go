@@ -9,7 +9,7 @@ import (
 )
 
 func BenchmarkPerm(b *testing.B) {
-	z := firstBlock(strata.SectorID{1})
+	z := block{1, 2, 3}
 	b.SetBytes(strata.BlockSize)
 	for b.Loop() {
 		z.perm()

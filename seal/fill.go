@@ -26,8 +26,7 @@ func (s Sector) Fill(ctx context.Context, buf []byte) error {
 	if int64(len(buf)) != s.Size() {
 		return strata.E(strata.Invalid, "buffer of %d bytes for a sector of %d: they must be equal", len(buf), s.Size())
 	}
-	id := s.ID()
-	f := filler{key: graphKey(id), n: s.Blocks, buf: buf, prev: firstBlock(id)}
+	f := filler{id: s.ID(), n: s.Blocks, buf: buf}
 	for p := uint32(1); p <= s.Passes; p++ {
 		for j := uint32(0); j < s.Blocks; j++ {
 			if j%ctxEvery == 0 && ctx.Err() != nil {
@@ -41,51 +40,60 @@ func (s Sector) Fill(ctx context.Context, buf []byte) error {
 
 // filler is the state of one fill.
 type filler struct {
-	key  uint64 // of the graph
+	id   strata.SectorID
 	n    uint32 // blocks
 	buf  []byte
-	prev block         // the block computed last, at first the IV; also in buf
-	r, z block         // scratch of step
 	par  [lines]uint32 // parents of the step at hand
+	r, z block         // R, and Perm(R) made from it
+}
+
+// bytesOf returns block j as it stands.
+func (f *filler) bytesOf(j uint32) *blockBytes {
+	return (*blockBytes)(f.buf[int(j)*strata.BlockSize:])
 }
 
 // step computes block j in pass p.
 func (f *filler) step(p, j uint32) {
-	cur := (*[strata.BlockSize]byte)(f.buf[int(j)*strata.BlockSize:])
-	f.r = f.prev
-	if p > 1 {
-		f.xorBlock(cur)
-	}
-	if p > 1 || j > 0 { // nothing precedes step (1, 0)
-		parents(&f.par, f.key, f.n, p, j)
-		f.xorLines()
+	cur := f.bytesOf(j)
+	switch {
+	case p == 1 && j == 0:
+		iv := firstBlock(f.id)
+		f.r.load(&iv)
+	case p == 1: // block j still stands as zero, whatever is in buf
+		parents(&f.par, graphKey(f.id), f.n, p, j)
+		f.r.load(f.bytesOf(j - 1))
+		f.gather()
+	default:
+		parents(&f.par, graphKey(f.id), f.n, p, j)
+		f.r.load(f.bytesOf((j - 1) & (f.n - 1)))
+		f.r.xor(cur)
+		f.gather()
 	}
 	f.r[0] ^= uint64(p)
 	f.r[1] ^= uint64(j)
 	f.z = f.r
 	f.z.perm()
-	for i := range f.prev {
-		f.prev[i] = f.z[i] ^ f.r[i]
-	}
-	f.prev.store(cur)
+	f.z.storeXor(&f.r, cur)
 }
 
-// xorBlock adds the block's old content to r.
-func (f *filler) xorBlock(cur *[strata.BlockSize]byte) {
-	for i := range f.r {
-		f.r[i] ^= binary.LittleEndian.Uint64(cur[8*i:])
+// gather adds line (k+5) mod 16 of parent k to line k of R, for every k: no
+// line of a block is fed by the same line of its parents.
+func (f *filler) gather() {
+	var src [lines]*lineBytes
+	var first [lines]uint64
+	for k, parent := range f.par { // touch all lines first: their cache misses overlap
+		src[k] = (*lineBytes)(f.buf[int(parent)*strata.BlockSize+(k+5)%lines*lineSize:])
+		first[k] = binary.LittleEndian.Uint64(src[k][:])
 	}
-}
-
-// xorLines adds gather to r: line k from line (k+5) mod 16 of parent k, so
-// that no line of a block is fed by the same line of its parents.
-func (f *filler) xorLines() {
-	for k := range f.par {
-		at := int(f.par[k])*strata.BlockSize + (k+5)%lines*lineSize
-		src := (*[lineSize]byte)(f.buf[at:])
-		dst := (*[lineSize / 8]uint64)(f.r[k*lineSize/8:])
-		for i := range dst {
-			dst[i] ^= binary.LittleEndian.Uint64(src[8*i:])
-		}
+	for k, s := range src {
+		d := (*[lineSize / 8]uint64)(f.r[k*lineSize/8:])
+		d[0] ^= first[k]
+		d[1] ^= binary.LittleEndian.Uint64(s[8:])
+		d[2] ^= binary.LittleEndian.Uint64(s[16:])
+		d[3] ^= binary.LittleEndian.Uint64(s[24:])
+		d[4] ^= binary.LittleEndian.Uint64(s[32:])
+		d[5] ^= binary.LittleEndian.Uint64(s[40:])
+		d[6] ^= binary.LittleEndian.Uint64(s[48:])
+		d[7] ^= binary.LittleEndian.Uint64(s[56:])
 	}
 }

@@ -66,9 +66,7 @@ func (s Sector) ID() strata.SectorID {
 }
 
 // firstBlock returns the IV: what stands before block 0 in pass 1.
-func firstBlock(id strata.SectorID) (iv block) {
-	var b [strata.BlockSize]byte
-	blake3.DeriveKey(ivContext, id[:], b[:])
-	iv.load(&b)
+func firstBlock(id strata.SectorID) (iv blockBytes) {
+	blake3.DeriveKey(ivContext, id[:], iv[:])
 	return iv
 }
