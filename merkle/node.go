@@ -1,0 +1,71 @@
+package merkle
+
+import (
+	"encoding/binary"
+
+	"lukechampine.com/blake3/guts"
+)
+
+// Sizes in bytes.
+const (
+	// LeafSize is the size of a leaf: BLAKE3's chunk, a sector's block.
+	LeafSize = 1024
+	// GroupSize is the size of a group, the unit that is stored and read.
+	GroupSize = 64 * LeafSize
+	// HashSize is the size of a node.
+	HashSize = 32
+)
+
+// Hash is a node of the tree: a chaining value, or at the top the root hash.
+type Hash [HashSize]byte
+
+// wide is how many leaves guts hashes at once.
+const wide = guts.MaxSIMD
+
+// words returns the hash as BLAKE3's eight little-endian words.
+func (h Hash) words() (w [8]uint32) {
+	for i := range w {
+		w[i] = binary.LittleEndian.Uint32(h[4*i:])
+	}
+	return w
+}
+
+// finish returns a node's hash. Exactly the tree's top node is a root.
+func finish(n guts.Node, root bool) (h Hash) {
+	if root {
+		n.Flags |= guts.FlagRoot
+	}
+	for i, w := range guts.ChainingValue(n) {
+		binary.LittleEndian.PutUint32(h[4*i:], w)
+	}
+	return h
+}
+
+// parent joins two nodes.
+func parent(left, right Hash) guts.Node {
+	return guts.ParentNode(left.words(), right.words(), &guts.IV, 0)
+}
+
+// subtree returns the top of the tree over data, at most a group, whose first
+// leaf is number leaf of the whole.
+func subtree(data []byte, leaf uint64) guts.Node {
+	const run = wide * LeafSize
+	if len(data) > run {
+		half := run
+		for 2*half < len(data) {
+			half *= 2
+		}
+		left := finish(subtree(data[:half], leaf), false)
+		right := finish(subtree(data[half:], leaf+uint64(half/LeafSize)), false)
+		return parent(left, right)
+	}
+	if len(data) == run {
+		return guts.CompressBuffer((*[run]byte)(data), run, &guts.IV, leaf, 0)
+	}
+	if len(data) <= LeafSize {
+		return guts.CompressChunk(data, &guts.IV, leaf, 0)
+	}
+	var full [run]byte // guts reads sixteen leaves, whatever their number
+	copy(full[:], data)
+	return guts.CompressBuffer(&full, len(data), &guts.IV, leaf, 0)
+}
