@@ -41,13 +41,13 @@ type params struct{ k, total int }
 var codecs sync.Map // params → *Codec
 
 // New returns the codec of that name with k data chunks of total, where
-// 1 ≤ k < total ≤ MaxTotal. The error has code Invalid.
+// 1 ≤ k ≤ total ≤ MaxTotal; k = total makes no parity. The error has code Invalid.
 func New(name string, k, total int) (*Codec, error) {
 	if name != RS8 {
 		return nil, strata.E(strata.Invalid, "erasure codec %q is unknown: a newer version of strata may have written it", strings.ToValidUTF8(clip(name), "?"))
 	}
-	if k < 1 || k >= total || total > MaxTotal {
-		return nil, strata.E(strata.Invalid, "erasure code of %d chunks of %d is not possible: it takes 1 ≤ k < total ≤ %d", k, total, MaxTotal)
+	if k < 1 || k > total || total > MaxTotal {
+		return nil, strata.E(strata.Invalid, "erasure code of %d chunks of %d is not possible: it takes 1 ≤ k ≤ total ≤ %d", k, total, MaxTotal)
 	}
 	if c, ok := codecs.Load(params{k, total}); ok {
 		return c.(*Codec), nil

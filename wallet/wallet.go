@@ -26,6 +26,10 @@ type Wallet struct {
 	Path       string // the directory of wallets, "~" expanded
 	Name       string // the coldkey's
 	HotkeyName string
+
+	// Ask is asked for the password of an encrypted file whose password is not
+	// in the environment; nil: such a file is an error.
+	Ask PasswordFunc
 }
 
 // Open names a wallet; an empty argument means the default. Nothing is read, so
@@ -60,27 +64,26 @@ func expand(path string) string {
 }
 
 // LoadHotkey reads the hotkey. A missing file gives code NotFound, a damaged
-// one Corrupt, an encrypted one without a password Unauthenticated.
-func (w Wallet) LoadHotkey() (*Key, error) { return w.load(w.hotkeyFile(), nil) }
+// one Corrupt, an encrypted one without its password Unauthenticated.
+//
+// An encrypted file takes its password from the environment (BT_PW_… as btcli
+// saves it, BT_WALLET_PASSWORD, BT_WALLET_PASSWORD_FILE), then from w.Ask;
+// decrypting takes seconds and 512 MiB.
+func (w Wallet) LoadHotkey() (*Key, error) { return w.load(w.hotkeyFile()) }
 
-// LoadColdkey reads the coldkey like LoadHotkey. An encrypted one takes its
-// password from the environment (BT_PW_…, BT_WALLET_PASSWORD,
-// BT_WALLET_PASSWORD_FILE), then from ask, which may be nil; decrypting takes
-// seconds and 512 MiB.
-func (w Wallet) LoadColdkey(ask PasswordFunc) (*Key, error) { return w.load(w.coldkeyFile(), ask) }
+// LoadColdkey reads the coldkey like LoadHotkey.
+func (w Wallet) LoadColdkey() (*Key, error) { return w.load(w.coldkeyFile()) }
 
 // LoadColdkeyPub reads the coldkey's public half: from coldkeypub.txt, or from
 // an unencrypted coldkey where there is none. Errors are as for LoadHotkey.
 func (w Wallet) LoadColdkeyPub() (strata.Coldkey, error) {
-	k, err := w.loadPublic(w.coldkeyPubFile(), w.coldkeyFile())
-	return k, err
+	return w.loadPublic(w.coldkeyPubFile(), w.coldkeyFile())
 }
 
 // LoadHotkeyPub reads the hotkey's public half, so that reading needs no
 // secret. Errors are as for LoadHotkey.
 func (w Wallet) LoadHotkeyPub() (strata.Hotkey, error) {
-	k, err := w.loadPublic(w.hotkeyPubFile(), w.hotkeyFile())
-	return k, err
+	return w.loadPublic(w.hotkeyPubFile(), w.hotkeyFile())
 }
 
 func (w Wallet) dir() string            { return filepath.Join(w.Path, w.Name) }
@@ -102,13 +105,13 @@ func (w Wallet) check() error {
 }
 
 // load reads a secret file.
-func (w Wallet) load(file string, ask PasswordFunc) (*Key, error) {
+func (w Wallet) load(file string) (*Key, error) {
 	b, err := w.read(file)
 	if err != nil {
 		return nil, err
 	}
 	if encrypted(b) {
-		if b, err = decryptFile(file, b, ask); err != nil {
+		if b, err = decryptFile(file, b, w.Ask); err != nil {
 			return nil, about(file, err)
 		}
 	}
@@ -135,7 +138,8 @@ func decryptFile(file string, b []byte, ask PasswordFunc) ([]byte, error) {
 func (w Wallet) loadPublic(public, secret string) ([32]byte, error) {
 	b, err := w.read(public)
 	if strata.CodeOf(err) == strata.NotFound {
-		k, err := w.load(secret, nil)
+		w.Ask = nil // a public key is not worth a password
+		k, err := w.load(secret)
 		if err != nil {
 			return [32]byte{}, err
 		}
