@@ -76,15 +76,16 @@ func (o *Opening) climb(group []byte, leaf uint64) guts.Node {
 
 // join puts a node, number at of its level, and its sibling under their parent.
 func join(n guts.Node, sibling Hash, at uint64) guts.Node {
-	if h := finish(n, false); at%2 == 0 {
+	h := finish(n, false)
+	if at%2 == 0 {
 		return parent(h, sibling)
-	} else {
-		return parent(sibling, h)
 	}
+	return parent(sibling, h)
 }
 
 // Verify says whether o shows leaf number leaf of the file with that root and
-// size. Code Corrupt: it does not. Code Invalid: the file has no such leaf.
+// size, which must both be known: only the opening of a last leaf proves a size.
+// Code Corrupt: it does not. Code Invalid: the file has no such leaf.
 func (o Opening) Verify(root strata.Root, size, leaf uint64) error {
 	if leaf >= leaves(size) {
 		return strata.E(strata.Invalid, "a file of %d bytes has no leaf %d", size, leaf)

@@ -51,7 +51,7 @@ func RangeLen(size, off, n uint64) uint64 {
 	if err != nil || p.empty() {
 		return 0
 	}
-	total := min(size, (p.last+1)*GroupSize) - p.first*GroupSize
+	total := (p.last-p.first)*GroupSize + uint64(pieceLen(size, GroupSize, p.last))
 	for level := 1; level <= p.top(); level++ {
 		first, last := p.first>>level, p.last>>level
 		parents := last - first + 1
@@ -146,8 +146,10 @@ func short(err error) error {
 // holds one group and the path to it; r needs no buffering.
 //
 // A Read that fails fails for good: with code Corrupt if what came is not the
-// file's or ends early (then io.ErrUnexpectedEOF is wrapped as well), with code
-// Invalid if the range does not lie in the file, and with r's own error wrapped.
+// file's, with code Unavailable around io.ErrUnexpectedEOF if it ends early, with
+// code Invalid if the range does not lie in the file, else with r's own error
+// wrapped. An empty range reads nothing and proves nothing. The size must be
+// known, as the root must: only a range with the file's end proves it.
 func NewRangeReader(r io.Reader, root strata.Root, size, off, n uint64) io.Reader {
 	p, err := newPlan(size, off, n)
 	d := &decoder{plan: p, r: r, root: root, err: err}
@@ -247,7 +249,7 @@ func (d *decoder) fill(b []byte) error {
 	case err == nil:
 		return nil
 	case short(err) == io.ErrUnexpectedEOF:
-		return strata.E(strata.Corrupt, "bytes %d to %d of root %v end early: %w", d.off, d.end, d.root, io.ErrUnexpectedEOF)
+		return strata.E(strata.Unavailable, "bytes %d to %d of root %v ended early, ask again: %w", d.off, d.end, d.root, io.ErrUnexpectedEOF)
 	default:
 		return fmt.Errorf("receiving bytes %d to %d of root %v: %w", d.off, d.end, d.root, err)
 	}

@@ -37,7 +37,7 @@ func Load(size uint64, nodes []byte) (Tree, error) {
 	for w := groups(size); w > 1; w = above(w) {
 		next := below + int(w)
 		for i := range int(above(w)) {
-			if t.node(next+i) != t.join(below, i, int(w)) {
+			if t.node(next+i) != t.over(below, i, int(w)) {
 				return Tree{}, strata.E(strata.Corrupt, "tree of a file of %d bytes contradicts itself at node %d: rebuild it", size, next+i)
 			}
 		}
@@ -49,9 +49,9 @@ func Load(size uint64, nodes []byte) (Tree, error) {
 // node returns a node by its place in the kept nodes.
 func (t Tree) node(i int) Hash { return Hash(t.nodes[i*HashSize : (i+1)*HashSize]) }
 
-// join computes node i of the level over the one of width w that begins at
+// over computes node i of the level over the one of width w that begins at
 // node below.
-func (t Tree) join(below, i, w int) Hash {
+func (t Tree) over(below, i, w int) Hash {
 	if 2*i+1 == w {
 		return t.node(below + 2*i)
 	}
@@ -143,7 +143,7 @@ func (b *Builder) finish() Tree {
 	below := 0
 	for w := int(groups(b.size)); w > 1; w -= w / 2 {
 		for i := range w - w/2 {
-			h := t.join(below, i, w)
+			h := t.over(below, i, w)
 			t.nodes = append(t.nodes, h[:]...)
 		}
 		below += w
