@@ -132,7 +132,7 @@ func (m *Metadata) EncodeSigned(call []byte, signer [32]byte, signature [64]byte
 		return nil, err
 	}
 	e := NewEncoder([]byte{extrinsicVersion | signedBit})
-	if err := m.Registry.EncodeTo(e, address, m.addressValue(address, signer)); err != nil {
+	if err := m.Registry.EncodeTo(e, address, m.AccountValue(address, signer)); err != nil {
 		return nil, within("the signer", err)
 	}
 	if err := m.Registry.EncodeTo(e, sig, Variant{Name: "Sr25519", Value: signature}); err != nil {
@@ -250,9 +250,9 @@ func (m *Metadata) addressTypes() (address, signature TypeID, err error) {
 	return address, signature, nil
 }
 
-// addressValue wraps an account as the address type wants it: MultiAddress::Id
-// or the account itself.
-func (m *Metadata) addressValue(address TypeID, account [32]byte) Value {
+// AccountValue is an account as a type wants it: MultiAddress::Id for an enum,
+// otherwise the account itself.
+func (m *Metadata) AccountValue(address TypeID, account [32]byte) Value {
 	if t, err := m.Registry.Type(address); err == nil && t.Kind == KindVariant {
 		return Variant{Name: "Id", Value: account}
 	}

@@ -1,0 +1,225 @@
+package subtensor
+
+import (
+	"context"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"io"
+	"log/slog"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"strata"
+	"strata/chain"
+	"strata/chain/scale"
+)
+
+// Options tune a Client. The zero value is right for production.
+type Options struct {
+	Timeout    time.Duration // for one request, and to connect; 0 = 30 s
+	PingEvery  time.Duration // how often a quiet connection is tried; 0 = 30 s
+	MinBackoff time.Duration // first pause between reconnections; 0 = 250 ms
+	MaxBackoff time.Duration // longest pause; 0 = 30 s
+	MaxMessage int64         // most bytes in one answer; 0 = 64 MiB
+	Logger     *slog.Logger  // nil = none
+}
+
+func (o Options) withDefaults() Options {
+	set := func(d *time.Duration, def time.Duration) {
+		if *d <= 0 {
+			*d = def
+		}
+	}
+	set(&o.Timeout, 30*time.Second)
+	set(&o.PingEvery, 30*time.Second)
+	set(&o.MinBackoff, 250*time.Millisecond)
+	set(&o.MaxBackoff, 30*time.Second)
+	if o.MaxMessage <= 0 {
+		o.MaxMessage = 64 << 20
+	}
+	if o.Logger == nil {
+		o.Logger = slog.New(slog.NewTextHandler(io.Discard, nil))
+	}
+	return o
+}
+
+// runtime is what the node's current runtime says of itself. Not modified once made.
+type runtime struct {
+	meta *scale.Metadata
+	spec uint32
+	tx   uint32
+}
+
+// Client is a chain.Client. Safe for concurrent use.
+type Client struct {
+	link    *link
+	genesis strata.GenesisHash // set by Dial
+	hasGen  bool               // set with genesis, by Dial, before anything runs beside it
+	nonces  nonceBook
+
+	announced atomic.Uint32 // spec version the node last announced; 0 = none yet
+	rtMu      sync.Mutex    // guards rt; held while it is fetched
+	rt        *runtime
+}
+
+var _ chain.Client = (*Client)(nil)
+
+// Dial connects to the first endpoint that answers. Close ends the connection
+// and all goroutines. An unreachable chain gives code Unavailable.
+func Dial(ctx context.Context, endpoints []string, o Options) (*Client, error) {
+	if len(endpoints) == 0 {
+		return nil, strata.E(strata.Invalid, "no chain endpoint given: set --subtensor.network or --subtensor.chain_endpoint")
+	}
+	o = o.withDefaults()
+	c := &Client{nonces: nonceBook{accounts: map[[32]byte]*accountNonces{}}}
+	c.link = &link{opts: o, endpoints: endpoints, log: o.Logger, accept: c.sameChain}
+	if err := c.link.open(ctx); err != nil {
+		return nil, err
+	}
+	err := c.link.subscribe(ctx, &subscription{
+		method: "state_subscribeRuntimeVersion", unsubscribe: "state_unsubscribeRuntimeVersion",
+		notify: func(raw json.RawMessage) {
+			var v versionJSON
+			if json.Unmarshal(raw, &v) == nil {
+				c.announced.Store(v.Spec)
+			}
+		},
+	})
+	if err == nil {
+		_, err = c.runtime(ctx)
+	}
+	if err != nil {
+		c.link.close()
+		return nil, err
+	}
+	return c, nil
+}
+
+// Close ends the connection and waits for the Client's goroutines.
+func (c *Client) Close() error {
+	c.link.close()
+	return nil
+}
+
+// sameChain learns the genesis hash from the first connection and refuses
+// later ones to another chain.
+func (c *Client) sameChain(ctx context.Context, on *conn) error {
+	raw, err := on.call(ctx, c.link.opts, nil, "chain_getBlockHash", []any{0})
+	if err != nil {
+		return err
+	}
+	var h hexBytes
+	if err := decodeAnswer(raw, &h, "chain_getBlockHash"); err != nil {
+		return err
+	}
+	g, err := h.hash()
+	if err != nil {
+		return err
+	}
+	if !c.hasGen {
+		c.genesis = strata.GenesisHash(g)
+		c.hasGen = true
+	}
+	if c.genesis != strata.GenesisHash(g) {
+		return strata.E(strata.Conflict, "%s is a node of another chain (genesis %x)", on.url, g)
+	}
+	return nil
+}
+
+// Genesis returns the hash of block 0, known since Dial.
+func (c *Client) Genesis(context.Context) (strata.GenesisHash, error) { return c.genesis, nil }
+
+type versionJSON struct {
+	Spec uint32 `json:"specVersion"`
+	Tx   uint32 `json:"transactionVersion"`
+}
+
+// runtime returns the node's current runtime, fetched again if the node has
+// announced another spec version since.
+func (c *Client) runtime(ctx context.Context) (*runtime, error) {
+	c.rtMu.Lock()
+	defer c.rtMu.Unlock()
+	if n := c.announced.Load(); c.rt != nil && (n == 0 || n == c.rt.spec) {
+		return c.rt, nil
+	}
+	var v versionJSON
+	if err := c.link.read(ctx, &v, "state_getRuntimeVersion"); err != nil {
+		return nil, err
+	}
+	if c.rt != nil && c.rt.spec == v.Spec {
+		return c.rt, nil // announced, but not yet enacted at the best block
+	}
+	raw, err := c.metadata(ctx)
+	if err != nil {
+		return nil, err
+	}
+	meta, err := scale.DecodeMetadata(raw)
+	if err != nil {
+		return nil, err
+	}
+	c.rt = &runtime{meta: meta, spec: v.Spec, tx: v.Tx}
+	return c.rt, nil
+}
+
+// metadata fetches V15, which lists runtime APIs, or V14 from a node that does
+// not have it.
+func (c *Client) metadata(ctx context.Context) ([]byte, error) {
+	var wrapped, plain hexBytes
+	version := scale.NewEncoder(nil)
+	version.U32(15)
+	err := c.link.read(ctx, &wrapped, "state_call", "Metadata_metadata_at_version", hexBytes(version.Bytes()))
+	if err == nil {
+		if raw, err := scale.UnwrapMetadata(wrapped); err == nil {
+			return raw, nil
+		}
+	} else if !answered(err) {
+		return nil, err
+	}
+	err = c.link.read(ctx, &plain, "state_getMetadata")
+	return plain, err
+}
+
+// answered says whether an error came from the node itself, so that asking in
+// another way may help.
+func answered(err error) bool {
+	var r *rpcError
+	return errors.As(err, &r)
+}
+
+// hexBytes is bytes as JSON-RPC writes them: "0x" and hex digits; null is nil.
+type hexBytes []byte
+
+// MarshalJSON implements json.Marshaler.
+func (h hexBytes) MarshalJSON() ([]byte, error) {
+	return json.Marshal("0x" + hex.EncodeToString(h))
+}
+
+// UnmarshalJSON implements json.Unmarshaler.
+func (h *hexBytes) UnmarshalJSON(raw []byte) error {
+	var s *string
+	if err := json.Unmarshal(raw, &s); err != nil {
+		return err
+	}
+	*h = nil
+	if s == nil {
+		return nil
+	}
+	digits, ok := strings.CutPrefix(*s, "0x")
+	if !ok {
+		return errors.New("hex bytes do not start with 0x")
+	}
+	b, err := hex.DecodeString(digits)
+	*h = b
+	return err
+}
+
+// hash returns exactly 32 bytes.
+func (h hexBytes) hash() (out [32]byte, err error) {
+	if copy(out[:], h) != 32 || len(h) != 32 {
+		return out, strata.E(strata.Invalid, "the chain node gave a hash of %d bytes, not 32", len(h))
+	}
+	return out, nil
+}

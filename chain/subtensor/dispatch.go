@@ -1,0 +1,172 @@
+package subtensor
+
+import (
+	"context"
+	"errors"
+	"strconv"
+	"strings"
+
+	"strata"
+	"strata/chain/scale"
+)
+
+// dispatchResult reads how extrinsic number index of a block ended, from the
+// events of that block.
+func (c *Client) dispatchResult(ctx context.Context, rt *runtime, block strata.BlockHash, index uint32) error {
+	events, err := c.storage(ctx, block, "System", "Events")
+	if err != nil {
+		return err
+	}
+	for _, record := range events.Items() {
+		phase, at := record.Field("phase").Case()
+		pallet, event := record.Field("event").Case()
+		if phase != "ApplyExtrinsic" || at.U32() != index || pallet != "System" {
+			continue
+		}
+		switch name, body := event.Case(); name {
+		case "ExtrinsicSuccess":
+			return events.Err()
+		case "ExtrinsicFailed":
+			return dispatchError(rt.meta, body.Field("dispatch_error"))
+		}
+	}
+	if err := events.Err(); err != nil {
+		return err
+	}
+	return strata.E(strata.Invalid, "block 0x%s says nothing of how extrinsic %d ended", block, index)
+}
+
+// dispatchError turns sp_runtime::DispatchError to an error that names the
+// pallet's own error and quotes its documentation.
+func dispatchError(meta *scale.Metadata, v scale.View) error {
+	kind, inner := v.Case()
+	if kind != "Module" {
+		detail := ""
+		if c, ok := inner.Value().(scale.Variant); ok {
+			detail = "." + c.Name
+		}
+		if err := v.Err(); err != nil {
+			return err
+		}
+		return strata.E(codeOfName(kind+detail), "the chain refused it: %s%s", kind, detail)
+	}
+	index, number := inner.Field("index").U8(), inner.Field("error").Bytes()
+	if err := v.Err(); err != nil {
+		return err
+	}
+	if len(number) == 0 {
+		return strata.E(strata.Invalid, "the chain refused it, without saying why")
+	}
+	pallet, is, err := meta.ModuleError(index, number[0])
+	if err != nil {
+		return err
+	}
+	docs := strings.Join(strings.Fields(strings.Join(is.Docs, " ")), " ")
+	return strata.E(codeOfName(is.Name), "the chain refused it: %s.%s: %s", pallet, is.Name, docs)
+}
+
+// errorCodes maps parts of pallets' error names to codes; the first that is
+// found counts. Others are Invalid.
+var errorCodes = []struct {
+	part string
+	code strata.Code
+}{
+	{"RateLimit", strata.Throttled},
+	{"TooFast", strata.Throttled},
+	{"TooSoon", strata.Throttled},
+	{"TooManyRegistrations", strata.Throttled},
+	{"TooManyUnrevealed", strata.Throttled},
+	{"NoValidatorPermit", strata.Forbidden},
+	{"NonAssociatedColdKey", strata.Forbidden},
+	{"NotEnoughStakeToSetWeights", strata.Forbidden},
+	{"BadOrigin", strata.Forbidden},
+	{"Already", strata.Conflict},
+	{"CommitRevealEnabled", strata.Conflict},
+	{"CommitRevealDisabled", strata.Conflict},
+	{"NotRegistered", strata.NotFound},
+	{"NotExist", strata.NotFound},
+	{"DoesNotExist", strata.NotFound},
+	{"Exhausted", strata.Unavailable},
+	{"Unavailable", strata.Unavailable},
+}
+
+func codeOfName(name string) strata.Code {
+	for _, e := range errorCodes {
+		if strings.Contains(name, e.part) {
+			return e.code
+		}
+	}
+	return strata.Invalid
+}
+
+// Error codes of Substrate's author_ methods.
+const (
+	rpcInvalidTx     = 1010
+	rpcUnknownTx     = 1011
+	rpcTemporaryBan  = 1012
+	rpcAlreadyKnown  = 1013
+	rpcPriorityTooLo = 1014
+)
+
+// customReasons are subtensor's CustomTransactionError, by number.
+var customReasons = []struct {
+	code strata.Code
+	text string
+}{
+	{strata.Conflict, "the coldkey is about to be swapped"},
+	{strata.Invalid, "the amount of stake is too low"},
+	{strata.Invalid, "the balance is too low"},
+	{strata.NotFound, "the subnet does not exist"},
+	{strata.NotFound, "the hotkey account does not exist"},
+	{strata.Invalid, "there is not that much stake to withdraw"},
+	{strata.Throttled, "the rate limit is exceeded: wait some blocks"},
+	{strata.Invalid, "the subnet's pool has not enough liquidity"},
+	{strata.Invalid, "the price moved too far"},
+	{strata.Forbidden, "transfers are not allowed"},
+	{strata.NotFound, "the hotkey is not registered on the subnet: register it first"},
+	{strata.Invalid, "the IP address is not valid"},
+	{strata.Throttled, "the serving rate limit is exceeded: wait some blocks"},
+	{strata.Invalid, "the port is not valid"},
+}
+
+// poolError puts a node's refusal of an extrinsic into words.
+func poolError(err error) error {
+	var r *rpcError
+	if !errors.As(err, &r) {
+		return err
+	}
+	switch r.Code {
+	case rpcInvalidTx, rpcUnknownTx:
+		return invalidTx(r)
+	case rpcTemporaryBan:
+		return strata.E(strata.Throttled, "the chain node has banned this extrinsic for a while: wait half an hour, or change something in it")
+	case rpcAlreadyKnown:
+		return strata.E(strata.Conflict, "the chain node already has this extrinsic: wait for it")
+	case rpcPriorityTooLo:
+		return strata.E(strata.Conflict, "another extrinsic with the same nonce is waiting: do not use one key in two programs at once, or wait for it")
+	}
+	return strata.E(strata.Unavailable, "the chain node did not take the extrinsic: %w", err)
+}
+
+// invalidTx explains error 1010, whose data says why.
+func invalidTx(r *rpcError) error {
+	detail := r.detail()
+	if digits, ok := strings.CutPrefix(detail, "Custom error: "); ok {
+		if n, err := strconv.Atoi(digits); err == nil && n >= 0 && n < len(customReasons) {
+			why := customReasons[n]
+			return strata.E(why.code, "the chain refused it: %s", why.text)
+		}
+	}
+	lower := strings.ToLower(detail)
+	switch {
+	case strings.Contains(lower, "balance too low"), strings.Contains(lower, "pay some fees"):
+		return strata.E(strata.Invalid, "the account cannot pay the fee: send some TAO to it first")
+	case strings.Contains(lower, "outdated"), strings.Contains(lower, "stale"):
+		return strata.E(strata.Conflict, "the account's nonce has moved on: another program uses the same key; try again")
+	case strings.Contains(lower, "bad signature"):
+		return strata.E(strata.Invalid, "the chain does not accept the signature: the runtime may just have been upgraded; try again, then update strata")
+	case strings.Contains(lower, "ancient birth block"):
+		return strata.E(strata.Conflict, "the extrinsic came too late for its era: try again")
+	}
+	return strata.E(strata.Invalid, "the chain refused it: %w", r)
+}

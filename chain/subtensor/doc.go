@@ -1,0 +1,16 @@
+// Package subtensor is a chain.Client over Substrate JSON-RPC on a websocket.
+// It serves any subtensor node, the local one of chain/devchain included.
+//
+// Nothing about the runtime is written in code but names: types, storage
+// hashers, indices and signed extensions come from the node's own metadata,
+// fetched again whenever its spec version changes.
+//
+// A Client keeps one connection. When that breaks it tries its endpoints in
+// turn, with growing pauses, and restores its subscriptions; reads in flight
+// are asked again, and a submission whose outcome was being awaited is looked
+// for in the blocks. An endpoint with another genesis is never used.
+//
+// Methods and formats:
+// https://paritytech.github.io/json-rpc-interface-spec/ (legacy namespaces),
+// https://github.com/opentensor/subtensor (pallets, runtime APIs).
+package subtensor

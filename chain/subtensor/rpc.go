@@ -1,0 +1,243 @@
+package subtensor
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/coder/websocket"
+
+	"strata"
+)
+
+// rpcError is an error that the node answered with.
+type rpcError struct {
+	Code    int             `json:"code"`
+	Message string          `json:"message"`
+	Data    json.RawMessage `json:"data"`
+}
+
+// Error returns the message, and the data if it is text.
+func (e *rpcError) Error() string {
+	if d := e.detail(); d != "" {
+		return fmt.Sprintf("%s: %s (%d)", e.Message, d, e.Code)
+	}
+	return fmt.Sprintf("%s (%d)", e.Message, e.Code)
+}
+
+// detail returns the error's data if it is text.
+func (e *rpcError) detail() string {
+	var s string
+	if json.Unmarshal(e.Data, &s) != nil {
+		return ""
+	}
+	return s
+}
+
+// errLost says that the connection broke before the answer came, so whether
+// the node acted on the request is unknown.
+var errLost = errors.New("the connection broke")
+
+// request is what is sent.
+type request struct {
+	Version string `json:"jsonrpc"`
+	ID      uint64 `json:"id"`
+	Method  string `json:"method"`
+	Params  []any  `json:"params"`
+}
+
+// message is what is received: an answer, with an id, or a notification.
+type message struct {
+	ID     *uint64         `json:"id"`
+	Result json.RawMessage `json:"result"`
+	Error  *rpcError       `json:"error"`
+	Params struct {
+		Subscription json.RawMessage `json:"subscription"`
+		Result       json.RawMessage `json:"result"`
+	} `json:"params"`
+}
+
+// pendingCall is a request that awaits its answer.
+type pendingCall struct {
+	answer chan message              // of one, never blocks
+	notify func(raw json.RawMessage) // set for a subscribing request
+}
+
+// conn is one websocket connection. It ends once: done is closed, after which
+// err holds why and every waiting call returns errLost.
+type conn struct {
+	ws  *websocket.Conn
+	url string
+
+	ctx    context.Context // ends with the connection
+	cancel context.CancelFunc
+	done   chan struct{}
+	once   sync.Once
+	err    error // set before done is closed
+
+	mu      sync.Mutex
+	nextID  uint64
+	pending map[uint64]pendingCall
+	subs    map[string]func(json.RawMessage) // by the node's id of the subscription
+}
+
+// dial connects to one endpoint and starts reading from it. The goroutines end
+// with close.
+func dial(ctx context.Context, url string, o Options, wg *sync.WaitGroup) (*conn, error) {
+	ctx, cancelDial := context.WithTimeout(ctx, o.Timeout)
+	defer cancelDial()
+	ws, resp, err := websocket.Dial(ctx, url, nil)
+	if resp != nil && resp.Body != nil {
+		_ = resp.Body.Close() // nothing is read from it
+	}
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", url, err)
+	}
+	ws.SetReadLimit(o.MaxMessage)
+	c := &conn{
+		ws: ws, url: url, done: make(chan struct{}),
+		pending: map[uint64]pendingCall{}, subs: map[string]func(json.RawMessage){},
+	}
+	c.ctx, c.cancel = context.WithCancel(context.WithoutCancel(ctx))
+	wg.Add(2)
+	go func() { defer wg.Done(); c.readLoop() }()
+	go func() { defer wg.Done(); c.watch(o.PingEvery, o.Timeout) }()
+	return c, nil
+}
+
+// close ends the connection for a reason.
+func (c *conn) close(why error) {
+	c.once.Do(func() {
+		c.err = why
+		c.cancel()
+		_ = c.ws.CloseNow() // it is of no more use, closed well or not
+		close(c.done)
+	})
+}
+
+// readLoop hands out what the node sends, until the connection ends.
+func (c *conn) readLoop() {
+	for {
+		_, raw, err := c.ws.Read(c.ctx)
+		if err != nil {
+			c.close(err)
+			return
+		}
+		var m message
+		if err := json.Unmarshal(raw, &m); err != nil {
+			c.close(fmt.Errorf("the node sent what is not JSON-RPC: %w", err))
+			return
+		}
+		if m.ID != nil {
+			c.answered(m)
+		} else if notify := c.subscriber(m.Params.Subscription); notify != nil {
+			notify(m.Params.Result)
+		}
+	}
+}
+
+// answered wakes the caller. A subscription is entered here, before the next
+// message is read, so that its first notification is not missed.
+func (c *conn) answered(m message) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	p, ok := c.pending[*m.ID]
+	if !ok {
+		return // the caller gave up
+	}
+	delete(c.pending, *m.ID)
+	if p.notify != nil && m.Error == nil {
+		c.subs[string(m.Result)] = p.notify
+	}
+	p.answer <- m
+}
+
+func (c *conn) subscriber(id json.RawMessage) func(json.RawMessage) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.subs[string(id)]
+}
+
+// forget drops a subscription that the node has been told to end.
+func (c *conn) forget(id json.RawMessage) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	delete(c.subs, string(id))
+}
+
+// watch pings, so that a connection that silently died is noticed.
+func (c *conn) watch(every, timeout time.Duration) {
+	tick := time.NewTicker(every)
+	defer tick.Stop()
+	for {
+		select {
+		case <-c.done:
+			return
+		case <-tick.C:
+		}
+		ctx, cancel := context.WithTimeout(c.ctx, timeout)
+		err := c.ws.Ping(ctx)
+		cancel()
+		if err != nil {
+			c.close(fmt.Errorf("the node stopped answering: %w", err))
+			return
+		}
+	}
+}
+
+// call sends a request and waits for its answer. With notify the request
+// subscribes, the result is the subscription's id, and notify, which must not
+// block, gets what follows. Errors: *rpcError, errLost, or Unavailable when
+// the node does not answer in time.
+func (c *conn) call(ctx context.Context, o Options, notify func(json.RawMessage), method string, params []any) (json.RawMessage, error) {
+	if params == nil {
+		params = []any{}
+	}
+	answer := make(chan message, 1)
+	id := c.expect(pendingCall{answer: answer, notify: notify})
+	defer c.drop(id)
+	raw, err := json.Marshal(request{Version: "2.0", ID: id, Method: method, Params: params})
+	if err != nil {
+		return nil, err
+	}
+	timer := time.NewTimer(o.Timeout)
+	defer timer.Stop()
+	// Not the caller's context: one that ends while writing kills the connection.
+	wctx, cancel := context.WithTimeout(c.ctx, o.Timeout)
+	err = c.ws.Write(wctx, websocket.MessageText, raw)
+	cancel()
+	if err != nil {
+		c.close(err)
+		return nil, errLost
+	}
+	select {
+	case m := <-answer:
+		if m.Error != nil {
+			return nil, m.Error
+		}
+		return m.Result, nil
+	case <-c.done:
+		return nil, errLost
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	case <-timer.C:
+		return nil, strata.E(strata.Unavailable, "the chain node %s did not answer %s within %s: it is overloaded or stuck; try another --subtensor.chain_endpoint", c.url, method, o.Timeout)
+	}
+}
+
+func (c *conn) expect(p pendingCall) uint64 {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.nextID++
+	c.pending[c.nextID] = p
+	return c.nextID
+}
+
+func (c *conn) drop(id uint64) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	delete(c.pending, id)
+}

@@ -1,0 +1,354 @@
+package subtensor
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"sync"
+
+	"golang.org/x/crypto/blake2b"
+
+	"strata"
+	"strata/chain"
+	"strata/chain/scale"
+)
+
+// Eras: an extrinsic is valid for eraPeriod blocks from the last finalized
+// one, or from the best one if finality is further behind than maxLag.
+const (
+	eraPeriod = 64
+	maxLag    = eraPeriod / 2
+)
+
+// sent is an extrinsic that a node has taken.
+type sent struct {
+	rt   *runtime
+	raw  []byte
+	from uint64 // first block that can hold it
+	last uint64 // last block that can hold it
+}
+
+// submit signs a call, sends it, and waits until it is in a block and its
+// outcome is known. If the context ends meanwhile, the extrinsic may still be
+// included, until its era ends.
+func (c *Client) submit(ctx context.Context, signer chain.Signer, pallet, name string, args scale.Struct) (strata.BlockHash, error) {
+	rt, err := c.runtime(ctx)
+	if err != nil {
+		return strata.BlockHash{}, err
+	}
+	call, err := c.encodeCall(ctx, rt, pallet, name, args)
+	if err != nil {
+		return strata.BlockHash{}, err
+	}
+	account := signer.PublicKey()
+	nonces := c.nonces.of(account)
+	x, statuses, err := c.sendNext(ctx, rt, nonces, signer, call)
+	if err != nil {
+		return strata.BlockHash{}, named(pallet, name, err)
+	}
+	block, err := c.outcome(ctx, x, statuses)
+	nonces.settled(err == nil)
+	return block, named(pallet, name, err)
+}
+
+// named says which call an error is about.
+func named(pallet, name string, err error) error {
+	if err == nil {
+		return nil
+	}
+	return strata.E(strata.CodeOf(err), "%s.%s: %w", pallet, name, err)
+}
+
+// sendNext signs with the account's next nonce and sends. The account is held
+// until the node has answered, so that nonces leave no gap when it refuses.
+func (c *Client) sendNext(ctx context.Context, rt *runtime, n *accountNonces, signer chain.Signer, call []byte) (*sent, *statusFeed, error) {
+	if err := n.lock(ctx); err != nil {
+		return nil, nil, err
+	}
+	defer n.unlock()
+	account := signer.PublicKey()
+	var next uint64
+	if err := c.link.read(ctx, &next, "system_accountNextIndex", strata.EncodeSS58(account)); err != nil {
+		return nil, nil, err
+	}
+	p, last, err := c.txParams(ctx, rt, n.next(next))
+	if err != nil {
+		return nil, nil, err
+	}
+	raw, err := sign(rt.meta, signer, call, p)
+	if err != nil {
+		return nil, nil, err
+	}
+	x := &sent{rt: rt, raw: raw, from: last - eraPeriod, last: last}
+	feed, err := c.watchExtrinsic(ctx, raw)
+	if err != nil {
+		return nil, nil, poolError(err)
+	}
+	n.taken(p.Nonce)
+	return x, feed, nil
+}
+
+// sign makes a signed extrinsic of a call.
+func sign(meta *scale.Metadata, signer chain.Signer, call []byte, p scale.TxParams) ([]byte, error) {
+	payload, err := meta.SigningPayload(call, p)
+	if err != nil {
+		return nil, err
+	}
+	signature, err := signer.Sign(payload)
+	if err != nil {
+		return nil, err
+	}
+	return meta.EncodeSigned(call, signer.PublicKey(), signature, p)
+}
+
+// txParams chooses the era; last is the last block that it reaches.
+func (c *Client) txParams(ctx context.Context, rt *runtime, nonce uint64) (p scale.TxParams, last uint64, err error) {
+	var best *header
+	if err := c.link.read(ctx, &best, "chain_getHeader"); err != nil {
+		return p, 0, err
+	}
+	if best == nil {
+		return p, 0, strata.E(strata.Unavailable, "the chain node has no best block yet")
+	}
+	number, err := best.number()
+	if err != nil {
+		return p, 0, err
+	}
+	hash, err := best.hash()
+	if err != nil {
+		return p, 0, err
+	}
+	if final, err := c.Finalized(ctx); err == nil && final.Number <= number && final.Number+maxLag >= number {
+		number, hash = final.Number, final.Hash
+	}
+	p = scale.TxParams{
+		Era: scale.MortalEra(eraPeriod, number), Nonce: nonce, SpecVersion: rt.spec, TxVersion: rt.tx,
+		Genesis: c.genesis, EraBlock: hash,
+	}
+	return p, p.Era.Death(number), nil
+}
+
+// statusFeed is what a node says of a watched extrinsic. The connection that
+// it is watched on is not watched anew: its end is a broken feed.
+type statusFeed struct {
+	on      *conn
+	id      json.RawMessage
+	updates chan json.RawMessage
+}
+
+// statusBacklog is more than the states an extrinsic goes through.
+const statusBacklog = 64
+
+// watchExtrinsic sends an extrinsic. If the connection breaks before the
+// answer, it may have arrived: then the feed is empty and broken, and outcome
+// looks for the extrinsic in the blocks.
+func (c *Client) watchExtrinsic(ctx context.Context, raw []byte) (*statusFeed, error) {
+	on, err := c.link.conn(ctx)
+	if err != nil {
+		return nil, err
+	}
+	f := &statusFeed{on: on, updates: make(chan json.RawMessage, statusBacklog)}
+	notify := func(raw json.RawMessage) {
+		select {
+		case f.updates <- raw:
+		default: // a node that sends this many is not followed further
+		}
+	}
+	f.id, err = on.call(ctx, c.link.opts, notify, "author_submitAndWatchExtrinsic", []any{hexBytes(raw)})
+	if err != nil && !errors.Is(err, errLost) {
+		return nil, err
+	}
+	return f, nil
+}
+
+// outcome waits until the extrinsic is in a block and reads how it went.
+func (c *Client) outcome(ctx context.Context, x *sent, f *statusFeed) (strata.BlockHash, error) {
+	defer c.unwatch(f)
+	for {
+		var raw json.RawMessage
+		select {
+		case <-ctx.Done():
+			return strata.BlockHash{}, ctx.Err()
+		case raw = <-f.updates:
+		case <-f.on.done:
+			return c.search(ctx, x)
+		}
+		block, included, err := readStatus(raw)
+		if err != nil {
+			return strata.BlockHash{}, err
+		}
+		if included {
+			found, err := c.inBlock(ctx, x, block)
+			if err == nil && !found {
+				err = strata.E(strata.Invalid, "the chain node says the extrinsic is in block 0x%s, which does not have it", block)
+			}
+			return block, err
+		}
+	}
+}
+
+// unwatch tells the node to stop, if it has not already.
+func (c *Client) unwatch(f *statusFeed) {
+	if f.id == nil {
+		return
+	}
+	f.on.forget(f.id)
+	ctx, cancel := context.WithTimeout(c.link.ctx, c.link.opts.Timeout)
+	defer cancel()
+	// A failure means that the node has forgotten the watch itself.
+	_, _ = f.on.call(ctx, c.link.opts, nil, "author_unwatchExtrinsic", []any{f.id})
+}
+
+// readStatus reads one status: text, or an object with one member, whose value
+// dev nodes leave null where others send text.
+func readStatus(raw json.RawMessage) (block strata.BlockHash, included bool, err error) {
+	var name string
+	var value json.RawMessage
+	if json.Unmarshal(raw, &name) != nil {
+		var object map[string]json.RawMessage
+		if err := json.Unmarshal(raw, &object); err != nil || len(object) != 1 {
+			return block, false, strata.E(strata.Invalid, "the chain node sent a transaction status that is not understood")
+		}
+		for name, value = range object {
+		}
+	}
+	switch name {
+	case "inBlock", "finalized":
+		var h hexBytes
+		if err := json.Unmarshal(value, &h); err != nil {
+			return block, false, strata.E(strata.Invalid, "the chain node sent status %s without a block: %w", name, err)
+		}
+		hash, err := h.hash()
+		return hash, err == nil, err
+	case "invalid":
+		return block, false, strata.E(strata.Conflict, "the chain dropped the extrinsic as no longer valid: try again")
+	case "usurped":
+		return block, false, strata.E(strata.Conflict, "another extrinsic of the same account replaced this one: do not use one key in two programs at once")
+	case "dropped":
+		return block, false, strata.E(strata.Unavailable, "the chain node's queue is full and it dropped the extrinsic: try again later")
+	}
+	return block, false, nil // future, ready, broadcast, retracted, finalityTimeout: more follows
+}
+
+// search looks for the extrinsic block by block, after the connection that it
+// was watched on broke, until its era is over. It is sent once more, in case it
+// did not arrive; its nonce keeps it from running twice.
+func (c *Client) search(ctx context.Context, x *sent) (strata.BlockHash, error) {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	if err := c.link.read(ctx, nil, "author_submitExtrinsic", hexBytes(x.raw)); err != nil && !answered(err) {
+		return strata.BlockHash{}, err
+	} // an answer that refuses it is what a node gives that has it already
+	heads, err := c.Heads(ctx)
+	if err != nil {
+		return strata.BlockHash{}, err
+	}
+	head, err := c.Head(ctx)
+	if err != nil {
+		return strata.BlockHash{}, err
+	}
+	for next := x.from; ; {
+		for ; next <= min(head.Number, x.last); next++ {
+			block, err := c.hashAt(ctx, next)
+			if err != nil {
+				return strata.BlockHash{}, err
+			}
+			if found, err := c.inBlock(ctx, x, block); found || err != nil {
+				return block, err
+			}
+		}
+		if next > x.last {
+			return strata.BlockHash{}, strata.E(strata.Unavailable, "the connection broke while sending and the extrinsic is in no block: try again")
+		}
+		var open bool
+		if head, open = <-heads; !open {
+			return strata.BlockHash{}, strata.E(strata.Unavailable, "stopped before the extrinsic's outcome was known")
+		}
+	}
+}
+
+// inBlock says whether a block holds the extrinsic, and the error it ended with there.
+func (c *Client) inBlock(ctx context.Context, x *sent, block strata.BlockHash) (found bool, err error) {
+	var b struct {
+		Block struct {
+			Extrinsics []hexBytes `json:"extrinsics"`
+		} `json:"block"`
+	}
+	if err := c.link.read(ctx, &b, "chain_getBlock", hexBytes(block[:])); err != nil {
+		return false, err
+	}
+	want := blake2b.Sum256(x.raw)
+	for i, raw := range b.Block.Extrinsics {
+		if blake2b.Sum256(raw) == want {
+			return true, c.dispatchResult(ctx, x.rt, block, uint32(i))
+		}
+	}
+	return false, nil
+}
+
+// nonceBook holds the nonces of the accounts that this Client signs for.
+type nonceBook struct {
+	mu       sync.Mutex
+	accounts map[[32]byte]*accountNonces
+}
+
+func (b *nonceBook) of(account [32]byte) *accountNonces {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	n := b.accounts[account]
+	if n == nil {
+		n = &accountNonces{held: make(chan struct{}, 1)}
+		b.accounts[account] = n
+	}
+	return n
+}
+
+// accountNonces lets several extrinsics of one account be in flight: the
+// node's next index may not yet count one that it has just taken.
+type accountNonces struct {
+	held chan struct{} // a lock that waits with a context: one extrinsic is being sent
+
+	mu       sync.Mutex
+	inFlight int
+	after    uint64 // the nonce after the last one taken; counts while inFlight > 0
+}
+
+func (n *accountNonces) lock(ctx context.Context) error {
+	select {
+	case n.held <- struct{}{}:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+func (n *accountNonces) unlock() { <-n.held }
+
+// next returns the nonce to use, given what the node says.
+func (n *accountNonces) next(node uint64) uint64 {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if n.inFlight == 0 {
+		return node
+	}
+	return max(node, n.after)
+}
+
+// taken notes that a node has taken an extrinsic with a nonce.
+func (n *accountNonces) taken(nonce uint64) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.inFlight++
+	n.after = nonce + 1
+}
+
+// settled notes that an extrinsic's fate is known. After one that came to no
+// block, the node alone says what is next: there may be a gap to fill.
+func (n *accountNonces) settled(included bool) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.inFlight--
+	if !included {
+		n.after = 0
+	}
+}
