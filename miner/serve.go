@@ -1,0 +1,74 @@
+package miner
+
+import (
+	"context"
+	"io"
+
+	"strata"
+	"strata/wire"
+)
+
+// Status says who and what the miner is.
+func (m *Miner) Status(context.Context) wire.Status {
+	parts := m.Space.Partitions()
+	if len(parts) > wire.MaxPartitions {
+		parts = parts[:wire.MaxPartitions]
+	}
+	return wire.Status{
+		Version: m.Version, Hotkey: m.self, Genesis: m.Domain.Genesis, Netuid: m.Domain.Netuid,
+		Profile: m.Profile.Name, Partitions: parts,
+	}
+}
+
+// Authorize lets every permitted validator read manifests and audit, and each
+// into its own partition alone.
+func (m *Miner) Authorize(ctx context.Context, caller strata.Hotkey, what wire.Action, partition strata.Hotkey) error {
+	return m.access.authorize(ctx, caller, what, partition)
+}
+
+// Manifest returns a page of what is held for a validator, with a signed head.
+func (m *Miner) Manifest(ctx context.Context, q wire.ManifestQuery) (wire.ManifestPage, error) {
+	return m.Space.Manifest(ctx, q, func(h *wire.Head) error { return h.Sign(m.Domain, m.Key) })
+}
+
+// Audit opens leaves.
+func (m *Miner) Audit(ctx context.Context, _ strata.Hotkey, r wire.AuditRequest) (wire.AuditResponse, error) {
+	openings, err := m.Space.OpenLeaves(ctx, r.Partition, r.Leaves)
+	return wire.AuditResponse{Openings: openings}, err
+}
+
+// PutShard stores a shard over filler. A crash before the receipt leaves either
+// no shard or one that a repeated request finds stored.
+func (m *Miner) PutShard(ctx context.Context, v strata.Hotkey, root strata.Root, size int64, body io.Reader, order wire.Order) (wire.Receipt, error) {
+	r, err := m.Space.PutShard(ctx, v, root, size, order, body)
+	if err != nil {
+		return wire.Receipt{}, err
+	}
+	return r, r.Sign(m.Domain, m.Key)
+}
+
+// ShardRange opens a shard for reading.
+func (m *Miner) ShardRange(ctx context.Context, v strata.Hotkey, root strata.Root) (wire.ShardSource, error) {
+	return m.Space.OpenShard(ctx, v, root)
+}
+
+// DeleteShard marks a shard deleted; its space is filler again after the
+// undelete window.
+func (m *Miner) DeleteShard(ctx context.Context, v strata.Hotkey, root strata.Root) error {
+	return m.Space.DeleteShard(ctx, v, root)
+}
+
+// Retain reconciles shards with the validator's list.
+func (m *Miner) Retain(ctx context.Context, v strata.Hotkey, list wire.Retain) (wire.RetainResult, error) {
+	return m.Space.Retain(ctx, v, list)
+}
+
+// PutSuperblock keeps a validator's superblock if its version is the highest.
+func (m *Miner) PutSuperblock(ctx context.Context, v strata.Hotkey, s wire.Superblock) error {
+	return m.Space.PutSuperblock(ctx, v, s)
+}
+
+// GetSuperblock returns what a validator put.
+func (m *Miner) GetSuperblock(ctx context.Context, v strata.Hotkey) (wire.Superblock, error) {
+	return m.Space.Superblock(ctx, v)
+}
