@@ -6,6 +6,9 @@ import (
 	"strata"
 )
 
+// maxBlock bounds block numbers, so that adding a penalty cannot overflow.
+const maxBlock = 1 << 62
+
 // Standing is what a miner's credit depends on beside its numbers. Values are
 // stored: append only.
 type Standing uint8
@@ -90,10 +93,11 @@ type Event struct {
 }
 
 // Apply returns the state after an event. An event that cannot be (a block that
-// goes back, a cohort that is not there or arrives twice, more bytes than it
-// has) gives code Invalid and the state unchanged.
+// goes back, a cohort that is not there or arrives twice or empty, more bytes
+// than it has, more leaves than an audit has) gives code Invalid and the state
+// unchanged. A cohort whose last sector is gone is gone.
 func (m Miner) Apply(r Rules, e Event) (Miner, error) {
-	if e.Block < m.Block {
+	if e.Block < m.Block || e.Block > maxBlock {
 		return m, strata.E(strata.Invalid, "score event at block %d after one at block %d", e.Block, m.Block)
 	}
 	next := m.at(r, e.Block)
@@ -109,9 +113,9 @@ func (m Miner) Apply(r Rules, e Event) (Miner, error) {
 	case Withdrawn:
 		_, err = next.remove(e)
 	case Audited:
-		next.audit(r, e.Leaves)
+		err = next.audit(r, e.Leaves)
 	case Refused:
-		next.audit(r, Leaves{Failed: LeavesPerAudit})
+		err = next.audit(r, Leaves{Failed: LeavesPerAudit})
 	case SecondRoot:
 		next.fraud(r)
 	default:
@@ -120,6 +124,7 @@ func (m Miner) Apply(r Rules, e Event) (Miner, error) {
 	if err != nil {
 		return m, err
 	}
+	next.Cohorts = slices.DeleteFunc(next.Cohorts, func(c Cohort) bool { return c.Bytes == 0 })
 	return next, nil
 }
 
@@ -176,12 +181,14 @@ func (m *Miner) arrive(e Event) error {
 	if _, err := m.find(e.Cohort); err == nil {
 		return strata.E(strata.Invalid, "cohort %d arrived twice", e.Cohort)
 	}
+	if e.Bytes == 0 {
+		return strata.E(strata.Invalid, "cohort %d arrived without bytes", e.Cohort)
+	}
 	m.Cohorts = append(m.Cohorts, Cohort{ID: e.Cohort, Bytes: e.Bytes})
 	return nil
 }
 
-// remove takes a sector's bytes out of its cohort, and the cohort out when it
-// is empty, unless a failure has to be remembered.
+// remove takes a sector's bytes out of its cohort.
 func (m *Miner) remove(e Event) (int, error) {
 	i, err := m.find(e.Cohort)
 	if err != nil {
@@ -233,7 +240,11 @@ func (m *Miner) fraud(r Rules) {
 	m.Standing, m.Owed, m.Until = Penalised, 0, m.Block+r.Penalty
 }
 
-func (m *Miner) audit(r Rules, l Leaves) {
+// audit counts leaves in the bucket of the block.
+func (m *Miner) audit(r Rules, l Leaves) error {
+	if l.Passed > LeavesPerAudit || l.Failed > LeavesPerAudit-l.Passed {
+		return strata.E(strata.Invalid, "audit of %d passed and %d failed leaves: a request has at most %d", l.Passed, l.Failed, LeavesPerAudit)
+	}
 	n := m.Block / max(1, r.LeafBucket)
 	if k := len(m.Audits); k == 0 || m.Audits[k-1].Number != n {
 		m.Audits = append(m.Audits, LeafBucket{Number: n})
@@ -241,4 +252,5 @@ func (m *Miner) audit(r Rules, l Leaves) {
 	b := &m.Audits[len(m.Audits)-1].Leaves
 	b.Passed += l.Passed
 	b.Failed += l.Failed
+	return nil
 }

@@ -1,7 +1,6 @@
 package score
 
 import (
-	"math/bits"
 	"time"
 
 	"strata"
@@ -57,9 +56,8 @@ func ArrivalChecks(sectors uint64) uint64 { return min(arrivalChecks, sectors) }
 type rate struct {
 	checksPerDay uint64 // the trickle of commitment checks of a miner
 
-	auditsPerHour uint64          // audit requests for each per
-	per           strata.ByteSize // of the miner's bytes,
-	least, most   uint64          // within these bounds
+	per         strata.ByteSize // one audit request an hour for each of these,
+	least, most uint64          // within these bounds
 }
 
 // A check costs the validator a whole fill, so the trickle does not grow with
@@ -67,8 +65,8 @@ type rate struct {
 // within a week (95 %). An audit costs a miner up to 16 reads. Local sectors are
 // small and tempos short, so everything is faster there.
 var (
-	localRate  = rate{checksPerDay: 2880, auditsPerHour: 1, per: strata.MiB, least: 360, most: 3600}
-	publicRate = rate{checksPerDay: 4, auditsPerHour: 1, per: strata.TiB, least: 12, most: 360}
+	localRate  = rate{checksPerDay: 2880, per: strata.MiB, least: 360, most: 3600}
+	publicRate = rate{checksPerDay: 4, per: strata.TiB, least: 12, most: 360}
 )
 
 func rateOf(p strata.Profile) rate {
@@ -96,10 +94,5 @@ func AuditsPerHour(p strata.Profile, bytes strata.ByteSize) uint64 {
 		return 0
 	}
 	r := rateOf(p)
-	hi, lo := bits.Mul64(uint64(bytes), r.auditsPerHour)
-	if hi >= uint64(r.per) {
-		return r.most
-	}
-	n, _ := bits.Div64(hi, lo, uint64(r.per))
-	return min(max(n, r.least), r.most)
+	return min(max(uint64(bytes/r.per), r.least), r.most)
 }

@@ -68,10 +68,10 @@ func scale(n, ppm uint64) uint64 {
 	return q
 }
 
-// The square of the 95 % quantile of the normal distribution, 1.644853626951…,
-// in units of 10⁻¹².
+// The square of the 95 % quantile of the normal distribution, 1.6448536269514…,
+// in units of 10⁻¹², rounded up.
 const (
-	zSquared = 2_705_543_454_095
+	zSquared = 2_705_543_454_096
 	unit     = 1_000_000_000_000
 )
 
@@ -79,8 +79,8 @@ const (
 //
 //	(2 s + z² − √(z² (z² + 4 s (n − s) / n))) / (2 (n + z²))
 //
-// It is computed in units of 10⁻¹² with the root rounded up, so it never exceeds
-// the real bound. No check gives 0; passed above n counts as n.
+// It is computed in units of 10⁻¹² with z² and the root rounded up, so it never
+// exceeds the real bound. No check gives 0; passed above n counts as n.
 // Source: E. B. Wilson, Journal of the American Statistical Association 22 (1927), 209–212.
 func LCB(passed, n uint64) uint64 {
 	if n == 0 {
