@@ -121,7 +121,6 @@ type Deletion struct {
 	Miner    strata.Hotkey
 	Root     strata.Root
 	Attempts int
-	Queued   time.Time // when it was asked for
 	Next     time.Time // not to be tried before
 }
 

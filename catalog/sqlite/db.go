@@ -1,0 +1,217 @@
+// Package sqlite keeps a catalog in one SQLite file: the default where one
+// machine is enough. Everything acknowledged has been synced to the disk.
+//
+// There is one connection that writes, so that writers queue in this process
+// instead of failing on the file's lock, and a pool that reads beside it (WAL).
+// The SQL is portable ($N placeholders, upserts, RETURNING), for another
+// database to share.
+package sqlite
+
+import (
+	"context"
+	"database/sql"
+	"embed"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net/url"
+	"os"
+	"path/filepath"
+
+	"github.com/gofrs/flock"
+	"github.com/pressly/goose/v3"
+	driver "modernc.org/sqlite"
+	sqlite3 "modernc.org/sqlite/lib"
+
+	"strata"
+	"strata/catalog"
+)
+
+//go:embed migrations/*.sql
+var migrations embed.FS
+
+const (
+	readers     = 4     // connections that read
+	busyTimeout = 10000 // ms to wait for another process's write
+)
+
+// Role is what a process does with the file. A gateway may share a validator's
+// file; two processes of one role may not.
+type Role string
+
+// The roles.
+const (
+	Gateway   Role = "gateway"
+	Validator Role = "validator"
+)
+
+// DB is an open file. It is safe for concurrent use. It implements
+// catalog.Catalog.
+type DB struct {
+	path  string
+	w, r  *sql.DB // w has one connection, whose transactions are immediate
+	locks []*flock.Flock
+}
+
+var _ catalog.Catalog = (*DB)(nil)
+
+// Open opens or creates the file, migrates it and holds it for the roles until
+// Close. Code Locked if another process has one of the roles, with its pid; code
+// Corrupt if the file is damaged or no database; Conflict if a newer version of
+// strata wrote it.
+func Open(ctx context.Context, path string, roles ...Role) (*DB, error) {
+	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+		return nil, fmt.Errorf("cannot create the folder of the metadata file: %w", err)
+	}
+	db := &DB{path: path}
+	if err := db.open(ctx, roles); err != nil {
+		return nil, errors.Join(db.fail(err), db.Close())
+	}
+	return db, nil
+}
+
+func (db *DB) open(ctx context.Context, roles []Role) error {
+	for _, role := range roles {
+		l, err := lockRole(db.path, role)
+		if err != nil {
+			return err
+		}
+		db.locks = append(db.locks, l)
+	}
+	var err error
+	if db.w, err = sql.Open("sqlite", dsn(db.path, "_txlock=immediate")); err != nil {
+		return err
+	}
+	db.w.SetMaxOpenConns(1)
+	if db.r, err = sql.Open("sqlite", dsn(db.path, "_pragma=query_only(1)")); err != nil {
+		return err
+	}
+	db.r.SetMaxOpenConns(readers)
+	return db.migrate(ctx)
+}
+
+// migrate brings the schema up to date. Two processes that start at once on a
+// new file take turns; a crash leaves a migration done or not done.
+func (db *DB) migrate(ctx context.Context) error {
+	turn := flock.New(db.path + ".migrate.lock")
+	if err := turn.Lock(); err != nil {
+		return fmt.Errorf("cannot lock the metadata file for its migration: %w", err)
+	}
+	defer turn.Close()
+
+	files, err := fs.Sub(migrations, "migrations")
+	if err != nil {
+		return err
+	}
+	p, err := goose.NewProvider(goose.DialectSQLite3, db.w, files,
+		goose.WithLogger(goose.NopLogger()), goose.WithDisableGlobalRegistry(true))
+	if err != nil {
+		return err
+	}
+	have, want, err := p.GetVersions(ctx)
+	if err != nil {
+		return err
+	}
+	if have > want {
+		return strata.E(strata.Conflict, "the metadata file %s was written by a newer version of strata (schema %d, this one knows %d): run that version", db.path, have, want)
+	}
+	_, err = p.Up(ctx)
+	return err
+}
+
+// Close closes the file and gives its roles up.
+func (db *DB) Close() error {
+	var errs []error
+	for _, d := range []*sql.DB{db.r, db.w} {
+		if d != nil {
+			errs = append(errs, d.Close())
+		}
+	}
+	for _, l := range db.locks {
+		errs = append(errs, l.Close())
+	}
+	return errors.Join(errs...)
+}
+
+// write runs fn in an immediate transaction. What fn has done is durable when
+// write returns nil; after a crash before that, none of it is there.
+func (db *DB) write(ctx context.Context, fn func(*sql.Tx) error) error {
+	tx, err := db.w.BeginTx(ctx, nil)
+	if err != nil {
+		return db.fail(err)
+	}
+	if err := fn(tx); err != nil {
+		return db.fail(errors.Join(err, ignoreDone(tx.Rollback())))
+	}
+	return db.fail(tx.Commit())
+}
+
+// ignoreDone drops the error of rolling back what the context already did.
+func ignoreDone(err error) error {
+	if errors.Is(err, sql.ErrTxDone) {
+		return nil
+	}
+	return err
+}
+
+// querier is a *sql.DB or a *sql.Tx.
+type querier interface {
+	QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error)
+	QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row
+	ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error)
+}
+
+// scanner is a *sql.Row or *sql.Rows.
+type scanner interface{ Scan(dest ...any) error }
+
+// all returns every row of a query.
+func all[T any](ctx context.Context, q querier, scan func(scanner) (T, error), query string, args ...any) ([]T, error) {
+	rows, err := q.QueryContext(ctx, query, args...)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var out []T
+	for rows.Next() {
+		v, err := scan(rows)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, v)
+	}
+	return out, rows.Err()
+}
+
+// exec runs a statement and says how many rows it changed.
+func exec(ctx context.Context, q querier, query string, args ...any) (int64, error) {
+	res, err := q.ExecContext(ctx, query, args...)
+	if err != nil {
+		return 0, err
+	}
+	return res.RowsAffected()
+}
+
+// fail turns SQLite's errors into ones for a person; it keeps others.
+func (db *DB) fail(err error) error {
+	var e *driver.Error
+	if !errors.As(err, &e) {
+		return err
+	}
+	switch e.Code() & 0xff {
+	case sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT:
+		return strata.E(strata.Corrupt, "the metadata file %s is damaged or not a database: restore a backup of it, or move it aside and recover the metadata from the network (%w)", db.path, err)
+	case sqlite3.SQLITE_FULL:
+		return strata.E(strata.NoSpace, "no room on the disk for the metadata file %s: free some and try again (%w)", db.path, err)
+	case sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED:
+		return strata.E(strata.Unavailable, "the metadata file %s is busy: try again (%w)", db.path, err)
+	case sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_PERM:
+		return strata.E(strata.Unavailable, "the metadata file %s cannot be read or written: check the disk and the folder's permissions (%w)", db.path, err)
+	}
+	return err
+}
+
+// dsn makes the driver's name for the file, with one more option.
+func dsn(path, option string) string {
+	u := url.URL{Scheme: "file", OmitHost: true, Path: path}
+	return u.String() + fmt.Sprintf("?_pragma=busy_timeout(%d)&_pragma=journal_mode(WAL)&_pragma=synchronous(FULL)&_pragma=foreign_keys(1)&%s", busyTimeout, option)
+}

@@ -1,0 +1,57 @@
+// Package object stores files on miners and reads them back: it splits,
+// erasure-codes, encrypts, places and transfers them, and keeps their metadata.
+//
+// # Layout
+//
+// This decides bytes on miners' disks. Sizes are in bytes.
+//
+//	object   a sequence of segments
+//	segment  at most 64 MiB, and at most k × (MaxShard / 65,536) × 65,520, of
+//	         plaintext, cut into rows; at least one byte
+//	row      k × 65,520 of plaintext, cut into k equal data chunks; the last row
+//	         of a segment has chunks of ceil(rest / k), padded with zeros.
+//	         Reed–Solomon ("rs8", package erasure) adds total − k parity chunks
+//	shard i  chunk i of each row, in order of rows, each sealed under the shard's
+//	         own key with the row's number (package envelope): 65,536 a chunk,
+//	         that is exactly one 64 KiB group of the shard's BLAKE3 tree. The last
+//	         chunk has ceil(rest / k) + 16 and is marked as the last.
+//	         A shard's root is the BLAKE3-256 of its bytes.
+//
+// MaxShard is a quarter of the profile's sector. The plaintext of row r begins
+// at r × k × 65,520 of its segment and its sealed chunks at r × 65,536 of their
+// shards, so any byte range is found without an index. A row whose data chunks
+// arrive needs no decoding; otherwise any k chunks give it.
+//
+// The object key is 32 random bytes; each segment's record holds it wrapped
+// under the gateway's key (HKDF of the hotkey's secret, "strata gateway v1" and
+// the key's id), bound to the id of the object that it was sealed for. Shard
+// keys derive from it, the segment's number and the shard's index. Nobody else
+// can therefore compute a shard from the others or from the file: each of
+// `total` miners must hold what it is paid for.
+//
+// # Writing
+//
+// The body is read row by row into a segment's shards. Memory for a segment is
+// reserved from Options.Memory before it is encoded, and given back when its
+// last send ends, so memory grows with neither objects nor their number. A
+// segment's shards are recorded as Sending, then sent to `total` miners at once.
+// A miner that fails, refuses or is slow is replaced while another candidate is
+// left. With `success` signed receipts the segment counts; the object is
+// committed and acknowledged when all segments do. The other sends go on for a
+// bounded time. Where too few miners can be reached, everything that was or may
+// have been stored is queued for deletion.
+//
+// # Reading
+//
+// k shards are read at once, the fastest miners' first, each a few rows ahead of
+// the reader. Each chunk is authenticated as it arrives; a shard that fails its
+// check, breaks off or is slow is replaced by a spare from that row on. A full
+// read of an object is checked against the digest taken when it was written.
+//
+// # Crashes
+//
+// Nothing is in memory only. A crash before Commit leaves a pending object, all
+// of whose possible shards are recorded: Run deletes it at the next start. A
+// crash after Commit leaves a readable object; shards still on their way stay
+// Sending, and reads try them last. Deletions wait in a durable queue.
+package object

@@ -1,0 +1,390 @@
+package object
+
+import (
+	"context"
+	"io"
+	"slices"
+	"time"
+
+	"strata"
+	"strata/catalog"
+	"strata/envelope"
+	"strata/erasure"
+	"strata/wire"
+)
+
+// ahead is how many rows each shard is read ahead of the reader.
+const ahead = 4
+
+// patience is how many times Timing.Hedge may pass without a chunk from anybody
+// before a read fails.
+const patience = 60
+
+// fetch reads rows of one segment from its miners. One goroutine calls its
+// methods; each shard that is read has a goroutine of its own, which sends
+// chunks as events.
+type fetch struct {
+	s       *Store
+	segment catalog.Segment
+	layout  layout
+	codec   *erasure.Codec
+	key     envelope.Key
+	at      map[strata.Hotkey]wire.Endpoint
+	to      int // rows before this one are wanted
+
+	// wants lists the data chunks that are needed of a single row, nil when all
+	// are. goal is how many shards to read at once: as many as are wanted, or k
+	// once one of those has failed.
+	wants []int
+	goal  int
+
+	spares  []catalog.Shard // not read yet, the best first
+	streams []*stream
+	events  chan event
+	chunks  map[int][][]byte // by row, then by shard; a missing chunk is nil
+	lost    []int            // shards found missing or damaged
+	lastErr error
+
+	ctx  context.Context
+	stop context.CancelFunc
+}
+
+// stream is one shard being read. Its fields but credit belong to fetch's caller.
+type stream struct {
+	shard  catalog.Shard
+	from   int
+	next   int           // the row that it sends next
+	ended  bool          // it failed, or has sent everything
+	slow   bool          // no longer counted on
+	credit chan struct{} // one for each row that it may read
+	began  time.Time
+}
+
+// event is a chunk of a row, or the error that ends its stream.
+type event struct {
+	st    *stream
+	row   int
+	plain []byte // from Store.chunks
+	err   error
+}
+
+// newFetch starts reading rows from to to of a segment.
+func (s *Store) newFetch(ctx context.Context, seg catalog.Segment, at map[strata.Hotkey]wire.Endpoint, span span) (*fetch, error) {
+	f := &fetch{s: s, segment: seg, layout: layout{seg.K, seg.Size}, at: at, to: span.to, chunks: map[int][][]byte{}}
+	var err error
+	if f.codec, err = erasure.New(seg.Codec, seg.K, seg.Total); err != nil {
+		return nil, err
+	}
+	if f.key, err = s.keys.unwrap(seg); err != nil {
+		return nil, err
+	}
+	f.spares = f.usable(s.ranks.order(seg.Shards, seg.K))
+	f.goal = seg.K
+	f.prefer(span.wants)
+	f.events = make(chan event, seg.Total*(ahead+1))
+	f.ctx, f.stop = context.WithCancel(ctx)
+	f.top(span.from)
+	return f, nil
+}
+
+// usable drops shards that nothing can be read from: of miners that do not
+// serve, and records that no layout has.
+func (f *fetch) usable(shards []catalog.Shard) []catalog.Shard {
+	return slices.DeleteFunc(shards, func(h catalog.Shard) bool {
+		_, serves := f.at[h.Miner]
+		return !serves || h.Index < 0 || h.Index >= f.segment.Total || h.Length != f.layout.shardLen()
+	})
+}
+
+// prefer reads only the shards with wanted chunks at first, provided that all
+// of them are expected to answer.
+func (f *fetch) prefer(wants []int) {
+	var first, rest []catalog.Shard
+	for _, h := range f.spares {
+		if slices.Contains(wants, h.Index) && h.State == catalog.Stored && !f.s.ranks.shunned(h.Miner) {
+			first = append(first, h)
+		} else {
+			rest = append(rest, h)
+		}
+	}
+	if len(wants) > 0 && len(first) == len(wants) {
+		f.wants, f.goal, f.spares = wants, len(wants), append(first, rest...)
+	}
+}
+
+// row returns the data chunks of row r; those that are not wanted may be nil.
+// They are valid until the next call, of a higher row, or close. Code
+// Unavailable when too few miners give theirs.
+func (f *fetch) row(r int) ([][]byte, error) {
+	f.forget(r)
+	began := f.s.now()
+	timer := time.NewTimer(f.s.timing.Hedge)
+	defer timer.Stop()
+	hurried, idle := false, 0
+	for !f.complete(r) {
+		if !f.top(r) || idle == patience {
+			return nil, f.tooFew(r)
+		}
+		if !hurried && 4*f.have(r) >= 3*f.goal {
+			// The rest should be here soon: most have come.
+			hurried = true
+			timer.Reset(min(f.s.timing.Hedge, max(f.s.timing.Hedge/8, 3*f.s.now().Sub(began))))
+		}
+		select {
+		case e := <-f.events:
+			f.take(e, r)
+			idle = 0
+		case <-timer.C:
+			f.hedge(r)
+			idle++
+			timer.Reset(f.s.timing.Hedge)
+		case <-f.ctx.Done():
+			return nil, f.ctx.Err()
+		}
+	}
+	return f.decode(r)
+}
+
+// complete says whether what has arrived gives the wanted chunks of row r.
+func (f *fetch) complete(r int) bool {
+	if f.have(r) >= f.segment.K {
+		return true
+	}
+	return f.wants != nil && f.hasAll(r, f.wants)
+}
+
+func (f *fetch) hasAll(r int, indices []int) bool {
+	got := f.chunks[r]
+	return got != nil && !slices.ContainsFunc(indices, func(i int) bool { return got[i] == nil })
+}
+
+func (f *fetch) have(r int) (n int) {
+	for _, c := range f.chunks[r] {
+		if c != nil {
+			n++
+		}
+	}
+	return n
+}
+
+// top starts spares until enough shards are being read, or have been, for row
+// r. It returns false when there will not be enough.
+func (f *fetch) top(r int) bool {
+	due, late := 0, 0
+	for _, st := range f.streams {
+		switch {
+		case st.ended || st.next > r:
+		case st.slow:
+			late++
+		default:
+			due++
+		}
+	}
+	if have := f.have(r); have+due < f.goal {
+		if len(f.streams) > 0 {
+			f.goal = f.segment.K
+		}
+		for ; have+due < f.goal && len(f.spares) > 0; due++ {
+			f.start(f.spares[0], r)
+			f.spares = f.spares[1:]
+		}
+		return have+due+late >= f.goal
+	}
+	return true
+}
+
+// hedge gives up counting on the shards that row r waits for, so that spares
+// are read beside them. Whatever comes first is used.
+func (f *fetch) hedge(r int) {
+	if len(f.spares) == 0 {
+		return
+	}
+	for _, st := range f.streams {
+		if !st.ended && !st.slow && st.next <= r {
+			st.slow = true
+			f.s.ranks.failed(st.shard.Miner)
+		}
+	}
+}
+
+// take keeps an event's chunk, unless its row has been given.
+func (f *fetch) take(e event, r int) {
+	if e.err != nil {
+		f.fail(e)
+		return
+	}
+	if e.row == e.st.from {
+		f.s.ranks.answered(e.st.shard.Miner, f.s.now().Sub(e.st.began))
+	}
+	e.st.next = e.row + 1
+	e.st.ended = e.st.next == f.to
+	if e.row < r {
+		f.s.giveChunk(e.plain)
+		return
+	}
+	e.st.slow = false
+	if f.chunks[e.row] == nil {
+		f.chunks[e.row] = make([][]byte, f.segment.Total)
+	}
+	f.chunks[e.row][e.st.shard.Index] = e.plain
+}
+
+// fail ends a stream.
+func (f *fetch) fail(e event) {
+	e.st.ended = true
+	if f.ctx.Err() != nil {
+		return
+	}
+	f.lastErr = e.err
+	f.s.ranks.failed(e.st.shard.Miner)
+	if c := strata.CodeOf(e.err); c == strata.NotFound || c == strata.Corrupt {
+		f.lost = append(f.lost, e.st.shard.Index)
+	}
+}
+
+func (f *fetch) tooFew(r int) error {
+	err := strata.E(strata.Unavailable, "only %d of the %d miners needed give this part of the file: try again later", f.have(r), f.segment.K)
+	if f.lastErr != nil {
+		err = strata.E(strata.Unavailable, "only %d of the %d miners needed give this part of the file: try again later (one said: %w)", f.have(r), f.segment.K, f.lastErr)
+	}
+	return err
+}
+
+// decode returns the data chunks of row r, rebuilding those that are wanted and
+// did not come.
+func (f *fetch) decode(r int) ([][]byte, error) {
+	got := f.chunks[r]
+	k := f.segment.K
+	if f.wants == nil && !slices.ContainsFunc(got[:k], func(c []byte) bool { return c == nil }) {
+		return got[:k], nil
+	}
+	if f.wants != nil && f.hasAll(r, f.wants) {
+		return got[:k], nil
+	}
+	for i := range k {
+		if got[i] == nil {
+			got[i] = f.s.takeChunk()[:0]
+		}
+	}
+	return got[:k], f.codec.ReconstructRow(got)
+}
+
+// forget frees the rows before r and lets each stream read one more for each.
+func (f *fetch) forget(r int) {
+	for old, chunks := range f.chunks {
+		if old < r {
+			f.free(chunks)
+			delete(f.chunks, old)
+		}
+	}
+	for _, st := range f.streams {
+		if r > st.from {
+			st.credit <- struct{}{} // there is room for one for each row
+		}
+	}
+}
+
+func (f *fetch) free(chunks [][]byte) {
+	for _, c := range chunks {
+		if c != nil {
+			f.s.giveChunk(c)
+		}
+	}
+}
+
+// start reads a shard from row r on.
+func (f *fetch) start(h catalog.Shard, r int) {
+	st := &stream{shard: h, from: r, next: r, credit: make(chan struct{}, f.to-r+ahead), began: f.s.now()}
+	for range ahead {
+		st.credit <- struct{}{}
+	}
+	f.streams = append(f.streams, st)
+	go func() {
+		if err := f.read(st, r); err != nil {
+			f.send(event{st: st, err: err})
+		}
+	}()
+}
+
+// send passes an event on, unless the fetch has ended.
+func (f *fetch) send(e event) bool {
+	select {
+	case f.events <- e:
+		return true
+	case <-f.ctx.Done():
+		return false
+	}
+}
+
+// read runs in a stream's goroutine.
+func (f *fetch) read(st *stream, from int) error {
+	sealer, err := newSealer(f.key, f.segment.Number, st.shard.Index)
+	if err != nil {
+		return err
+	}
+	off := f.layout.shardOff(from)
+	end := min(f.layout.shardOff(f.to), st.shard.Length)
+	body, err := f.s.peers.GetShard(f.ctx, f.at[st.shard.Miner], st.shard.Root, uint64(st.shard.Length), uint64(off), uint64(end-off))
+	if err != nil {
+		return err
+	}
+	defer body.Close()
+	for r := from; r < f.to; r++ {
+		select {
+		case <-st.credit:
+		case <-f.ctx.Done():
+			return f.ctx.Err()
+		}
+		plain, err := f.readChunk(body, sealer, r)
+		if err != nil {
+			return err
+		}
+		if !f.send(event{st: st, row: r, plain: plain}) {
+			return f.ctx.Err()
+		}
+	}
+	return nil
+}
+
+// readChunk reads and opens a shard's chunk of row r.
+func (f *fetch) readChunk(body io.Reader, sealer *envelope.Sealer, r int) ([]byte, error) {
+	buf := f.s.takeChunk()[:f.layout.chunkLen(r)+envelope.Overhead]
+	if _, err := io.ReadFull(body, buf); err != nil {
+		f.s.giveChunk(buf)
+		return nil, err
+	}
+	plain, err := sealer.OpenChunk(buf[:0], buf, uint64(r), f.layout.last(r))
+	if err != nil {
+		f.s.giveChunk(buf)
+		return nil, err
+	}
+	return plain, nil
+}
+
+// close ends all streams and records shards found lost.
+func (f *fetch) close() {
+	f.stop()
+	for _, chunks := range f.chunks {
+		f.free(chunks)
+	}
+	f.chunks = nil
+	if len(f.lost) == 0 {
+		return
+	}
+	var news []catalog.ShardUpdate
+	for _, i := range f.lost {
+		news = append(news, catalog.ShardUpdate{Index: i, State: catalog.Lost})
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), cleanupLimit)
+	defer cancel()
+	if err := f.s.cat.UpdateShards(ctx, f.segment.Origin, f.segment.Number, news); err != nil && strata.CodeOf(err) != strata.Conflict {
+		f.s.log.Warn("cannot record lost shards", "object", f.segment.Origin, "segment", f.segment.Number, "err", err)
+	}
+}
+
+func (s *Store) takeChunk() []byte { return *s.chunks.Get().(*[]byte) }
+
+func (s *Store) giveChunk(b []byte) {
+	b = b[:cap(b)]
+	s.chunks.Put(&b)
+}

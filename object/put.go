@@ -1,0 +1,315 @@
+package object
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"maps"
+	"sort"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"strata"
+	"strata/catalog"
+	"strata/envelope"
+	"strata/erasure"
+	"strata/placement"
+)
+
+// cleanupLimit bounds the transaction that undoes a failed write.
+const cleanupLimit = 30 * time.Second
+
+// Put stores a file. When it returns without error, `success` miners have
+// signed for each segment and the metadata is on disk; an object of that name
+// that was there before is superseded. Codes: Invalid (no name, an empty or
+// misannounced body), NotFound (no such bucket), NoSpace, Unavailable (too few
+// miners answer). After an error nothing of the file remains, or waits in the
+// deletion queue.
+func (s *Store) Put(ctx context.Context, r PutRequest) (Info, error) {
+	return s.ingest(ctx, r, s.cat.Commit)
+}
+
+// ingest streams a body into a pending object and ends it with commit.
+func (s *Store) ingest(ctx context.Context, r PutRequest, commit func(context.Context, catalog.Object) error) (Info, error) {
+	if err := r.validate(); err != nil {
+		return Info{}, err
+	}
+	w, err := s.newWriter(ctx, r.Size)
+	if err != nil {
+		return Info{}, err
+	}
+	o := catalog.Object{ID: w.id, Bucket: r.Bucket, Key: r.Name, ContentType: r.ContentType, Meta: maps.Clone(r.Meta), Created: s.now()}
+	// A crash from here to the commit leaves a pending object; Run deletes it.
+	if err := s.cat.Begin(ctx, o); err != nil {
+		w.abandon()
+		return Info{}, err
+	}
+	err = w.stream(ctx, r, &o)
+	if err == nil {
+		o.Modified = s.now()
+		// The caller's going away must not leave the outcome open.
+		err = commit(context.WithoutCancel(ctx), o)
+	}
+	if err != nil {
+		w.abandon()
+		return Info{}, errors.Join(err, s.undo(ctx, w.id))
+	}
+	w.release()
+	s.nudge() // the version superseded, if any, is in the queue
+	return infoOf(o), nil
+}
+
+func (r PutRequest) validate() error {
+	switch {
+	case r.Name == "":
+		return strata.E(strata.Invalid, "a file needs a name")
+	case len(r.Name) > catalog.MaxKey:
+		return strata.E(strata.Invalid, "the name has %d bytes: at most %d are allowed", len(r.Name), catalog.MaxKey)
+	case r.Size == 0 && !r.AllowEmpty:
+		return errEmpty()
+	case r.Size < -1 || r.Body == nil:
+		return strata.E(strata.Invalid, "a file to store needs a body and a size, or -1 for an unknown one")
+	}
+	return nil
+}
+
+func errEmpty() error { return strata.E(strata.Invalid, "empty file: nothing to store") }
+
+// undo queues whatever a failed write may have left on miners. If even that
+// fails, the object stays pending and Run deletes it at the next start.
+func (s *Store) undo(ctx context.Context, id strata.ObjectID) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), cleanupLimit)
+	defer cancel()
+	err := s.cat.Delete(ctx, id, s.now())
+	if strata.CodeOf(err) == strata.NotFound {
+		return nil
+	}
+	s.nudge()
+	return err
+}
+
+// writer is one object on its way. Its context carries the sends: it belongs to
+// the store, because they may outlive the request.
+type writer struct {
+	s       *Store
+	id      strata.ObjectID
+	key     envelope.Key
+	wrapped []byte
+	scheme  scheme
+	codec   *erasure.Codec
+
+	ctx   context.Context
+	stop  context.CancelFunc
+	users atomic.Int32 // the request and each parcel; the last one ends ctx
+
+	mu  sync.Mutex
+	out map[strata.Hotkey]bool // miners that failed or refused this object; guarded by mu
+}
+
+func (s *Store) newWriter(ctx context.Context, size int64) (*writer, error) {
+	miners, err := s.net.Candidates(ctx)
+	if err != nil {
+		return nil, err
+	}
+	k, _, success, total := placement.Scale(countRoom(miners))
+	if total == 0 {
+		if len(miners) == 0 {
+			return nil, strata.E(strata.Unavailable, "no miner can be reached: wait until miners serve, or check the network")
+		}
+		return nil, strata.E(strata.NoSpace, "none of %d miners has free space: wait for more, or delete files", len(miners))
+	}
+	if room := spaceLeft(miners, k, success); size > room {
+		return nil, strata.E(strata.NoSpace, "the file has %s and the miners have room for %s: delete files or wait for more space",
+			strata.ByteSize(size), strata.ByteSize(room))
+	}
+	w := &writer{s: s, id: newID(), scheme: newScheme(k, success, total, s.prof, s.memory), out: map[strata.Hotkey]bool{}}
+	if w.codec, err = erasure.New(erasure.RS8, k, total); err != nil {
+		return nil, err
+	}
+	if w.key, w.wrapped, err = s.keys.wrap(w.id); err != nil {
+		return nil, err
+	}
+	w.ctx, w.stop = context.WithCancel(s.life)
+	w.users.Store(1)
+	return w, nil
+}
+
+// abandon ends all sends.
+func (w *writer) abandon() { w.stop() }
+
+// release says that one user needs the context no more. Sends that go on after
+// the request are bounded in time.
+func (w *writer) release() {
+	if w.users.Add(-1) == 0 {
+		w.stop()
+	}
+}
+
+// stream reads the body, encodes it and sends it; it returns when all segments
+// count, with o's Size, Digest and Meta set.
+func (w *writer) stream(ctx context.Context, r PutRequest, o *catalog.Object) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	g, ctx := errgroup.WithContext(ctx)
+	rows := readRows(ctx, r.Body, w.scheme.rowPlain(), r.Size)
+	err := w.segments(ctx, g, rows, r.Size)
+	if err != nil {
+		cancel() // end the reader
+	}
+	for row := range rows.rows { // only after an error: wait for the reader
+		rows.recycle(row)
+	}
+	if werr := g.Wait(); werr != nil {
+		err = werr // the first failure: what the loop met is its consequence
+	}
+	if err == nil {
+		err = rows.err
+	}
+	if err == nil && rows.size == 0 && !r.AllowEmpty {
+		err = errEmpty()
+	}
+	if err != nil {
+		return err
+	}
+	o.Size, o.Digest = rows.size, rows.digest
+	return finishMeta(r, o)
+}
+
+func finishMeta(r PutRequest, o *catalog.Object) error {
+	if r.Finish == nil {
+		return nil
+	}
+	extra, err := r.Finish(o.Size, o.Digest)
+	if err != nil {
+		return err
+	}
+	if o.Meta == nil {
+		o.Meta = map[string]string{}
+	}
+	maps.Copy(o.Meta, extra)
+	return nil
+}
+
+// segments encodes one segment after the other and leaves each to g.
+func (w *writer) segments(ctx context.Context, g *errgroup.Group, rows *rowReader, size int64) error {
+	left := size
+	for number := uint64(0); ; number++ {
+		first, ok := <-rows.rows
+		if !ok {
+			return nil // rows.err says why
+		}
+		p, err := w.encode(ctx, number, first, rows, left)
+		if err != nil {
+			return err
+		}
+		left -= p.record.Size
+		if size < 0 {
+			left = -1
+		}
+		g.Go(func() error { return p.send(ctx) })
+	}
+}
+
+// encode reads one segment. The memory that it reserves belongs to the parcel.
+func (w *writer) encode(ctx context.Context, number uint64, first row, rows *rowReader, left int64) (*parcel, error) {
+	shardLen := w.expect(first, left)
+	p := &parcel{w: w, weight: min(w.s.memory, shardLen*int64(w.scheme.total))}
+	if err := w.s.reserve.Acquire(ctx, p.weight); err != nil {
+		rows.recycle(first)
+		return nil, err
+	}
+	e, err := newEncoder(w.codec, w.key, number, w.s.takeShards(w.scheme.total, shardLen))
+	if err == nil {
+		err = w.fill(e, first, rows)
+	}
+	if err != nil {
+		w.s.reserve.Release(p.weight)
+		return nil, err
+	}
+	p.bodies = e.shards
+	p.record = catalog.Segment{
+		Origin: w.id, Number: number, Codec: w.codec.Name(), K: w.scheme.k, Total: w.scheme.total, Success: w.scheme.success,
+		Size: e.size, Wrapped: w.wrapped, KeyID: w.s.keys.current, Shards: e.records(),
+	}
+	return p, nil
+}
+
+// expect returns how long the next segment's shards will be, at most.
+func (w *writer) expect(first row, left int64) int64 {
+	full := int64(w.scheme.rows) * int64(w.scheme.rowPlain())
+	switch {
+	case first.last:
+		full = int64(len(first.buf))
+	case left >= 0:
+		full = min(full, left)
+	}
+	return layout{w.scheme.k, full}.shardLen()
+}
+
+// fill encodes rows until the segment is full or the body ends. It stops
+// without an error where the reader fails: the reader's error is the one.
+func (w *writer) fill(e *encoder, r row, rows *rowReader) error {
+	for {
+		last := r.last || e.rows == w.scheme.rows-1
+		err := e.add(r.buf, last)
+		rows.recycle(r)
+		if err != nil || last {
+			return err
+		}
+		var ok bool
+		if r, ok = <-rows.rows; !ok {
+			if rows.err != nil {
+				return rows.err
+			}
+			return strata.E(strata.Internal, "the body ended without a last row")
+		}
+	}
+}
+
+// countRoom counts the miners with any free space.
+func countRoom(miners []Candidate) (n int) {
+	for _, m := range miners {
+		if m.Free > 0 && m.Addr.IsValid() {
+			n++
+		}
+	}
+	return n
+}
+
+// spaceLeft returns how much plaintext fits when each segment puts one shard on
+// `need` distinct miners: k times the largest x with Σ min(free, x) ≥ need · x.
+func spaceLeft(miners []Candidate, k, need int) int64 {
+	var free []int64
+	for _, m := range miners {
+		if m.Addr.IsValid() {
+			free = append(free, int64(min(m.Free, 1<<50)))
+		}
+	}
+	sort.Slice(free, func(i, j int) bool { return free[i] > free[j] })
+	var rest, best int64
+	for _, f := range free {
+		rest += f
+	}
+	// With the i largest miners holding a shard of every segment, the others
+	// must hold the rest of them.
+	for i := 0; i < need && i < len(free); i++ {
+		x := rest / int64(need-i)
+		if i == 0 || x < best {
+			best = x
+		}
+		rest -= free[i]
+	}
+	if len(free) < need {
+		return 0
+	}
+	return best * int64(k)
+}
+
+// seed draws the randomness of one placement.
+func seed() (b [32]byte) {
+	rand.Read(b[:])
+	return b
+}

@@ -1,0 +1,100 @@
+package object
+
+import (
+	"cmp"
+	"slices"
+	"sync"
+	"time"
+
+	"strata"
+	"strata/catalog"
+)
+
+const (
+	// decodeBias is how much sooner a parity shard must be expected than a data
+	// shard to be read in its place: data shards need no decoding.
+	decodeBias = 20 * time.Millisecond
+	// shunned is how long a miner that failed is tried last.
+	shunned = 30 * time.Second
+	// maxRanks bounds the memory of ranks: a subnet has fewer miners.
+	maxRanks = 1 << 16
+)
+
+// ranks remembers how soon each miner answers.
+type ranks struct {
+	now func() time.Time
+	mu  sync.Mutex
+	by  map[strata.Hotkey]rank // guarded by mu
+}
+
+type rank struct {
+	latency time.Duration // smoothed time to the first chunk
+	shun    time.Time     // tried last until then
+}
+
+func newRanks(now func() time.Time) *ranks {
+	return &ranks{now: now, by: map[strata.Hotkey]rank{}}
+}
+
+// answered records the time to a miner's first chunk.
+func (r *ranks) answered(h strata.Hotkey, d time.Duration) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	old, ok := r.by[h]
+	if ok && old.latency > 0 {
+		d = (7*old.latency + d) / 8
+	}
+	r.set(h, rank{latency: d})
+}
+
+// failed records that a miner failed or was late.
+func (r *ranks) failed(h strata.Hotkey) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.set(h, rank{latency: r.by[h].latency, shun: r.now().Add(shunned)})
+}
+
+// set forgets everybody rather than grow without bound; r.mu is held.
+func (r *ranks) set(h strata.Hotkey, k rank) {
+	if len(r.by) >= maxRanks {
+		clear(r.by)
+	}
+	r.by[h] = k
+}
+
+// shunned says whether a miner failed lately.
+func (r *ranks) shunned(h strata.Hotkey) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.by[h].shun.After(r.now())
+}
+
+// order returns a segment's shards, the one to be read first first: by what is
+// known of the shard, then of its miner.
+func (r *ranks) order(shards []catalog.Shard, k int) []catalog.Shard {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	now := r.now()
+	cost := func(s catalog.Shard) (state int, wait time.Duration) {
+		k0 := r.by[s.Miner]
+		switch {
+		case s.State == catalog.Lost:
+			state = 3
+		case s.State == catalog.Sending:
+			state = 2
+		case k0.shun.After(now):
+			state = 1
+		}
+		if wait = k0.latency; s.Index >= k {
+			wait += decodeBias
+		}
+		return state, wait
+	}
+	out := slices.Clone(shards)
+	slices.SortStableFunc(out, func(a, b catalog.Shard) int {
+		sa, wa := cost(a)
+		sb, wb := cost(b)
+		return cmp.Or(cmp.Compare(sa, sb), cmp.Compare(wa, wb))
+	})
+	return out
+}

@@ -1,0 +1,337 @@
+package object
+
+import (
+	"context"
+	"errors"
+	"io"
+
+	"github.com/zeebo/blake3"
+
+	"strata"
+	"strata/catalog"
+	"strata/wire"
+)
+
+// Reader reads one object. It implements io.ReadSeekCloser and io.WriterTo. Range
+// may be called at any time; the other methods by one goroutine at a time.
+type Reader struct {
+	s        *Store
+	ctx      context.Context
+	info     Info
+	segments []catalog.Segment
+	pos      int64
+	body     *stretch // reads from pos, nil before the first Read and after a Seek
+}
+
+// Open prepares to read an object; ctx bounds its Reads. Nothing is fetched
+// yet. Code NotFound if there is no such object, Corrupt if its records are damaged.
+func (s *Store) Open(ctx context.Context, id strata.ObjectID) (*Reader, error) {
+	o, segments, err := s.load(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	var size int64
+	for _, seg := range segments {
+		if !(layout{seg.K, seg.Size}).valid() {
+			return nil, strata.E(strata.Corrupt, "the record of object %s is damaged: restore the metadata from a backup", id)
+		}
+		size += seg.Size
+	}
+	if size != o.Size {
+		return nil, strata.E(strata.Corrupt, "the records of object %s cover %d of its %d bytes: restore the metadata from a backup", id, size, o.Size)
+	}
+	return &Reader{s: s, ctx: ctx, info: infoOf(o), segments: segments}, nil
+}
+
+// Info describes the object.
+func (r *Reader) Info() Info { return r.info }
+
+// Range reads n bytes from off; the caller closes it. A range that covers the
+// whole object is checked against its digest: the last read then gives code
+// Corrupt instead of io.EOF if it differs. Code Invalid if the object does not
+// have that range.
+func (r *Reader) Range(ctx context.Context, off, n int64) (io.ReadCloser, error) {
+	return r.stretch(ctx, off, n)
+}
+
+func (r *Reader) stretch(ctx context.Context, off, n int64) (*stretch, error) {
+	if off < 0 || n < 0 || off > r.info.Size || n > r.info.Size-off {
+		return nil, strata.E(strata.Invalid, "bytes %d to %d of a file of %d: ask for a part of it", off, off+n, r.info.Size)
+	}
+	at, err := r.s.endpoints(ctx)
+	if err != nil {
+		return nil, err
+	}
+	t := &stretch{s: r.s, at: at, left: n, want: r.info.Digest}
+	t.ctx, t.stop = context.WithCancel(ctx)
+	if n == r.info.Size && n > 0 && r.info.Digest != [32]byte{} {
+		t.sum = blake3.New()
+	}
+	t.spans = spansOf(r.segments, off, n)
+	return t, nil
+}
+
+// Read implements io.Reader.
+func (r *Reader) Read(p []byte) (int, error) {
+	t, err := r.here()
+	if err != nil {
+		return 0, err
+	}
+	n, err := t.Read(p)
+	r.pos += int64(n)
+	return n, err
+}
+
+// WriteTo implements io.WriterTo.
+func (r *Reader) WriteTo(w io.Writer) (int64, error) {
+	t, err := r.here()
+	if err != nil {
+		return 0, err
+	}
+	n, err := t.WriteTo(w)
+	r.pos += n
+	return n, err
+}
+
+// here returns what reads from pos to the end.
+func (r *Reader) here() (*stretch, error) {
+	if r.body != nil {
+		return r.body, nil
+	}
+	off := min(r.pos, r.info.Size)
+	var err error
+	if r.body, err = r.stretch(r.ctx, off, r.info.Size-off); err != nil {
+		r.body = nil
+	}
+	return r.body, err
+}
+
+// Seek implements io.Seeker.
+func (r *Reader) Seek(offset int64, whence int) (int64, error) {
+	switch whence {
+	case io.SeekStart:
+	case io.SeekCurrent:
+		offset += r.pos
+	case io.SeekEnd:
+		offset += r.info.Size
+	default:
+		return r.pos, strata.E(strata.Invalid, "seek: %d is no known whence", whence)
+	}
+	if offset < 0 {
+		return r.pos, strata.E(strata.Invalid, "seek to %d: before the file's beginning", offset)
+	}
+	if offset == r.pos {
+		return offset, nil
+	}
+	err := r.Close()
+	r.pos = offset
+	return offset, err
+}
+
+// Close ends what is being fetched. The Reader may be used again.
+func (r *Reader) Close() error {
+	if r.body == nil {
+		return nil
+	}
+	err := r.body.Close()
+	r.body = nil
+	return err
+}
+
+// span is the part of one segment that a range covers.
+type span struct {
+	segment  catalog.Segment
+	off, n   int64 // of the segment's plaintext
+	from, to int   // rows
+	wants    []int // where it covers one row: the data chunks it needs, if not all
+}
+
+// spansOf cuts a range into the segments that it covers.
+func spansOf(segments []catalog.Segment, off, n int64) (out []span) {
+	for _, seg := range segments {
+		if n > 0 && off < seg.Size {
+			sp := newSpan(seg, off, min(n, seg.Size-off))
+			out = append(out, sp)
+			n -= sp.n
+		}
+		off = max(0, off-seg.Size)
+	}
+	return out
+}
+
+func newSpan(seg catalog.Segment, off, n int64) span {
+	l := layout{seg.K, seg.Size}
+	sp := span{segment: seg, off: off, n: n, from: int(off / l.rowPlain()), to: int((off+n-1)/l.rowPlain()) + 1}
+	if sp.to-sp.from > 1 {
+		return sp
+	}
+	c := int64(l.chunkLen(sp.from))
+	in := off - int64(sp.from)*l.rowPlain()
+	first, last := int(in/c), int((in+n-1)/c)
+	if last-first+1 < seg.K {
+		for i := first; i <= last; i++ {
+			sp.wants = append(sp.wants, i)
+		}
+	}
+	return sp
+}
+
+// stretch reads a range of an object: the segments one after the other, the
+// next one's first rows while one is read.
+type stretch struct {
+	s     *Store
+	at    map[strata.Hotkey]wire.Endpoint
+	spans []span // not yet fetched
+	left  int64  // bytes still to be given
+
+	now  *active // being read
+	next *active // being fetched ahead
+	sum  *blake3.Hasher
+	want [32]byte // what sum must become
+	err  error    // sticky
+
+	ctx  context.Context
+	stop context.CancelFunc
+}
+
+// active is a span being fetched.
+type active struct {
+	span
+	f      *fetch
+	row    int      // the next row to ask for
+	pieces [][]byte // of the row at hand, still to be given
+}
+
+// Read implements io.Reader.
+func (t *stretch) Read(p []byte) (int, error) {
+	total := 0
+	for total < len(p) {
+		b, err := t.piece()
+		if err != nil {
+			if total > 0 {
+				return total, nil // the error is sticky and comes next
+			}
+			return 0, err
+		}
+		n := copy(p[total:], b)
+		total += n
+		t.given(n)
+		if total > 0 && len(t.now.pieces) == 0 {
+			break // do not wait for a row when there is something to give
+		}
+	}
+	return total, nil
+}
+
+// WriteTo implements io.WriterTo.
+func (t *stretch) WriteTo(w io.Writer) (total int64, err error) {
+	for {
+		b, err := t.piece()
+		if errors.Is(err, io.EOF) {
+			return total, nil
+		}
+		if err != nil {
+			return total, err
+		}
+		n, err := w.Write(b)
+		t.given(n)
+		total += int64(n)
+		if err != nil {
+			return total, err
+		}
+	}
+}
+
+// piece returns the next bytes of the range, valid until given is called, and
+// io.EOF at the end.
+func (t *stretch) piece() ([]byte, error) {
+	if t.err == nil && t.left == 0 {
+		t.err = t.finish()
+	}
+	for t.err == nil && (t.now == nil || len(t.now.pieces) == 0) {
+		t.err = t.advance()
+	}
+	if t.err != nil {
+		return nil, t.err
+	}
+	return t.now.pieces[0], nil
+}
+
+// finish compares the digest and returns io.EOF.
+func (t *stretch) finish() error {
+	if t.sum != nil && [32]byte(t.sum.Sum(nil)) != t.want {
+		return strata.E(strata.Corrupt, "the file read differs from the one stored: its digest does not match")
+	}
+	return io.EOF
+}
+
+// given takes n bytes off the piece at hand.
+func (t *stretch) given(n int) {
+	a := t.now
+	if t.sum != nil {
+		t.sum.Write(a.pieces[0][:n]) // a hash's Write never fails
+	}
+	t.left -= int64(n)
+	if a.pieces[0] = a.pieces[0][n:]; len(a.pieces[0]) == 0 {
+		a.pieces = a.pieces[1:]
+	}
+}
+
+// advance gets the next row, of the next segment where one has ended.
+func (t *stretch) advance() error {
+	if t.now != nil && t.now.row == t.now.to {
+		t.now.f.close()
+		t.now, t.next = t.next, nil
+	}
+	for _, slot := range []**active{&t.now, &t.next} {
+		if *slot == nil && len(t.spans) > 0 {
+			a, err := t.open(t.spans[0])
+			if err != nil {
+				return err
+			}
+			*slot, t.spans = a, t.spans[1:]
+		}
+	}
+	return t.now.fetchRow()
+}
+
+func (t *stretch) open(sp span) (*active, error) {
+	f, err := t.s.newFetch(t.ctx, sp.segment, t.at, sp)
+	return &active{span: sp, f: f, row: sp.from}, err
+}
+
+// fetchRow gets a row and cuts it to the span.
+func (a *active) fetchRow() error {
+	chunks, err := a.f.row(a.row)
+	if err != nil {
+		return err
+	}
+	l := a.f.layout
+	at := int64(a.row) * l.rowPlain() // where the chunk begins in the segment
+	rowEnd := at + l.rowLen(a.row)    // padding follows
+	c := int64(l.chunkLen(a.row))
+	for _, chunk := range chunks {
+		low, high := max(at, a.off), min(at+c, rowEnd, a.off+a.n)
+		if low < high {
+			a.pieces = append(a.pieces, chunk[low-at:high-at])
+		}
+		at += c
+	}
+	a.row++
+	return nil
+}
+
+// Close implements io.Closer.
+func (t *stretch) Close() error {
+	t.stop()
+	for _, a := range []*active{t.now, t.next} {
+		if a != nil {
+			a.f.close()
+		}
+	}
+	t.now, t.next = nil, nil
+	if t.err == nil {
+		t.err = strata.E(strata.Invalid, "read after close")
+	}
+	return nil
+}

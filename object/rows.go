@@ -1,0 +1,116 @@
+package object
+
+import (
+	"context"
+	"errors"
+	"io"
+
+	"github.com/zeebo/blake3"
+
+	"strata"
+)
+
+// rowAhead is how many rows are read before they are encoded.
+const rowAhead = 3
+
+// row is a piece of the body: full, but for the body's last.
+type row struct {
+	buf  []byte // the plaintext; its capacity is a full row
+	last bool   // the body ends here
+}
+
+// rowReader cuts a body into rows in a goroutine of its own, so that reading
+// and encoding overlap. After rows is closed, size, digest and err are set.
+type rowReader struct {
+	rows   chan row
+	free   chan []byte
+	size   int64
+	digest [32]byte
+	err    error
+}
+
+// readRows starts reading. The goroutine ends with the body, with an error, or
+// soon after ctx is done; the caller drains rows to wait for it.
+func readRows(ctx context.Context, body io.Reader, rowLen int, want int64) *rowReader {
+	rr := &rowReader{rows: make(chan row), free: make(chan []byte, rowAhead)}
+	if want >= 0 {
+		rowLen = int(min(int64(rowLen), want+1))
+	}
+	for range rowAhead {
+		rr.free <- nil // made when first needed: a small body needs one
+	}
+	go func() {
+		defer close(rr.rows)
+		rr.err = rr.run(ctx, ctxReader{ctx, body}, rowLen, want)
+	}()
+	return rr
+}
+
+// run sends each row once it knows whether another follows.
+func (rr *rowReader) run(ctx context.Context, body io.Reader, rowLen int, want int64) error {
+	h := blake3.New()
+	var held []byte
+	for {
+		buf := <-rr.free
+		if buf == nil {
+			buf = make([]byte, rowLen)
+		}
+		n, err := io.ReadFull(body, buf[:cap(buf)])
+		end := errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF)
+		if err != nil && !end {
+			return err
+		}
+		rr.size += int64(n)
+		if err := checkSize64(rr.size, want, end); err != nil {
+			return err
+		}
+		h.Write(buf[:n])
+		if held != nil && !rr.send(ctx, row{held, n == 0}) {
+			return ctx.Err()
+		}
+		if end && n > 0 && !rr.send(ctx, row{buf[:n], true}) {
+			return ctx.Err()
+		}
+		if end {
+			h.Sum(rr.digest[:0])
+			return nil
+		}
+		held = buf[:n]
+	}
+}
+
+func (rr *rowReader) send(ctx context.Context, r row) bool {
+	select {
+	case rr.rows <- r:
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}
+
+// recycle gives a row's buffer back.
+func (rr *rowReader) recycle(r row) { rr.free <- r.buf[:cap(r.buf)] }
+
+// checkSize64 compares what was read with what was announced; −1 is unknown.
+func checkSize64(have, want int64, end bool) error {
+	if want < 0 || have <= want && !end || have == want {
+		return nil
+	}
+	if have > want {
+		return strata.E(strata.Invalid, "the file is larger than the %d bytes announced: send it again with its size", want)
+	}
+	return strata.E(strata.Invalid, "the file ended after %d of %d bytes: send it again", have, want)
+}
+
+// ctxReader stops between two reads once its context is done.
+type ctxReader struct {
+	ctx context.Context
+	r   io.Reader
+}
+
+func (c ctxReader) Read(p []byte) (int, error) {
+	if err := c.ctx.Err(); err != nil {
+		return 0, err
+	}
+	return c.r.Read(p)
+}

@@ -1,0 +1,303 @@
+package object
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"sync"
+	"time"
+
+	"strata"
+	"strata/catalog"
+	"strata/placement"
+)
+
+// sendSlowPerMiB is added to Timing.SendSlow for the length of a shard.
+const sendSlowPerMiB = 2 * time.Second
+
+// parcel is an encoded segment on its way to the miners.
+type parcel struct {
+	w      *writer
+	record catalog.Segment
+	bodies [][]byte
+	weight int64 // of Store.reserve, given back at the end
+
+	mu   sync.Mutex
+	all  []Candidate // of Network, when the sends began; guarded by mu
+	used []Candidate // miners that were given a shard; guarded by mu
+}
+
+// outcome is how sending one shard ended.
+type outcome struct {
+	index int // in record.Shards
+	err   error
+}
+
+// send places and sends the segment. It returns nil when Success miners have
+// signed and the catalog knows; the other sends go on in the background.
+func (p *parcel) send(ctx context.Context) error {
+	w := p.w
+	if err := p.place(ctx); err != nil {
+		p.close()
+		return err
+	}
+	// A crash from here on leaves rows that name every shard that may exist.
+	if err := w.s.cat.AddSegment(ctx, w.id, p.record.Number, p.record); err != nil {
+		p.close()
+		return err
+	}
+	counts := make(chan error, 1)
+	w.users.Add(1)
+	w.s.wg.Go(func() {
+		defer w.release()
+		p.deliver(ctx, counts)
+	})
+	return <-counts
+}
+
+// close gives memory back. All sends have ended.
+func (p *parcel) close() {
+	p.w.s.giveShards(p.bodies)
+	p.w.s.reserve.Release(p.weight)
+}
+
+// place chooses the miners. Where fewer than Total have room but Success do,
+// the last shards are not made.
+func (p *parcel) place(ctx context.Context) error {
+	all, err := p.w.s.net.Candidates(ctx)
+	if err != nil {
+		return err
+	}
+	p.all = all
+	shard := strata.ByteSize(p.record.Shards[0].Length)
+	pool := p.pool()
+	room := 0
+	for _, c := range pool {
+		if c.Addr.IsValid() && c.Free >= shard {
+			room++
+		}
+	}
+	total := min(p.record.Total, room)
+	if total < p.record.Success {
+		return strata.E(strata.NoSpace, "%d miners have room for a shard of %s and %d are needed: delete files, or wait for more space",
+			room, shard, p.record.Success)
+	}
+	choice, err := placement.Choose(placement.Request{Seed: seed(), Total: total, Shard: shard, Candidates: pool})
+	if err != nil {
+		return err
+	}
+	p.record.Shards = p.record.Shards[:total]
+	for i, m := range choice.Miners {
+		p.record.Shards[i].Miner = m.Hotkey
+		p.used = append(p.used, p.find(m.Hotkey))
+	}
+	return nil
+}
+
+// pool returns the candidates for placement. Those that failed this object are
+// left out unless the segment could not be placed without them; those that
+// failed lately stay, with the lowest record.
+func (p *parcel) pool() []placement.Candidate {
+	var good, bad []placement.Candidate
+	for _, c := range p.all {
+		pc := c.Candidate
+		if p.w.s.ranks.shunned(c.Hotkey) {
+			pc.Score = 0
+		}
+		if p.w.refused(c.Hotkey) {
+			bad = append(bad, pc)
+		} else {
+			good = append(good, pc)
+		}
+	}
+	if len(good) < p.record.Total {
+		good = append(good, bad...)
+	}
+	return good
+}
+
+func (p *parcel) find(h strata.Hotkey) Candidate {
+	for _, c := range p.all {
+		if c.Hotkey == h {
+			return c
+		}
+	}
+	return Candidate{}
+}
+
+// deliver sends all shards and records what became of them. It tells counts
+// once: nil when the segment counts, or why it cannot.
+func (p *parcel) deliver(ctx context.Context, counts chan<- error) {
+	defer p.close()
+	shards := p.record.Shards
+	for _, h := range shards {
+		p.w.s.inflight.add(h.Root, 1)
+		defer p.w.s.inflight.add(h.Root, -1)
+	}
+	send, cancel := context.WithCancel(p.w.ctx)
+	defer cancel()
+	// Until the segment counts, its sends end with the request.
+	detach := context.AfterFunc(ctx, cancel)
+	defer detach()
+
+	results := make(chan outcome, len(shards))
+	for i, to := range slices.Clone(p.used) {
+		go func() { results <- outcome{i, p.sendShard(send, i, to)} }()
+	}
+	var t tally
+	told := false
+	for range shards {
+		t.add(<-results)
+		switch {
+		case told:
+		case t.stored >= p.record.Success:
+			detach()
+			told, counts = tell(counts, p.note(&t))
+			defer time.AfterFunc(p.w.s.timing.SendTail, cancel).Stop()
+		case len(shards)-len(t.errs) < p.record.Success:
+			cancel()
+			told, counts = tell(counts, p.failure(ctx, t))
+		}
+	}
+	if err := p.note(&t); err != nil && strata.CodeOf(err) != strata.Conflict {
+		// Its shards stay Sending in the catalog: reads try them last.
+		p.w.s.log.Warn("cannot record where shards are", "object", p.w.id, "segment", p.record.Number, "err", err)
+	}
+}
+
+// tell sends to a channel that is not used again.
+func tell(counts chan<- error, err error) (bool, chan<- error) {
+	counts <- err
+	return true, nil
+}
+
+// tally is what became of a segment's sends so far.
+type tally struct {
+	stored int
+	errs   []error
+	news   []catalog.ShardUpdate // not yet in the catalog
+}
+
+func (t *tally) add(o outcome) {
+	state := catalog.Stored
+	switch {
+	case o.err == nil:
+		t.stored++
+	case errors.Is(o.err, context.Canceled):
+		// The miner may have stored it all the same.
+		t.errs = append(t.errs, o.err)
+		return
+	default:
+		state = catalog.Lost
+		t.errs = append(t.errs, o.err)
+	}
+	t.news = append(t.news, catalog.ShardUpdate{Index: o.index, State: state})
+}
+
+// note records news in the catalog. Code Conflict: the object is deleted.
+func (p *parcel) note(t *tally) error {
+	if len(t.news) == 0 {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), cleanupLimit)
+	defer cancel()
+	err := p.w.s.cat.UpdateShards(ctx, p.w.id, p.record.Number, t.news)
+	t.news = nil
+	return err
+}
+
+// failure says why a segment does not count.
+func (p *parcel) failure(ctx context.Context, t tally) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	code, cause := strata.NoSpace, t.errs[0]
+	for _, err := range t.errs {
+		if strata.CodeOf(err) != strata.NoSpace {
+			code, cause = strata.Unavailable, err
+		}
+	}
+	return strata.E(code, "%d of the %d miners needed took a shard: try again, or wait for miners (one said: %w)", t.stored, p.record.Success, cause)
+}
+
+// sendShard sends one shard to its miner, and to another for as long as there
+// is one and the send fails.
+func (p *parcel) sendShard(ctx context.Context, i int, to Candidate) error {
+	for {
+		err := p.attempt(ctx, i, to)
+		if err == nil || ctx.Err() != nil {
+			return err
+		}
+		p.w.refuse(to.Hotkey)
+		if strata.CodeOf(err) != strata.NoSpace {
+			p.w.s.ranks.failed(to.Hotkey)
+		}
+		next, ok := p.replacement(i)
+		if !ok {
+			return err
+		}
+		// A crash before this leaves the old place recorded, after it the new one,
+		// and the old one queued for deletion: the send may have got through.
+		u := []catalog.ShardUpdate{{Index: i, State: catalog.Sending, Miner: next.Hotkey}}
+		if uerr := p.w.s.cat.UpdateShards(ctx, p.w.id, p.record.Number, u); uerr != nil {
+			return errors.Join(err, uerr)
+		}
+		to = next
+	}
+}
+
+// attempt sends a shard to one miner. A slow miner counts as failed.
+func (p *parcel) attempt(ctx context.Context, i int, to Candidate) error {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	limit := p.w.s.timing.SendSlow + time.Duration(len(p.bodies[i]))*sendSlowPerMiB/time.Duration(strata.MiB)
+	timer := time.AfterFunc(limit, func() {
+		cancel(strata.E(strata.Unavailable, "miner %s did not take a shard within %s", to.Hotkey.Short(), limit))
+	})
+	defer timer.Stop()
+	root := p.record.Shards[i].Root
+	receipt, err := p.w.s.peers.PutShard(ctx, to.Endpoint, root, p.bodies[i])
+	if err != nil {
+		if cause := context.Cause(ctx); cause != nil {
+			return cause
+		}
+		return err
+	}
+	if receipt.Root != root || receipt.Length != uint64(len(p.bodies[i])) {
+		return strata.E(strata.Corrupt, "miner %s signed for another shard than it was sent", to.Hotkey.Short())
+	}
+	return nil
+}
+
+// replacement takes a miner that has none of the segment's shards, spread as
+// the rule says.
+func (p *parcel) replacement(i int) (Candidate, bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	held := make([]placement.Candidate, len(p.used))
+	for j, c := range p.used {
+		held[j] = c.Candidate
+	}
+	choice, err := placement.Choose(placement.Request{
+		Seed: seed(), Total: 1, Shard: strata.ByteSize(len(p.bodies[i])), Candidates: p.pool(), Held: held,
+	})
+	if err != nil {
+		return Candidate{}, false
+	}
+	next := p.find(choice.Miners[0].Hotkey)
+	p.used = append(p.used, next)
+	return next, true
+}
+
+// refuse leaves a miner out of the object's next segments.
+func (w *writer) refuse(h strata.Hotkey) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.out[h] = true
+}
+
+func (w *writer) refused(h strata.Hotkey) bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.out[h]
+}

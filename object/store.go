@@ -1,0 +1,192 @@
+package object
+
+import (
+	"context"
+	"crypto/rand"
+	"io"
+	"log/slog"
+	"sync"
+	"time"
+
+	"golang.org/x/sync/semaphore"
+
+	"strata"
+	"strata/catalog"
+	"strata/envelope"
+	"strata/placement"
+	"strata/wire"
+)
+
+// Catalog is the metadata that a Store needs.
+type Catalog interface {
+	catalog.Objects
+	catalog.Uploads
+	catalog.Deletions
+	catalog.Keys
+}
+
+// Transport moves shards. It is safe for concurrent use, and gives up when ctx
+// is done. Code NotFound means that the miner does not have the shard, NoSpace
+// that it has no room.
+type Transport interface {
+	// PutShard stores a shard and returns the miner's verified receipt. body is
+	// not kept after it returns.
+	PutShard(ctx context.Context, to wire.Endpoint, root strata.Root, body []byte) (wire.Receipt, error)
+	// GetShard reads n bytes from off of a shard of size bytes.
+	GetShard(ctx context.Context, from wire.Endpoint, root strata.Root, size, off, n uint64) (io.ReadCloser, error)
+	// DeleteShard deletes a shard.
+	DeleteShard(ctx context.Context, at wire.Endpoint, root strata.Root) error
+}
+
+// Candidate is a miner that may hold shards.
+type Candidate struct {
+	placement.Candidate
+	Endpoint wire.Endpoint
+}
+
+// Network knows the miners.
+type Network interface {
+	// Candidates returns every miner that serves, with what it has free, be it
+	// nothing. It is called for each segment, so it answers from memory. The
+	// slice is the caller's.
+	Candidates(ctx context.Context) ([]Candidate, error)
+}
+
+// Secret derives keys from the gateway's hotkey.
+type Secret interface {
+	// Derive returns n bytes that depend on the secret and on info alone.
+	Derive(info string, n int) ([]byte, error)
+}
+
+// Timing bounds how long a Store waits. A zero field takes its default.
+type Timing struct {
+	Hedge       time.Duration // a shard's chunk is late after this: a spare is read too (500 ms)
+	SendSlow    time.Duration // a send is late after this and 2 s a MiB: another miner is tried (5 s)
+	SendTail    time.Duration // sends may go on after a segment counts (30 s)
+	DeleteEvery time.Duration // between two looks at the deletion queue (5 s)
+	DeleteRetry time.Duration // before a failed deletion is tried again; it doubles up to 6 h (10 s)
+	DeleteLimit time.Duration // for one miner to answer a deletion (20 s)
+}
+
+// Options configures a Store. All but Memory, Timing, Now and Log are needed.
+type Options struct {
+	Catalog   Catalog
+	Transport Transport
+	Network   Network
+	Secret    Secret
+	Profile   strata.Profile
+	Memory    strata.ByteSize // for encoded segments on their way, all objects together (128 MiB)
+	Timing    Timing
+	Now       func() time.Time
+	Log       *slog.Logger
+}
+
+// Store stores objects. It is safe for concurrent use.
+type Store struct {
+	cat    Catalog
+	net    Network
+	peers  Transport
+	prof   strata.Profile
+	timing Timing
+	now    func() time.Time
+	log    *slog.Logger
+
+	keys  keyring
+	ranks *ranks
+
+	memory   int64 // capacity of reserve
+	reserve  *semaphore.Weighted
+	buffers  sync.Pool // *[]byte, encoded shards
+	chunks   sync.Pool // *[]byte of envelope.ChunkSealed
+	inflight inflight  // shards whose sending has not ended
+	wake     chan struct{}
+
+	born time.Time
+	life context.Context // ends with Close
+	end  context.CancelFunc
+	wg   sync.WaitGroup // background sends
+}
+
+// New returns a Store, and on a new catalog draws its first key. Code Conflict
+// if the catalog was written with another hotkey's secret. Close ends it.
+func New(ctx context.Context, o Options) (*Store, error) {
+	s := &Store{
+		cat: o.Catalog, net: o.Network, peers: o.Transport, prof: o.Profile,
+		timing: o.Timing.withDefaults(), now: o.Now, log: o.Log,
+		memory: int64(o.Memory), wake: make(chan struct{}, 1),
+	}
+	if s.now == nil {
+		s.now = time.Now
+	}
+	if s.log == nil {
+		s.log = slog.New(slog.DiscardHandler)
+	}
+	if s.memory == 0 {
+		s.memory = int64(128 * strata.MiB)
+	}
+	s.reserve = semaphore.NewWeighted(s.memory)
+	s.ranks = newRanks(s.now)
+	s.chunks.New = func() any { b := make([]byte, envelope.ChunkSealed); return &b }
+	s.born = s.now()
+	var err error
+	if s.keys, err = loadKeys(ctx, o.Catalog, o.Secret, s.born); err != nil {
+		return nil, err
+	}
+	s.life, s.end = context.WithCancel(context.Background())
+	return s, nil
+}
+
+// Close ends the sends that go on in the background, and waits for them. What
+// they have not finished stays recorded as Sending.
+func (s *Store) Close() {
+	s.end()
+	s.wg.Wait()
+}
+
+func (t Timing) withDefaults() Timing {
+	for _, f := range []struct {
+		field *time.Duration
+		value time.Duration
+	}{
+		{&t.Hedge, 500 * time.Millisecond},
+		{&t.SendSlow, 5 * time.Second},
+		{&t.SendTail, 30 * time.Second},
+		{&t.DeleteEvery, 5 * time.Second},
+		{&t.DeleteRetry, 10 * time.Second},
+		{&t.DeleteLimit, 20 * time.Second},
+	} {
+		if *f.field == 0 {
+			*f.field = f.value
+		}
+	}
+	return t
+}
+
+// inflight counts the sends under way of each shard. A deletion of one waits,
+// so that it cannot reach the miner before the shard does.
+type inflight struct {
+	mu    sync.Mutex
+	roots map[strata.Root]int
+}
+
+func (f *inflight) add(root strata.Root, n int) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.roots == nil {
+		f.roots = map[strata.Root]int{}
+	}
+	if f.roots[root] += n; f.roots[root] == 0 {
+		delete(f.roots, root)
+	}
+}
+
+func (f *inflight) has(root strata.Root) bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.roots[root] > 0
+}
+
+func newID() (id strata.ObjectID) {
+	rand.Read(id[:]) // never fails: crypto/rand
+	return id
+}
