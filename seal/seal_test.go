@@ -111,4 +111,92 @@ func (v vector) checkBytes(t *testing.T) {
 	}
 }
 
-var _ = errors.New
+func TestValidate(t *testing.T) {
+	for _, c := range []struct {
+		blocks, passes uint32
+		ok             bool
+	}{
+		{16, 4, true}, {1 << 31, 255, true}, {4096, 6, true},
+		{0, 4, false}, {1, 4, false}, {8, 4, false}, {17, 4, false}, {48, 4, false}, {1<<32 - 1, 4, false},
+		{16, 0, false}, {16, 3, false}, {16, 256, false}, {16, 1<<32 - 1, false},
+	} {
+		s := Sector{Blocks: c.blocks, Passes: c.passes}
+		err := s.Validate()
+		if (err == nil) != c.ok || err != nil && strata.CodeOf(err) != strata.Invalid {
+			t.Errorf("%d blocks, %d passes: %v", c.blocks, c.passes, err)
+		}
+		if fillErr := s.Fill(context.Background(), nil); fillErr == nil || strata.CodeOf(fillErr) != strata.Invalid {
+			t.Errorf("%d blocks, %d passes into no buffer: %v", c.blocks, c.passes, fillErr)
+		}
+	}
+}
+
+// The profiles' sectors are ones that Seal v1 allows, of the profile's size.
+func TestProfilesAreValid(t *testing.T) {
+	for _, p := range []strata.Profile{strata.LocalProfile, strata.TestProfile, strata.MainProfile} {
+		s := Sector{Blocks: p.Blocks, Passes: p.Passes}
+		if err := s.Validate(); err != nil || s.Size() != int64(p.SectorSize()) {
+			t.Errorf("%s: %d bytes, %v", p.Name, s.Size(), err)
+		}
+	}
+}
+
+// No two sectors share an id: each field counts.
+func TestEveryFieldChangesTheID(t *testing.T) {
+	base := Sector{Blocks: 16, Passes: 4}
+	seen := map[strata.SectorID]string{base.ID(): "nothing"}
+	for name, change := range map[string]func(*Sector){
+		"genesis":   func(s *Sector) { s.Genesis[31] = 1 },
+		"netuid":    func(s *Sector) { s.Netuid = 1 << 8 },
+		"miner":     func(s *Sector) { s.Miner[31] = 1 },
+		"validator": func(s *Sector) { s.Validator[31] = 1 },
+		"number":    func(s *Sector) { s.Number = 1 << 56 },
+		"blocks":    func(s *Sector) { s.Blocks = 1 << 31 },
+		"passes":    func(s *Sector) { s.Passes = 1 << 24 },
+	} {
+		s := base
+		change(&s)
+		if other, dup := seen[s.ID()]; dup {
+			t.Errorf("changing %s gives the id of changing %s", name, other)
+		}
+		seen[s.ID()] = name
+	}
+}
+
+func TestFillRefusesAnotherLength(t *testing.T) {
+	s := Sector{Blocks: 16, Passes: 4}
+	for _, n := range []int64{0, s.Size() - 1, s.Size() + 1, s.Size() * 2} {
+		if err := s.Fill(context.Background(), make([]byte, n)); err == nil || strata.CodeOf(err) != strata.Invalid {
+			t.Errorf("%d bytes: %v", n, err)
+		}
+	}
+}
+
+// countdown is a context that is done from its n-th look on.
+type countdown struct {
+	context.Context
+	n int
+}
+
+func (c *countdown) Err() error {
+	if c.n--; c.n < 0 {
+		return context.Canceled
+	}
+	return nil
+}
+
+// A cancelled fill stops at the next look, of which there is one for every
+// ctxEvery blocks of every pass.
+func TestFillStops(t *testing.T) {
+	s := Sector{Blocks: 2 * ctxEvery, Passes: 4}
+	buf := make([]byte, s.Size())
+	for _, n := range []int{0, 1, 7} {
+		c := &countdown{context.Background(), n}
+		if err := s.Fill(c, buf); !errors.Is(err, context.Canceled) {
+			t.Errorf("cancelled at look %d: %v", n, err)
+		}
+	}
+	if err := s.Fill(&countdown{context.Background(), 8}, buf); err != nil {
+		t.Errorf("eight looks are all there are: %v", err)
+	}
+}
