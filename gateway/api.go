@@ -1,0 +1,168 @@
+package gateway
+
+import (
+	"context"
+	"io"
+	"time"
+
+	"strata"
+)
+
+// Objects stores files. Implementations are safe for concurrent use. Errors
+// carry the strata code that the user is to see.
+type Objects interface {
+	// Put stores what Body yields until EOF. On any error, one from Body
+	// included, nothing is stored.
+	Put(ctx context.Context, r PutRequest) (Object, error)
+	// Stat returns one object with its segments (code NotFound if unknown).
+	Stat(ctx context.Context, id strata.ObjectID) (Object, error)
+	// List returns a page of objects without their segments, and with their
+	// health only when asked for.
+	List(ctx context.Context, r ListRequest) (ObjectList, error)
+	// Open returns an object and its content; the caller closes it.
+	Open(ctx context.Context, id strata.ObjectID) (Object, io.ReadSeekCloser, error)
+	// Delete removes an object (code NotFound if unknown).
+	Delete(ctx context.Context, id strata.ObjectID) error
+}
+
+// Network says how the subnet looks from here.
+type Network interface {
+	// Status returns the latest view; code Unavailable if there is none yet.
+	Status(ctx context.Context) (NetworkStatus, error)
+}
+
+// PutRequest is one file to store.
+type PutRequest struct {
+	Name        string // checked: valid UTF-8, no path, 1 to MaxName bytes
+	ContentType string // checked: a media type
+	Size        int64  // bytes, -1 if unknown
+	Body        io.Reader
+}
+
+// ListRequest selects objects, in byte order of their names.
+type ListRequest struct {
+	Prefix string // only names that begin with this
+	After  string // the Next of the page before, "" for the first
+	Limit  int    // 1 to MaxPage
+	Health bool   // count each object's shards too, which costs a look-up of all
+}
+
+// ObjectList is a page of objects.
+type ObjectList struct {
+	Objects []Object `json:"objects"`
+	Next    string   `json:"next,omitempty"` // After of the next page, "" on the last
+}
+
+// Object is a stored file.
+type Object struct {
+	ID          strata.ObjectID `json:"hash"`
+	Name        string          `json:"name"`
+	ContentType string          `json:"content_type"`
+	Size        int64           `json:"size"` // bytes
+	Created     time.Time       `json:"created"`
+	Health      *Health         `json:"health,omitempty"`   // of the worst segment
+	Segments    []Segment       `json:"segments,omitempty"` // only from Stat
+}
+
+// Segment is a part of an object that is erasure-coded by itself.
+type Segment struct {
+	Size   int64  `json:"size"` // bytes of the file in it
+	Health Health `json:"health"`
+}
+
+// Health counts the shards of a segment.
+type Health struct {
+	State  HealthState `json:"state"`
+	Needed int         `json:"needed"` // shards that suffice to read it
+	Live   int         `json:"live"`   // shards believed good
+	Total  int         `json:"total"`  // shards it should have
+}
+
+// HealthState sums a Health up in a word.
+type HealthState string
+
+// The states, best first.
+const (
+	Healthy HealthState = "healthy" // every shard is there
+	Reduced HealthState = "reduced" // some shards are missing
+	AtRisk  HealthState = "at_risk" // no more than a quarter of the spare shards is left
+	Lost    HealthState = "lost"    // too few shards to read it now
+)
+
+// NewHealth counts shards and derives the state.
+func NewHealth(needed, live, total int) Health {
+	h := Health{State: Reduced, Needed: needed, Live: live, Total: total}
+	switch {
+	case live < needed:
+		h.State = Lost
+	case live >= total:
+		h.State = Healthy
+	case 4*(live-needed) <= total-needed:
+		h.State = AtRisk
+	}
+	return h
+}
+
+// NetworkStatus is the subnet at a block.
+type NetworkStatus struct {
+	Profile     string        `json:"profile"`
+	Netuid      strata.Netuid `json:"netuid"`
+	Block       uint64        `json:"block"`
+	BlockTime   time.Time     `json:"block_time"`
+	SectorSize  uint64        `json:"sector_size"` // bytes
+	Objects     uint64        `json:"objects"`
+	ObjectBytes uint64        `json:"object_bytes"`
+	Miners      []Miner       `json:"miners"` // in UID order
+}
+
+// Miner is one miner as this validator sees it.
+type Miner struct {
+	Hotkey       strata.Hotkey `json:"hotkey"`
+	UID          strata.UID    `json:"uid"`
+	Address      string        `json:"address"`       // host:port, "" if it serves nowhere
+	Sealed       uint64        `json:"sealed"`        // sectors it shows
+	Target       uint64        `json:"target"`        // sectors it plans for this validator
+	ProvenBytes  uint64        `json:"proven_bytes"`  // bytes credited
+	AuditsPassed uint64        `json:"audits_passed"` // leaves answered right and in time
+	AuditsFailed uint64        `json:"audits_failed"`
+	Weight       uint16        `json:"weight"`    // last set, of 65535
+	LastSeen     time.Time     `json:"last_seen"` // zero: never
+	LastError    string        `json:"last_error,omitempty"`
+}
+
+// Stored answers POST /store/.
+type Stored struct {
+	Status bool            `json:"status"` // true
+	Hash   strata.ObjectID `json:"hash"`
+}
+
+// Failure answers every request that failed.
+type Failure struct {
+	Status bool        `json:"status"` // false
+	Code   strata.Code `json:"code"`
+	Error  string      `json:"error"` // one line for a person
+}
+
+// TicketRequest asks for a download ticket.
+type TicketRequest struct {
+	Hash strata.ObjectID `json:"hash"`
+}
+
+// Ticket lets whoever holds it download one object once.
+type Ticket struct {
+	Ticket  string    `json:"ticket"`
+	Expires time.Time `json:"expires"`
+}
+
+// AliveStatus answers GET /api/health.
+type AliveStatus struct {
+	OK      bool   `json:"ok"`
+	Version string `json:"version"`
+}
+
+// Limits of the interface.
+const (
+	MaxName     = 1024 // bytes in a file's name
+	MaxPage     = 1000 // objects in a page of the list
+	DefaultPage = 100  // objects in a page when the request does not say
+)
