@@ -210,6 +210,10 @@ func (m *Metadata) decodeSignature(d *Decoder, x *Extrinsic) error {
 
 // setExtension takes from an extension what Extrinsic has a field for.
 func (x *Extrinsic) setExtension(identifier string, v Value, raw []byte) (err error) {
+	if s, ok := v.(Struct); ok && len(s) == 1 { // as encodeExtension wraps it
+		for _, v = range s {
+		}
+	}
 	w := Look(v, identifier)
 	switch identifier {
 	case "CheckMortality", "CheckEra":
