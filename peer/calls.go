@@ -198,12 +198,14 @@ type rangeBody struct {
 	plain  io.Reader
 	raw    io.ReadCloser
 	cancel context.CancelFunc
+	ended  bool // read to its end, so that the connection is kept
 }
 
 // Read gives errors of the connection the code Unavailable; wrong bytes keep
 // Corrupt.
 func (b *rangeBody) Read(p []byte) (int, error) {
 	n, err := b.plain.Read(p)
+	b.ended = b.ended || err == io.EOF
 	if err != nil && err != io.EOF && strata.CodeOf(err) != strata.Corrupt {
 		err = b.c.failed(b.ep, err)
 	}
@@ -214,7 +216,9 @@ func (b *rangeBody) Read(p []byte) (int, error) {
 func (b *rangeBody) Close() error {
 	err := b.raw.Close()
 	b.cancel()
-	b.c.touch(b.ep)
+	if b.ended {
+		b.c.touch(b.ep)
+	}
 	return err
 }
 

@@ -48,14 +48,15 @@ func NewVerifier(self strata.Hotkey, now func() time.Time) *Verifier {
 }
 
 // Check does what can be done before the body's hash is known, in btauth/1's
-// order: shape, receiver, freshness. The error has code Unauthenticated.
+// order: shape, receiver, freshness. The error has code Unauthenticated; with
+// it, what could be read is returned and proves nothing.
 func (v *Verifier) Check(h Header) (Auth, error) {
 	a, err := ParseAuth(h)
 	if err != nil {
-		return Auth{}, err
+		return a, err
 	}
 	if a.Receiver != v.self {
-		return Auth{}, strata.E(strata.Unauthenticated, "request is for %s, this is %s", a.Receiver, v.self)
+		return a, strata.E(strata.Unauthenticated, "request is for %s, this is %s", a.Receiver, v.self)
 	}
 	return a, v.fresh(a.Nonce)
 }
