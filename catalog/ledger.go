@@ -1,0 +1,84 @@
+package catalog
+
+import (
+	"context"
+	"time"
+
+	"strata"
+	"strata/score"
+	"strata/wire"
+)
+
+// Partition names what a miner holds for one validator.
+type Partition struct {
+	Miner     strata.Hotkey
+	Validator strata.Hotkey
+}
+
+// MinerRecord is what a validator has learned of a miner.
+type MinerRecord struct {
+	Hotkey     strata.Hotkey
+	Score      score.Miner
+	NextCohort uint64 // the id of the next cohort; 0 means 1
+	Passed     uint64 // audited leaves, ever
+	Failed     uint64
+	LastSeen   time.Time // zero: never
+}
+
+// Sector is one sector as a miner's manifest last showed it.
+type Sector struct {
+	Entry   wire.Entry
+	Cohort  uint64 // the score.Cohort that it counts in; 0: none yet
+	Checked bool   // it was refilled and compared once
+	Void    bool   // it was found wrong: it counts nowhere
+}
+
+// Listed says whether the sector counts: it is filler or data, and not void.
+func (s Sector) Listed() bool {
+	return (s.Entry.State == wire.Filler || s.Entry.State == wire.Data) && !s.Void
+}
+
+// WeightRecord is one entry of a weight vector that was set, with its reason.
+type WeightRecord struct {
+	Hotkey strata.Hotkey
+	UID    strata.UID
+	Credit uint64 // bytes
+	Value  uint16
+}
+
+// Placed is a shard that the catalog believes to be on a miner.
+type Placed struct {
+	Origin strata.ObjectID
+	Number uint64
+	Index  int
+	Root   strata.Root
+}
+
+// Ledger is a validator's memory. What a call has saved is durable when it
+// returns. Implementations are safe for concurrent use.
+type Ledger interface {
+	// Miners returns every record.
+	Miners(ctx context.Context) ([]MinerRecord, error)
+	// SaveMiners writes records in one transaction.
+	SaveMiners(ctx context.Context, m []MinerRecord) error
+	// Heads returns the last head of each partition.
+	Heads(ctx context.Context) (map[Partition]wire.Head, error)
+	// SavePull writes a partition's new head and the sectors that changed with
+	// it in one transaction, so that the ledger always agrees with some head.
+	SavePull(ctx context.Context, p Partition, h wire.Head, changed []Sector) error
+	// SaveSectors writes Cohort, Checked and Void of known sectors.
+	SaveSectors(ctx context.Context, p Partition, s []Sector) error
+	// Sector returns one sector (code NotFound).
+	Sector(ctx context.Context, p Partition, number uint64) (Sector, error)
+	// Sectors calls fn for every sector of a partition in order of number. fn
+	// must not use the ledger.
+	Sectors(ctx context.Context, p Partition, fn func(Sector) error) error
+	// SaveWeights records a vector that was set at a block.
+	SaveWeights(ctx context.Context, block uint64, w []WeightRecord) error
+	// LastWeights returns the last vector recorded and its block; none is no error.
+	LastWeights(ctx context.Context) (block uint64, w []WeightRecord, err error)
+	// PlacedOn returns the shards in state Stored on a miner.
+	PlacedOn(ctx context.Context, miner strata.Hotkey) ([]Placed, error)
+	// Totals counts committed objects and their bytes.
+	Totals(ctx context.Context) (objects, bytes uint64, err error)
+}
