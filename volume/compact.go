@@ -1,0 +1,249 @@
+package volume
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"io"
+	"slices"
+
+	"strata"
+	"strata/internal/durable"
+	"strata/merkle"
+	"strata/wire"
+)
+
+// Compact forgets the shards whose undelete window has ended, moves what is
+// live out of sectors that have become a quarter empty or were withdrawn, and
+// seals sectors without shards again, to their old root: they are filler once
+// more. One sector's worth of memory is used at a time. Sectors in use by a
+// reader or a put are left for the next call, as are those for whose shards
+// there is no room. Cancelling ctx stops it cleanly. Call it regularly.
+func (s *Store) Compact(ctx context.Context) error {
+	s.compacting.Lock()
+	defer s.compacting.Unlock()
+	cutoff := s.cfg.Clock().Add(-s.cfg.Profile.Undelete).UnixNano()
+	for _, d := range s.disks {
+		if err := s.purge(ctx, d, cutoff); err != nil {
+			return err
+		}
+	}
+	var errs []error
+	for _, j := range s.wasted() {
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		if err := s.compactSector(ctx, j); err != nil && strata.CodeOf(err) != strata.NoSpace {
+			errs = append(errs, err)
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// purge forgets deleted shards of one disk, a transaction for each sector.
+func (s *Store) purge(ctx context.Context, d *disk, cutoff int64) error {
+	jobs, err := s.expired(ctx, d, cutoff)
+	if err != nil {
+		return err
+	}
+	for _, j := range jobs {
+		if err := s.forget(j, cutoff); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// expired lists the sectors of d with shards deleted at cutoff or before.
+func (s *Store) expired(ctx context.Context, d *disk, cutoff int64) ([]job, error) {
+	rows, err := d.db.Read.QueryContext(ctx, "SELECT DISTINCT validator, number FROM shards WHERE deleted > 0 AND deleted <= $1", cutoff)
+	if err != nil {
+		return nil, durable.ClassifyDB(err, d.indexPath())
+	}
+	defer rows.Close()
+	var jobs []job
+	for rows.Next() {
+		var v []byte
+		var number uint64
+		if err := rows.Scan(&v, &number); err != nil {
+			return nil, durable.ClassifyDB(err, d.indexPath())
+		}
+		if len(v) != 32 {
+			return nil, d.damaged("a validator's key is not 32 bytes")
+		}
+		p := s.ensurePartition(strata.Hotkey(v))
+		if c := p.sector(number); c != nil && c.disk == d {
+			jobs = append(jobs, job{p, c})
+		}
+	}
+	return jobs, durable.ClassifyDB(rows.Err(), d.indexPath())
+}
+
+// forget removes a sector's expired shards from the index. Their bytes stay
+// until the sector is sealed again, for whoever still reads them.
+func (s *Store) forget(j job, cutoff int64) error {
+	var count, length int64
+	return s.alter(j.p, j.c, func(tx *sql.Tx, _ uint64) (bool, error) {
+		const which = " FROM shards WHERE validator = $1 AND number = $2 AND deleted > 0 AND deleted <= $3"
+		args := []any{j.p.validator[:], j.c.number, cutoff}
+		if err := tx.QueryRow("SELECT count(*), coalesce(sum(length), 0)"+which, args...).Scan(&count, &length); err != nil || count == 0 {
+			return false, err
+		}
+		if err := exec(tx, "DELETE"+which, args...); err != nil { // trees follow by foreign key
+			return false, err
+		}
+		return true, exec(tx, "UPDATE sectors SET shards = shards - $3, live = live - $4 WHERE validator = $1 AND number = $2",
+			j.p.validator[:], j.c.number, count, length)
+	}, func(uint64) {
+		j.c.shards -= uint32(count)
+		j.c.live -= uint64(length)
+	})
+}
+
+// wasted lists the sectors worth compacting, those without shards first: they
+// become room for the rest.
+func (s *Store) wasted() []job {
+	var list []job
+	s.eachSector(func(p *partition, c *sector) {
+		used := c.state == wire.Data && (c.shards == 0 || c.live <= uint64(c.end)/4*3)
+		if (used || c.state == wire.Withdrawn) && !c.busy && c.puts == 0 {
+			list = append(list, job{p, c})
+		}
+	})
+	empty := func(j job) int { return min(int(j.c.shards), 1) }
+	slices.SortStableFunc(list, func(a, b job) int { return empty(a) - empty(b) })
+	return list
+}
+
+// compactSector empties a sector as far as it can and, when nothing is left in
+// it and nobody reads it, seals it again.
+func (s *Store) compactSector(ctx context.Context, j job) error {
+	if !j.p.seize(j.c) {
+		return nil
+	}
+	defer j.p.let(j.c)
+	rows, err := j.c.disk.shardsOf(ctx, j.p.validator, j.c.number)
+	if err != nil {
+		return err
+	}
+	var errs []error
+	for _, row := range rows {
+		if err := s.move(ctx, j, row); err != nil {
+			errs = append(errs, err)
+		}
+	}
+	if len(errs) > 0 {
+		return errs[0] // the rest say the same of other shards
+	}
+	j.p.mu.Lock()
+	free := j.c.shards == 0 && j.c.pins == 0
+	j.p.mu.Unlock()
+	if !free {
+		return nil
+	}
+	return s.reseal(ctx, j)
+}
+
+// seize marks a sector busy, unless it is or a put is under way in it.
+func (p *partition) seize(c *sector) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if c.busy || c.puts > 0 || p.sectors[c.number] != c {
+		return false
+	}
+	c.busy = true
+	return true
+}
+
+func (p *partition) let(c *sector) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	c.busy = false
+}
+
+// move copies a shard to another sector of the same disk. A crash before the
+// commit leaves it where it was, after it where it went: one transaction
+// changes the row and both sectors.
+func (s *Store) move(ctx context.Context, j job, seen shardRow) error {
+	release, err := j.p.claim(ctx, seen.root)
+	if err != nil {
+		return err
+	}
+	defer release()
+	row, err := s.findShard(ctx, j.p, seen.root)
+	if err != nil || row == nil || row.disk != j.c.disk || row.number != j.c.number {
+		return err
+	}
+	f, err := j.c.disk.open(j.p.validator)
+	if err != nil {
+		return err
+	}
+	r, err := s.reserve(j.p, row.length, j.c.disk)
+	if err != nil {
+		return err
+	}
+	src := io.NewSectionReader(f.data, s.offset(j.c)+row.start, row.length)
+	if _, err := s.receive(ctx, j.p, r, row.root, row.length, src); err != nil {
+		j.p.giveBack(r)
+		return strata.E(strata.CodeOf(err), "shard %s cannot be moved out of sector %d: %w", row.root, j.c.number, err)
+	}
+	return s.commitMove(j, row, r)
+}
+
+func (s *Store) commitMove(j job, row *shardRow, r region) error {
+	v := j.p.validator
+	err := s.alter(j.p, r.c, func(tx *sql.Tx, next uint64) (bool, error) {
+		if err := exec(tx, "UPDATE shards SET number = $2, start = $3 WHERE id = $1", row.id, r.c.number, r.start); err != nil {
+			return false, err
+		}
+		if err := exec(tx, "UPDATE sectors SET shards = shards + 1, live = live + $3, used = max(used, $4) WHERE validator = $1 AND number = $2",
+			v[:], r.c.number, row.length, r.start+r.length); err != nil {
+			return false, err
+		}
+		return true, exec(tx, "UPDATE sectors SET shards = shards - 1, live = live - $3, changed = $4, hash = NULL WHERE validator = $1 AND number = $2",
+			v[:], j.c.number, row.length, next)
+	}, func(next uint64) {
+		r.c.shards++
+		r.c.live += uint64(row.length)
+		j.c.shards--
+		j.c.live -= uint64(row.length)
+		j.c.changed, j.c.hashed = next, false
+	})
+	j.p.mu.Lock()
+	defer j.p.mu.Unlock()
+	r.c.puts--
+	return err
+}
+
+// reseal makes an empty sector filler again: what shards overwrote is written
+// back. Until the commit the sector is a data sector without shards whose tail
+// is intact, so a crash anywhere before it leaves that, and the next call does
+// it again. A withdrawn sector is written whole, nodes included. Filler that
+// comes out with another root is never shown: a number's root cannot change.
+func (s *Store) reseal(ctx context.Context, j job) error {
+	buf := make([]byte, s.size())
+	if err := s.identity(j.p.validator, j.c.number).Fill(ctx, buf); err != nil {
+		return err
+	}
+	tree := merkle.Build(buf)
+	j.p.mu.Lock()
+	root, state, tail := j.c.root, j.c.state, int(j.c.tail)*strata.BlockSize
+	j.p.mu.Unlock()
+	if tree.Root() != root {
+		return strata.E(strata.Corrupt, "sector %d of validator %s does not fill to its root: it stays out of use; check this machine's memory", j.c.number, j.p.validator.Short())
+	}
+	if state == wire.Withdrawn {
+		tail = len(buf)
+		if err := s.writeRecord(j, tree); err != nil {
+			return err
+		}
+	}
+	if err := s.writeSector(ctx, j, buf[:tail], func(int) {}); err != nil {
+		return err
+	}
+	return s.alter(j.p, j.c, func(tx *sql.Tx, _ uint64) (bool, error) {
+		return true, exec(tx, "UPDATE sectors SET state = $3, tail = 0, used = 0 WHERE validator = $1 AND number = $2", j.p.validator[:], j.c.number, wire.Filler)
+	}, func(uint64) {
+		j.c.state, j.c.tail, j.c.end, j.c.holes = wire.Filler, 0, 0, nil
+	})
+}

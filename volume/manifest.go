@@ -1,0 +1,247 @@
+package volume
+
+import (
+	"context"
+	"database/sql"
+	"maps"
+	"slices"
+
+	"strata"
+	"strata/internal/durable"
+	"strata/wire"
+)
+
+// SignHead signs a manifest head as the miner (wire.Head.Sign).
+type SignHead func(*wire.Head) error
+
+// Head returns the signed head of a validator's manifest as it stands, making
+// a new one only if something changed since the last. It is on disk before it
+// is returned: two heads of one sequence never get out.
+func (s *Store) Head(ctx context.Context, validator strata.Hotkey, sign SignHead) (wire.Head, error) {
+	p, err := s.partition(validator)
+	if err != nil {
+		return wire.Head{}, err
+	}
+	p.publish.Lock()
+	defer p.publish.Unlock()
+	err = s.makeHead(ctx, p, sign)
+	return p.head, err
+}
+
+// Manifest returns one page of a validator's manifest: entries changed after
+// q.Since, from number q.After on, at most limit of them (0: as many as fit)
+// and at most wire.MaxPage bytes. Head and entries are of one moment. Between
+// two pages the head may move on: the puller then pulls what changed since the
+// first page's head.
+func (s *Store) Manifest(ctx context.Context, q wire.ManifestQuery, limit int, sign SignHead) (wire.ManifestPage, error) {
+	p, err := s.partition(q.Validator)
+	if err != nil {
+		return wire.ManifestPage{}, err
+	}
+	p.publish.Lock()
+	defer p.publish.Unlock()
+	if err := s.makeHead(ctx, p, sign); err != nil {
+		return wire.ManifestPage{}, err
+	}
+	page := wire.ManifestPage{Head: p.head}
+	size := len(page.Encode())
+	for _, number := range p.numbers() {
+		c := p.sector(number)
+		if number < q.After || c.changed <= q.Since || (c.state == queued && c.root == (strata.Root{})) {
+			continue
+		}
+		e, err := s.entry(ctx, p, c)
+		if err != nil {
+			return wire.ManifestPage{}, err
+		}
+		if size += e.Size(); size > wire.MaxPage || (limit > 0 && len(page.Entries) == limit) {
+			page.More = true
+			break
+		}
+		page.Entries = append(page.Entries, e)
+	}
+	return page, nil
+}
+
+// numbers returns all sector numbers in order.
+func (p *partition) numbers() []uint64 {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return slices.Sorted(maps.Keys(p.sectors))
+}
+
+// entry makes the manifest entry of a sector. The caller holds publish.
+func (s *Store) entry(ctx context.Context, p *partition, c *sector) (wire.Entry, error) {
+	p.mu.Lock()
+	e := wire.Entry{Number: c.number, Root: c.root, State: c.state, Tail: c.tail, Changed: c.changed}
+	d := c.disk
+	p.mu.Unlock()
+	switch e.State {
+	case queued:
+		e.State = wire.Gone // released before, not here again yet
+	case wire.Data, wire.Withdrawn:
+		shards, err := d.entryShards(ctx, p.validator, e.Number)
+		if err != nil {
+			return e, err
+		}
+		e.Shards = shards
+	}
+	return e, nil
+}
+
+// makeHead brings p.head up to date; the caller holds publish. A crash before
+// the last commit leaves the old head on some disks; the same sequence is then
+// signed again, and nobody has seen the first.
+func (s *Store) makeHead(ctx context.Context, p *partition, sign SignHead) error {
+	if !p.dirty {
+		return nil
+	}
+	fresh, moved, err := s.rehash(ctx, p)
+	if err != nil {
+		return err
+	}
+	h := wire.Head{Validator: p.validator, Sequence: p.head.Sequence + 1, EntriesRoot: p.entriesRoot()}
+	if p.head.Sequence > 0 {
+		h.Previous = p.head.Hash(s.domain)
+		moved = moved || h.EntriesRoot != p.head.EntriesRoot
+	} else {
+		moved = true
+	}
+	if !moved {
+		p.dirty = false
+		return s.storeHashes(p, fresh, nil)
+	}
+	for _, c := range p.sectors {
+		if c.state == wire.Filler || c.state == wire.Data {
+			h.Sectors++
+		}
+		h.Shards += c.shards
+	}
+	if err := sign(&h); err != nil {
+		return err
+	}
+	if err := s.storeHashes(p, fresh, h.Encode()); err != nil {
+		return err
+	}
+	p.head, p.dirty = h, false
+	return nil
+}
+
+// rehash computes the hashes of the entries that changed and says whether any
+// did since the last head.
+func (s *Store) rehash(ctx context.Context, p *partition) (fresh []*sector, moved bool, err error) {
+	for _, c := range p.sectors {
+		moved = moved || c.changed > p.head.Sequence
+		if c.hashed || !listed(c.state) {
+			continue
+		}
+		e, err := s.entry(ctx, p, c)
+		if err != nil {
+			return nil, false, err
+		}
+		p.mu.Lock()
+		c.hash, c.hashed = e.Hash(), true
+		p.mu.Unlock()
+		fresh = append(fresh, c)
+	}
+	return fresh, moved, nil
+}
+
+// storeHashes commits new entry hashes and, on every disk, the head.
+func (s *Store) storeHashes(p *partition, fresh []*sector, head []byte) error {
+	for _, d := range s.disks {
+		if err := d.commit(func(tx *sql.Tx) error {
+			for _, c := range fresh {
+				if c.disk != d {
+					continue
+				}
+				if err := exec(tx, "UPDATE sectors SET hash = $3 WHERE validator = $1 AND number = $2", p.validator[:], c.number, c.hash[:]); err != nil {
+					return err
+				}
+			}
+			if head == nil {
+				return nil
+			}
+			return exec(tx, "UPDATE partitions SET head = $2 WHERE validator = $1", p.validator[:], head)
+		}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// entriesRoot is wire.EntriesRoot over the hashes of the listed entries.
+func (p *partition) entriesRoot() [32]byte {
+	numbers := p.numbers()
+	return wire.EntriesRoot(func(yield func([32]byte) bool) {
+		for _, n := range numbers {
+			if c := p.sectors[n]; listed(c.state) && !yield(c.hash) {
+				return
+			}
+		}
+	})
+}
+
+// StoreSuperblock keeps a validator's superblock, on every disk, if its version
+// is higher than the one here. The same one again changes nothing; an older or
+// another of the same version gives code Conflict. The caller has verified the
+// signature.
+func (s *Store) StoreSuperblock(ctx context.Context, validator strata.Hotkey, b wire.Superblock) error {
+	p, err := s.partition(validator)
+	if err != nil {
+		return err
+	}
+	p.publish.Lock() // one at a time
+	defer p.publish.Unlock()
+	old, err := s.superblock(ctx, validator)
+	switch {
+	case err == nil && old.Version == b.Version && string(old.Encode()) == string(b.Encode()):
+	case err == nil && old.Version >= b.Version:
+		return strata.E(strata.Conflict, "superblock version %d is not above the stored %d: read it first", b.Version, old.Version)
+	case err != nil && strata.CodeOf(err) != strata.NotFound:
+		return err
+	}
+	for _, d := range s.disks {
+		if err := d.commit(func(tx *sql.Tx) error {
+			return exec(tx, "UPDATE partitions SET superblock = $2 WHERE validator = $1", validator[:], b.Encode())
+		}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// LoadSuperblock returns a validator's superblock, or code NotFound.
+func (s *Store) LoadSuperblock(ctx context.Context, validator strata.Hotkey) (wire.Superblock, error) {
+	if _, err := s.partition(validator); err != nil {
+		return wire.Superblock{}, err
+	}
+	return s.superblock(ctx, validator)
+}
+
+// superblock returns the highest version on any disk.
+func (s *Store) superblock(ctx context.Context, validator strata.Hotkey) (wire.Superblock, error) {
+	var best wire.Superblock
+	found := false
+	for _, d := range s.disks {
+		var b []byte
+		err := d.db.Read.QueryRowContext(ctx, "SELECT coalesce((SELECT superblock FROM partitions WHERE validator = $1), x'')", validator[:]).Scan(&b)
+		if err != nil {
+			return best, durable.ClassifyDB(err, d.indexPath())
+		}
+		if len(b) == 0 {
+			continue
+		}
+		one, err := wire.DecodeSuperblock(b)
+		if err != nil {
+			return best, d.damaged("a superblock cannot be read")
+		}
+		if !found || one.Version > best.Version {
+			best, found = one, true
+		}
+	}
+	if !found {
+		return best, strata.E(strata.NotFound, "no superblock of %s is here", validator.Short())
+	}
+	return best, nil
+}

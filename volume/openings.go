@@ -1,0 +1,163 @@
+package volume
+
+import (
+	"context"
+	"database/sql"
+	"io"
+	"sync"
+
+	"strata"
+	"strata/merkle"
+	"strata/wire"
+)
+
+// OpenLeaves answers an audit of one partition: one opening for each leaf, in
+// order. Leaves are read at the same time, so that a disk can order its
+// seeks. What is not here comes back as Missing. Bytes that cannot be read, or
+// that do not match the root, are logged, the sector is withdrawn from the
+// manifest, and the answer is Missing rather than false.
+func (s *Store) OpenLeaves(ctx context.Context, req wire.AuditRequest) (wire.AuditResponse, error) {
+	p, err := s.partition(req.Partition)
+	if err != nil {
+		return wire.AuditResponse{}, err
+	}
+	if err := req.Validate(); err != nil {
+		return wire.AuditResponse{}, err
+	}
+	out := make([]wire.Opening, len(req.Leaves))
+	var wg sync.WaitGroup
+	for i, ref := range req.Leaves {
+		wg.Go(func() { out[i] = s.openLeaf(ctx, p, ref) })
+	}
+	wg.Wait()
+	return wire.AuditResponse{Openings: out}, ctx.Err()
+}
+
+func (s *Store) openLeaf(ctx context.Context, p *partition, ref wire.LeafRef) wire.Opening {
+	open := s.openShardLeaf
+	if ref.Shard == (strata.Root{}) {
+		open = s.openFiller
+	}
+	o, err := open(ctx, p, ref)
+	if err != nil {
+		if code := strata.CodeOf(err); code != strata.NotFound && ctx.Err() == nil {
+			s.cfg.Log.Error("audited leaf cannot be opened", "validator", p.validator, "sector", ref.Sector, "shard", ref.Shard, "leaf", ref.Leaf, "err", err)
+		}
+		return wire.Opening{Missing: true}
+	}
+	return wire.Opening{Opening: o}
+}
+
+// view is what an opening of filler needs to know of a sector.
+type view struct {
+	slot int64
+	root strata.Root
+	ok   bool // the leaf is intact filler
+}
+
+func (p *partition) view(number uint64, leaf uint32) (*sector, view) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	c := p.sectors[number]
+	if c == nil {
+		return nil, view{}
+	}
+	ok := (c.state == wire.Filler || c.state == wire.Data) && leaf >= c.tail
+	return c, view{c.slot, c.root, ok}
+}
+
+func (s *Store) openFiller(_ context.Context, p *partition, ref wire.LeafRef) (merkle.Opening, error) {
+	gone := strata.E(strata.NotFound, "leaf %d of sector %d is not filler here", ref.Leaf, ref.Sector)
+	c, before := p.view(ref.Sector, ref.Leaf)
+	if c == nil || !before.ok || ref.Leaf >= s.cfg.Profile.Blocks {
+		return merkle.Opening{}, gone
+	}
+	o, err := s.readFiller(p, c, ref.Leaf, before.root)
+	if err == nil {
+		return o, nil
+	}
+	// A put may have taken the leaf, or a plan the sector, while it was read.
+	if again, after := p.view(ref.Sector, ref.Leaf); again != c || after != before {
+		return merkle.Opening{}, gone
+	}
+	return merkle.Opening{}, s.withdraw(p, c, err)
+}
+
+func (s *Store) readFiller(p *partition, c *sector, leaf uint32, root strata.Root) (merkle.Opening, error) {
+	f, err := c.disk.open(p.validator)
+	if err != nil {
+		return merkle.Opening{}, err
+	}
+	group, err := readGroup(f.data, s.offset(c), uint64(s.size()), uint64(leaf))
+	if err != nil {
+		return merkle.Opening{}, err
+	}
+	nodes := &recordNodes{src: f.hashes, base: c.slot * recordSize(s.size()), sector: uint64(s.size())}
+	return openChecked(group, uint64(s.size()), uint64(leaf), root, nodes)
+}
+
+func (s *Store) openShardLeaf(ctx context.Context, p *partition, ref wire.LeafRef) (merkle.Opening, error) {
+	row, c, err := s.pinShard(ctx, p, ref.Shard)
+	if err != nil {
+		return merkle.Opening{}, err
+	}
+	defer p.unpin(c)
+	size, leaf := uint64(row.length), uint64(ref.Leaf)
+	if row.number != ref.Sector || leaf*merkle.LeafSize >= size {
+		return merkle.Opening{}, strata.E(strata.NotFound, "shard %s has no leaf %d in sector %d", ref.Shard, leaf, ref.Sector)
+	}
+	tree, err := s.loadTree(ctx, row)
+	if err != nil {
+		return merkle.Opening{}, err
+	}
+	f, err := c.disk.open(p.validator)
+	if err != nil {
+		return merkle.Opening{}, err
+	}
+	group, err := readGroup(f.data, s.offset(c)+row.start, size, leaf)
+	if err != nil {
+		return merkle.Opening{}, s.withdraw(p, c, err)
+	}
+	o, err := openChecked(group, size, leaf, ref.Shard, tree)
+	if err != nil {
+		return merkle.Opening{}, s.withdraw(p, c, err)
+	}
+	return o, nil
+}
+
+// readGroup reads the 64 KiB group (less at the end) that holds a leaf of the
+// size bytes at base.
+func readGroup(src io.ReaderAt, base int64, size, leaf uint64) ([]byte, error) {
+	at := leaf * merkle.LeafSize / merkle.GroupSize * merkle.GroupSize
+	group := make([]byte, min(merkle.GroupSize, size-at))
+	if _, err := src.ReadAt(group, base+int64(at)); err != nil {
+		return nil, diskError(err, "reading", "a sector")
+	}
+	return group, nil
+}
+
+// openChecked makes an opening and verifies it as the asker will.
+func openChecked(group []byte, size, leaf uint64, root strata.Root, nodes merkle.NodeReader) (merkle.Opening, error) {
+	o, err := merkle.Open(size, leaf, group, nodes)
+	if err != nil {
+		return o, err
+	}
+	return o, o.Verify(root, size, leaf)
+}
+
+// withdraw takes a damaged sector out of the proof and returns why. A crash
+// before the commit leaves it to be found again.
+func (s *Store) withdraw(p *partition, c *sector, why error) error {
+	s.cfg.Log.Error("sector damaged and withdrawn: check the disk", "validator", p.validator, "sector", c.number, "dir", c.disk.dir, "err", why)
+	err := s.alter(p, c, func(tx *sql.Tx, _ uint64) (bool, error) {
+		return affects(tx, "UPDATE sectors SET state = $3 WHERE validator = $1 AND number = $2 AND state IN (1, 2)", p.validator[:], c.number, wire.Withdrawn)
+	}, func(uint64) {
+		if c.state == wire.Filler || c.state == wire.Data {
+			c.state = wire.Withdrawn
+		}
+	})
+	if err != nil {
+		return strata.E(strata.Corrupt, "%w; and it could not be withdrawn: %v", why, err)
+	}
+	return strata.E(strata.Corrupt, "sector %d is damaged: %w", c.number, why)
+}

@@ -1,0 +1,582 @@
+package volume
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"database/sql"
+	"errors"
+	"io"
+	"slices"
+	"sync"
+
+	"strata"
+	"strata/internal/durable"
+	"strata/merkle"
+	"strata/wire"
+)
+
+// streamPiece is how much of a shard is taken from the network and written at
+// a time: whole groups.
+const streamPiece = 4 * merkle.GroupSize
+
+var streamBuffers = sync.Pool{New: func() any { b := make([]byte, streamPiece); return &b }}
+
+// region is a span of a sector given to one put.
+type region struct {
+	c *sector
+	span
+}
+
+// PutShard stores size bytes of body, whose BLAKE3 root must be root, in the
+// validator's partition, and returns the receipt, unsigned. When it has
+// returned nil, data and index are on disk. A shard that is here already gives
+// its receipt again without reading body; one that was deleted comes back.
+// order may be nil; it is kept and shown in the manifest.
+//
+// Codes: NotFound (no partition), TooLarge (over a quarter of a sector),
+// Invalid (body is longer, shorter or of another root; nothing is kept),
+// NoSpace (no filler left, or the allocation shrank below what is stored).
+func (s *Store) PutShard(ctx context.Context, validator strata.Hotkey, root strata.Root, size int64, body io.Reader, order *wire.Order) (wire.Receipt, error) {
+	p, err := s.partition(validator)
+	if err != nil {
+		return wire.Receipt{}, err
+	}
+	if size <= 0 {
+		return wire.Receipt{}, strata.E(strata.Invalid, "shard of %d bytes: there is nothing to store", size)
+	}
+	if most := int64(s.cfg.Profile.MaxShard()); size > most {
+		return wire.Receipt{}, strata.E(strata.TooLarge, "shard of %d bytes: at most %d fit, a quarter of a sector", size, most)
+	}
+	done, err := p.claim(ctx, root)
+	if err != nil {
+		return wire.Receipt{}, err
+	}
+	defer done()
+	if row, err := s.revive(ctx, p, root, size); err != nil || row != nil {
+		return row.receipt(validator), err
+	}
+	r, err := s.reserve(p, size, nil)
+	if err != nil {
+		return wire.Receipt{}, err
+	}
+	tree, err := s.receive(ctx, p, r, root, size, body)
+	if err != nil {
+		p.giveBack(r)
+		return wire.Receipt{}, err
+	}
+	return s.commitShard(p, r, tree, order)
+}
+
+// claim makes those take turns who put, mark or move one root: a second put
+// finds the first's shard.
+func (p *partition) claim(ctx context.Context, root strata.Root) (done func(), err error) {
+	mine := make(chan struct{})
+	for {
+		p.mu.Lock()
+		other, taken := p.incoming[root]
+		if !taken {
+			p.incoming[root] = mine
+		}
+		p.mu.Unlock()
+		if !taken {
+			break
+		}
+		select {
+		case <-other:
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		}
+	}
+	return func() {
+		p.mu.Lock()
+		delete(p.incoming, root)
+		p.mu.Unlock()
+		close(mine)
+	}, nil
+}
+
+// revive returns the row of a shard that is here, undeleted, or nil.
+func (s *Store) revive(ctx context.Context, p *partition, root strata.Root, size int64) (*shardRow, error) {
+	row, err := s.findShard(ctx, p, root)
+	if err != nil || row == nil {
+		return nil, err
+	}
+	if row.length != size {
+		return nil, strata.E(strata.Invalid, "shard %s has %d bytes, not %d", root, row.length, size)
+	}
+	if row.deleted == 0 {
+		return row, nil
+	}
+	back, err := s.mark(p, row, 0)
+	if err != nil || !back {
+		return nil, err // purged just now: it must be sent again
+	}
+	return row, nil
+}
+
+// mark sets when a shard was deleted (0: live), in unix nanoseconds, and says
+// whether the shard was still there. The caller has claimed the root, so that
+// compaction does not move the shard meanwhile. A revived shard gets a later sequence, so
+// that a list made before does not delete it again.
+func (s *Store) mark(p *partition, row *shardRow, at int64) (done bool, err error) {
+	c := p.sector(row.number)
+	if c == nil {
+		return false, nil
+	}
+	err = s.alter(p, c, func(tx *sql.Tx, next uint64) (bool, error) {
+		var err error
+		if at > 0 {
+			done, err = affects(tx, "UPDATE shards SET deleted = $2 WHERE id = $1 AND deleted = 0", row.id, at)
+		} else {
+			done, err = affects(tx, "UPDATE shards SET deleted = 0, sequence = $2 WHERE id = $1 AND deleted > 0", row.id, next)
+		}
+		return done, err
+	}, func(next uint64) {
+		row.deleted = at
+		if at == 0 {
+			row.sequence = next
+		}
+	})
+	return done, err
+}
+
+func (p *partition) sector(number uint64) *sector {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.sectors[number]
+}
+
+// receipt is what a put returns for the row; nil gives the zero receipt.
+func (r *shardRow) receipt(v strata.Hotkey) wire.Receipt {
+	if r == nil {
+		return wire.Receipt{}
+	}
+	return wire.Receipt{Validator: v, Root: r.root, Length: uint64(r.length), Sector: r.number,
+		Offset: uint32(r.start / strata.BlockSize), Sequence: r.sequence, UnixNano: uint64(r.created)}
+}
+
+// reserve gives a region for size bytes, on one disk if only is not nil. Before
+// it returns, the index says that the sector's filler tail starts after the
+// region: a crash while the region is written damages nothing that is claimed.
+func (s *Store) reserve(p *partition, size int64, only *disk) (region, error) {
+	length := (size + strata.BlockSize - 1) / strata.BlockSize * strata.BlockSize
+	p.mu.Lock()
+	r, err := p.assign(length, s.size(), only)
+	if err != nil {
+		p.mu.Unlock()
+		return r, err
+	}
+	need := uint32((r.start+length+merkle.GroupSize-1)/merkle.GroupSize) * (merkle.GroupSize / strata.BlockSize)
+	covered := r.c.state == wire.Data && r.c.tail >= need
+	p.mu.Unlock()
+	if covered {
+		return r, nil
+	}
+	if err := s.raiseTail(p, r.c, need); err != nil {
+		p.giveBack(r)
+		return region{}, err
+	}
+	return r, nil
+}
+
+// raiseTail turns the sector into a data sector whose filler starts at leaf
+// need or later. The bound moves in steps of 1/64 of a sector, which costs at
+// most that much credit and saves most puts this commit.
+func (s *Store) raiseTail(p *partition, c *sector, need uint32) error {
+	step := max(s.cfg.Profile.Blocks/64, merkle.GroupSize/strata.BlockSize)
+	need = min((need+step-1)/step*step, s.cfg.Profile.Blocks)
+	return s.alter(p, c, func(tx *sql.Tx, _ uint64) (bool, error) {
+		// A sector withdrawn meanwhile stays so, and keeps what it gets.
+		return true, exec(tx, `UPDATE sectors SET tail = max(tail, $3), state = CASE state WHEN 1 THEN 2 ELSE state END
+			WHERE validator = $1 AND number = $2`, p.validator[:], c.number, need)
+	}, func(uint64) {
+		c.tail = max(c.tail, need)
+		if c.state == wire.Filler {
+			c.state = wire.Data
+		}
+	})
+}
+
+// assign picks a sector with room and takes a region of it: an open data
+// sector, else the filler with the lowest number. The caller holds mu.
+func (p *partition) assign(length, size int64, only *disk) (region, error) {
+	var open, filler *sector
+	held, target, data := uint64(0), uint64(0), uint64(0)
+	for _, n := range p.targets {
+		target += uint64(n)
+	}
+	for _, c := range p.sectors {
+		if c.slot >= 0 {
+			held++
+		}
+		if c.state == wire.Data {
+			data++
+		}
+		if c.busy || (only != nil && c.disk != only) {
+			continue
+		}
+		switch {
+		case (c.state == wire.Data || c.state == wire.Filler && c.end > 0) && c.room(length, size):
+			open = lower(open, c)
+		case c.state == wire.Filler && c.end == 0:
+			filler = lower(filler, c)
+		}
+	}
+	c := open
+	if c == nil {
+		c = filler
+	}
+	if c == nil || (only == nil && data > target) {
+		return region{}, strata.E(strata.NoSpace, "no room in the partition of %s: %d of its %d sectors hold data, %d are allotted; store elsewhere",
+			p.validator.Short(), data, held, target)
+	}
+	c.puts++
+	return region{c, c.takeSpan(length)}, nil
+}
+
+// lower returns the sector with the lower number; a may be nil.
+func lower(a, b *sector) *sector {
+	if a != nil && a.number < b.number {
+		return a
+	}
+	return b
+}
+
+// room says whether a put of length bytes fits. A sector lists at most
+// wire.MaxShards shards.
+func (c *sector) room(length, size int64) bool {
+	if int(c.shards)+c.puts >= wire.MaxShards {
+		return false
+	}
+	return c.end+length <= size || slices.ContainsFunc(c.holes, func(h span) bool { return h.length >= length })
+}
+
+// takeSpan takes length bytes from the first hole that has them, else from the end.
+func (c *sector) takeSpan(length int64) span {
+	for i, h := range c.holes {
+		if h.length < length {
+			continue
+		}
+		if h.length == length {
+			c.holes = slices.Delete(c.holes, i, i+1)
+		} else {
+			c.holes[i] = span{h.start + length, h.length - length}
+		}
+		return span{h.start, length}
+	}
+	at := span{c.end, length}
+	c.end += length
+	return at
+}
+
+// giveBack ends a put that stored nothing; its region can be used again.
+func (p *partition) giveBack(r region) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	r.c.puts--
+	if r.start+r.length == r.c.end {
+		r.c.end = r.start
+		return
+	}
+	r.c.holes = append(r.c.holes, r.span)
+	slices.SortFunc(r.c.holes, func(a, b span) int { return cmp.Compare(a.start, b.start) })
+}
+
+// receive streams body into the region, syncs it and checks its root. A crash
+// leaves bytes in a region that is claimed neither as filler nor as a shard.
+func (s *Store) receive(ctx context.Context, p *partition, r region, root strata.Root, size int64, body io.Reader) (merkle.Tree, error) {
+	f, err := r.c.disk.open(p.validator)
+	if err != nil {
+		return merkle.Tree{}, err
+	}
+	b := merkle.NewBuilder(uint64(size))
+	buf := streamBuffers.Get().(*[]byte)
+	defer streamBuffers.Put(buf)
+	at := s.offset(r.c) + r.start
+	for left := size; left > 0; {
+		if ctx.Err() != nil {
+			return merkle.Tree{}, ctx.Err()
+		}
+		piece := (*buf)[:min(left, streamPiece)]
+		if _, err := io.ReadFull(body, piece); err != nil {
+			return merkle.Tree{}, shortBody(err, root, size)
+		}
+		if _, err := b.Write(piece); err != nil {
+			return merkle.Tree{}, err
+		}
+		if _, err := f.data.WriteAt(piece, at+size-left); err != nil {
+			return merkle.Tree{}, diskError(err, "writing a shard to", r.c.disk.dir)
+		}
+		left -= int64(len(piece))
+	}
+	if n, err := io.ReadFull(body, (*buf)[:1]); n > 0 || !errors.Is(err, io.EOF) {
+		return merkle.Tree{}, strata.E(strata.Invalid, "shard %s is longer than the %d bytes announced, or does not end: send it again", root, size)
+	}
+	tree, err := b.Tree()
+	if err != nil {
+		return merkle.Tree{}, err
+	}
+	if tree.Root() != root {
+		return merkle.Tree{}, strata.E(strata.Invalid, "the bytes sent are not shard %s but %s: send it again", root, tree.Root())
+	}
+	if err := f.syncData(); err != nil {
+		return merkle.Tree{}, diskError(err, "syncing a shard to", r.c.disk.dir)
+	}
+	return tree, nil
+}
+
+func shortBody(err error, root strata.Root, size int64) error {
+	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
+		return strata.E(strata.Invalid, "shard %s ended before the %d bytes announced: send it again", root, size)
+	}
+	return strata.E(strata.Unavailable, "shard %s stopped coming: send it again: %w", root, err)
+}
+
+// commitShard enters a shard whose bytes are synced. A crash before the commit
+// leaves unclaimed bytes, after it a stored shard without acknowledgement.
+func (s *Store) commitShard(p *partition, r region, tree merkle.Tree, order *wire.Order) (wire.Receipt, error) {
+	row := &shardRow{root: tree.Root(), number: r.c.number, start: r.start, length: int64(tree.Size()), created: s.cfg.Clock().UnixNano()}
+	var signed []byte
+	if order != nil {
+		signed = order.Encode()
+	}
+	err := s.alter(p, r.c, func(tx *sql.Tx, next uint64) (bool, error) {
+		row.sequence = next
+		return true, insertShard(tx, p.validator, row, tree.Bytes(), signed)
+	}, func(uint64) {
+		r.c.puts--
+		r.c.shards++
+		r.c.live += tree.Size()
+	})
+	if err != nil {
+		// The commit may have happened although it failed: the region is left
+		// alone until compaction.
+		p.mu.Lock()
+		r.c.puts--
+		p.mu.Unlock()
+		return wire.Receipt{}, err
+	}
+	return row.receipt(p.validator), nil
+}
+
+func insertShard(tx *sql.Tx, v strata.Hotkey, row *shardRow, nodes, order []byte) error {
+	err := tx.QueryRow(`INSERT INTO shards (validator, root, number, start, length, sequence, created, deleted)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8) RETURNING id`,
+		v[:], row.root[:], row.number, row.start, row.length, row.sequence, row.created, row.deleted).Scan(&row.id)
+	if err != nil {
+		return err
+	}
+	if err := exec(tx, "INSERT INTO trees (id, nodes, orders) VALUES ($1, $2, $3)", row.id, nodes, order); err != nil {
+		return err
+	}
+	return exec(tx, `UPDATE sectors SET shards = shards + 1, live = live + $3, used = max(used, $4) WHERE validator = $1 AND number = $2`,
+		v[:], row.number, row.length, row.end())
+}
+
+// end is where the shard's last block ends in the sector.
+func (r *shardRow) end() int64 {
+	return r.start + (r.length+strata.BlockSize-1)/strata.BlockSize*strata.BlockSize
+}
+
+// OpenShard opens a stored shard for reading, a deleted one too while its
+// undelete window lasts. The shard stays in place until the source is closed.
+// Code NotFound if it is not here.
+func (s *Store) OpenShard(ctx context.Context, validator strata.Hotkey, root strata.Root) (wire.ShardSource, error) {
+	p, err := s.partition(validator)
+	if err != nil {
+		return wire.ShardSource{}, err
+	}
+	row, c, err := s.pinShard(ctx, p, root)
+	if err != nil {
+		return wire.ShardSource{}, err
+	}
+	release := sync.OnceFunc(func() { p.unpin(c) })
+	tree, err := s.loadTree(ctx, row)
+	if err != nil {
+		release()
+		return wire.ShardSource{}, err
+	}
+	f, err := c.disk.open(validator)
+	if err != nil {
+		release()
+		return wire.ShardSource{}, err
+	}
+	return wire.ShardSource{
+		Size: uint64(row.length), Tree: tree,
+		Data:  io.NewSectionReader(f.data, s.offset(c)+row.start, row.length),
+		Close: func() error { release(); return nil },
+	}, nil
+}
+
+// pinShard finds a shard and pins its sector: it will not be sealed again
+// until unpin. Compaction may move the shard between the look-up and the pin;
+// then it is looked up again.
+func (s *Store) pinShard(ctx context.Context, p *partition, root strata.Root) (*shardRow, *sector, error) {
+	for ctx.Err() == nil {
+		row, err := s.findShard(ctx, p, root)
+		if err != nil {
+			return nil, nil, err
+		}
+		if row == nil {
+			return nil, nil, strata.E(strata.NotFound, "shard %s is not in the partition of %s", root, p.validator.Short())
+		}
+		c := p.pin(row.number)
+		again, err := s.findShard(ctx, p, root)
+		if err == nil && c != nil && again != nil && again.number == row.number && again.start == row.start {
+			return row, c, nil
+		}
+		if c != nil {
+			p.unpin(c)
+		}
+		if err != nil {
+			return nil, nil, err
+		}
+	}
+	return nil, nil, ctx.Err()
+}
+
+func (p *partition) pin(number uint64) *sector {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	c := p.sectors[number]
+	if c != nil {
+		c.pins++
+	}
+	return c
+}
+
+func (p *partition) unpin(c *sector) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	c.pins--
+}
+
+func (s *Store) loadTree(ctx context.Context, row *shardRow) (merkle.Tree, error) {
+	var nodes []byte
+	if err := row.disk.db.Read.QueryRowContext(ctx, "SELECT nodes FROM trees WHERE id = $1", row.id).Scan(&nodes); err != nil {
+		return merkle.Tree{}, durable.ClassifyDB(err, row.disk.indexPath())
+	}
+	tree, err := merkle.Load(uint64(row.length), nodes)
+	if err == nil && tree.Root() != row.root {
+		err = row.disk.damaged("a shard's tree has another root")
+	}
+	return tree, err
+}
+
+// DeleteShard marks a shard deleted. It counts as live, and can be read and
+// put back, until the profile's undelete window ends. Deleting again changes
+// nothing; a shard that is not here gives code NotFound.
+func (s *Store) DeleteShard(ctx context.Context, validator strata.Hotkey, root strata.Root) error {
+	p, err := s.partition(validator)
+	if err != nil {
+		return err
+	}
+	done, err := p.claim(ctx, root)
+	if err != nil {
+		return err
+	}
+	defer done()
+	row, err := s.findShard(ctx, p, root)
+	if err != nil {
+		return err
+	}
+	if row == nil {
+		return strata.E(strata.NotFound, "shard %s is not in the partition of %s", root, validator.Short())
+	}
+	_, err = s.mark(p, row, s.cfg.Clock().UnixNano())
+	return err
+}
+
+// Retain reconciles a partition with a validator's list: shards not listed are
+// marked deleted as by DeleteShard, but none whose receipt is later than the
+// list's sequence; listed ones that were deleted come back. The list must be
+// valid (wire.Retain.Validate).
+func (s *Store) Retain(ctx context.Context, validator strata.Hotkey, list wire.Retain) (wire.RetainResult, error) {
+	var res wire.RetainResult
+	p, err := s.partition(validator)
+	if err != nil {
+		return res, err
+	}
+	if err := list.Validate(); err != nil {
+		return res, err
+	}
+	found := make([]bool, len(list.Roots))
+	for _, d := range s.disks {
+		if err := s.retainOn(ctx, p, d, list, found, &res); err != nil {
+			return res, err
+		}
+	}
+	for i, ok := range found {
+		if !ok {
+			res.Missing = append(res.Missing, list.Roots[i])
+		}
+	}
+	return res, nil
+}
+
+func (s *Store) retainOn(ctx context.Context, p *partition, d *disk, list wire.Retain, found []bool, res *wire.RetainResult) error {
+	odd, err := d.sift(ctx, p.validator, list, found, res)
+	if err != nil {
+		return err
+	}
+	for _, seen := range odd {
+		done, err := s.remark(ctx, p, seen)
+		switch {
+		case err != nil:
+			return err
+		case done && seen.deleted == 0:
+			res.Removed++
+			res.Kept--
+		case done:
+			res.Kept++
+		}
+	}
+	return nil
+}
+
+// remark turns the mark of a shard round, if it is still as it was seen.
+func (s *Store) remark(ctx context.Context, p *partition, seen shardRow) (bool, error) {
+	release, err := p.claim(ctx, seen.root)
+	if err != nil {
+		return false, err
+	}
+	defer release()
+	row, err := s.findShard(ctx, p, seen.root)
+	if err != nil || row == nil || row.deleted != seen.deleted || row.sequence != seen.sequence {
+		return false, err
+	}
+	at := int64(0)
+	if row.deleted == 0 {
+		at = s.cfg.Clock().UnixNano()
+	}
+	return s.mark(p, row, at)
+}
+
+// sift walks the shards of one disk, counts the live ones and returns those
+// whose mark must change.
+func (d *disk) sift(ctx context.Context, v strata.Hotkey, list wire.Retain, found []bool, res *wire.RetainResult) ([]shardRow, error) {
+	rows, err := d.db.Read.QueryContext(ctx, "SELECT "+shardColumns+" FROM shards WHERE validator = $1", v[:])
+	if err != nil {
+		return nil, durable.ClassifyDB(err, d.indexPath())
+	}
+	defer rows.Close()
+	var odd []shardRow
+	for rows.Next() {
+		var r shardRow
+		if err := r.scan(d, rows.Scan); err != nil {
+			return nil, durable.ClassifyDB(err, d.indexPath())
+		}
+		i, wanted := slices.BinarySearchFunc(list.Roots, r.root, func(a, b strata.Root) int { return bytes.Compare(a[:], b[:]) })
+		if wanted {
+			found[i] = true
+		}
+		if r.deleted == 0 {
+			res.Kept++
+		}
+		if (wanted && r.deleted > 0) || (!wanted && r.deleted == 0 && r.sequence <= list.Sequence) {
+			odd = append(odd, r)
+		}
+	}
+	return odd, durable.ClassifyDB(rows.Err(), d.indexPath())
+}

@@ -1,0 +1,125 @@
+package volume
+
+import (
+	"strata"
+	"strata/allocation"
+	"strata/wire"
+)
+
+// Space is one disk's room for this hotkey.
+type Space struct {
+	Path string          // as in Config.Paths
+	Free strata.ByteSize // free beyond the reserve
+	Used strata.ByteSize // taken by this hotkey's sealed sectors and their nodes
+}
+
+// reserve is what stays free of a volume: 1 % of it, at most 2 GiB. The
+// smaller of the two, so that a small disk is usable at all and a large one
+// does not idle tens of gigabytes.
+func reserve(total uint64) uint64 { return min(total/100, uint64(2*strata.GiB)) }
+
+// Space measures all disks. What a threshold is taken of is Free + Used, so
+// that filling a disk does not shrink the next plan.
+func (s *Store) Space() ([]Space, error) {
+	list := make([]Space, len(s.disks))
+	for i, d := range s.disks {
+		total, free, err := s.cfg.fs.space(d.dir)
+		if err != nil {
+			return nil, err
+		}
+		list[i] = Space{Path: s.cfg.Paths[i], Free: strata.ByteSize(free - min(free, reserve(total)))}
+	}
+	s.eachSector(func(_ *partition, c *sector) {
+		if listed(c.state) {
+			list[c.disk.at].Used += strata.ByteSize(s.size() + recordSize(s.size()))
+		}
+	})
+	return list, nil
+}
+
+// eachSector visits every sector under its partition's lock.
+func (s *Store) eachSector(visit func(*partition, *sector)) {
+	for _, v := range s.Validators() {
+		p := s.ensurePartition(v)
+		p.mu.Lock()
+		for _, c := range p.sectors {
+			visit(p, c)
+		}
+		p.mu.Unlock()
+	}
+}
+
+// Partitions returns what each validator has on each disk, as the allocation
+// rule wants it; volumes are named by Config.Paths. Moved is left 0.
+func (s *Store) Partitions() []allocation.Partition {
+	var list []allocation.Partition
+	for _, v := range s.Validators() {
+		p := s.ensurePartition(v)
+		holdings := make([]allocation.Holding, len(s.disks))
+		for i := range holdings {
+			holdings[i].Volume = s.cfg.Paths[i]
+		}
+		p.mu.Lock()
+		for _, c := range p.sectors {
+			if c.slot < 0 {
+				continue
+			}
+			holdings[c.disk.at].Sectors++
+			if c.shards > 0 || c.puts > 0 {
+				holdings[c.disk.at].Live++
+			}
+		}
+		p.mu.Unlock()
+		list = append(list, allocation.Partition{Validator: v, Holdings: holdings})
+	}
+	return list
+}
+
+// Stats is the state of one partition on all disks.
+type Stats struct {
+	Validator strata.Hotkey
+	Target    uint64          // sectors wanted
+	Sealed    uint64          // sectors in the manifest that count: filler and data
+	Queued    uint64          // sectors to be sealed
+	Filler    uint64          // sectors without data: room for more
+	Withdrawn uint64          // sectors found damaged
+	Bytes     strata.ByteSize // of the sealed sectors
+	Shards    uint64          // kept, deleted ones in their undelete window included
+	LiveBytes strata.ByteSize // of those
+}
+
+// Stats returns the state of every partition, in the order of Validators.
+func (s *Store) Stats() []Stats {
+	var list []Stats
+	for _, v := range s.Validators() {
+		p := s.ensurePartition(v)
+		p.mu.Lock()
+		st := Stats{Validator: v}
+		for _, n := range p.targets {
+			st.Target += uint64(n)
+		}
+		for _, c := range p.sectors {
+			st.count(c)
+		}
+		p.mu.Unlock()
+		st.Bytes = strata.ByteSize(st.Sealed) * s.cfg.Profile.SectorSize()
+		list = append(list, st)
+	}
+	return list
+}
+
+func (st *Stats) count(c *sector) {
+	switch c.state {
+	case queued:
+		st.Queued++
+	case wire.Filler:
+		st.Sealed++
+		st.Filler++
+	case wire.Data:
+		st.Sealed++
+	case wire.Withdrawn:
+		st.Withdrawn++
+	}
+	st.Shards += uint64(c.shards)
+	st.LiveBytes += strata.ByteSize(c.live)
+}

@@ -1,0 +1,387 @@
+package volume
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"log/slog"
+	"maps"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"strata"
+	"strata/internal/durable"
+	"strata/merkle"
+	"strata/seal"
+	"strata/wire"
+)
+
+// Names in a hotkey's directory on each disk.
+const (
+	partitionFile = "partition.json"
+	indexFile     = "strata.db"
+	lockFile      = "strata.lock"
+)
+
+// Config says whose sectors lie where.
+type Config struct {
+	Paths  []string // db_path of each disk, at least one
+	Wallet string   // wallet name
+	Hotkey string   // hotkey name
+	Miner  strata.Hotkey
+
+	Genesis strata.GenesisHash
+	Netuid  strata.Netuid
+	Profile strata.Profile // strata.ProfileFor(Genesis), but for tests
+
+	Clock func() time.Time // nil: time.Now
+	Log   *slog.Logger     // nil: nothing is logged
+
+	fs fileSystem // nil: the operating system's
+}
+
+// Dir returns where a hotkey's files lie under one db_path.
+func Dir(dbPath, wallet, hotkey string) string { return filepath.Join(dbPath, wallet, hotkey) }
+
+// Store is a miner's space on all its disks. All methods are safe for
+// concurrent use: audits and puts go on while sectors are sealed.
+type Store struct {
+	cfg    Config
+	domain wire.Domain
+	disks  []*disk
+
+	planning   sync.Mutex // one SetTargets at a time
+	compacting sync.Mutex // one Compact at a time
+	mu         sync.Mutex // guards parts
+	parts      map[strata.Hotkey]*partition
+}
+
+// disk is a hotkey's directory on one db_path.
+type disk struct {
+	at   int // place in Config.Paths
+	dir  string
+	fs   fileSystem
+	lock *durable.Lock
+	db   *durable.DB
+
+	commits group[change]
+
+	mu    sync.Mutex // guards files
+	files map[strata.Hotkey]*files
+}
+
+// files are the two files of one partition on one disk.
+type files struct {
+	data, hashes file
+	syncs        group[struct{}] // fsyncs of data
+}
+
+// sector is one sector in memory: what sectors holds, and what is under way.
+// The partition's mu guards all but disk, number and slot, which never change.
+type sector struct {
+	disk   *disk
+	number uint64
+	slot   int64
+
+	state   wire.State // queued, or as in the manifest
+	root    strata.Root
+	tail    uint32 // first leaf of intact filler, durable before anything is written below it
+	changed uint64
+	hash    [32]byte
+	hashed  bool // hash is that of the entry as it stands
+	shards  uint32
+	live    uint64 // bytes of the shards
+
+	end   int64  // first byte that no put was given yet
+	holes []span // below end, given back
+	puts  int    // under way
+	pins  int    // readers of shards
+	busy  bool   // being sealed, compacted or released: no new put
+}
+
+// queued is the state of a sector that has a slot but is not sealed yet.
+const queued wire.State = 0
+
+// span is a range of bytes in a sector.
+type span struct{ start, length int64 }
+
+// partition is what one miner holds for one validator on all disks.
+type partition struct {
+	validator strata.Hotkey
+
+	// publish is held shared by whoever changes an entry, from choosing its
+	// sequence to applying it, and exclusively to make a head: so no change
+	// falls between two heads. It is taken before mu.
+	publish sync.RWMutex
+	head    wire.Head // last one signed; guarded by publish
+
+	mu       sync.Mutex
+	sectors  map[uint64]*sector
+	targets  []uint32 // per disk
+	dirty    bool     // something changed since head
+	incoming map[strata.Root]chan struct{}
+}
+
+// Open locks and opens a miner's directories and checks that they belong to
+// this hotkey, chain and profile. It reads each index and never walks a
+// directory. A directory held by another process gives code Locked, one of
+// another network Conflict, damaged records Corrupt; nothing is deleted or
+// changed then.
+func Open(ctx context.Context, cfg Config) (*Store, error) {
+	cfg, err := cfg.complete()
+	if err != nil {
+		return nil, err
+	}
+	s := &Store{cfg: cfg, domain: wire.Domain{Genesis: cfg.Genesis, Netuid: cfg.Netuid}, parts: map[strata.Hotkey]*partition{}}
+	for i, path := range cfg.Paths {
+		d, err := openDisk(ctx, cfg, i, Dir(path, cfg.Wallet, cfg.Hotkey))
+		if err != nil {
+			return nil, errors.Join(err, s.Close())
+		}
+		s.disks = append(s.disks, d)
+	}
+	if err := s.load(ctx); err != nil {
+		return nil, errors.Join(err, s.Close())
+	}
+	return s, nil
+}
+
+func (cfg Config) complete() (Config, error) {
+	if len(cfg.Paths) == 0 || cfg.Wallet == "" || cfg.Hotkey == "" {
+		return cfg, strata.E(strata.Invalid, "no --db_path, wallet name or hotkey name: give all three")
+	}
+	probe := seal.Sector{Blocks: cfg.Profile.Blocks, Passes: cfg.Profile.Passes}
+	if err := probe.Validate(); err != nil {
+		return cfg, err
+	}
+	if uint64(cfg.Profile.SectorSize()) < merkle.GroupSize {
+		return cfg, strata.E(strata.Invalid, "sectors of %s are smaller than one group of %d bytes", cfg.Profile.SectorSize(), merkle.GroupSize)
+	}
+	if cfg.Clock == nil {
+		cfg.Clock = time.Now
+	}
+	if cfg.Log == nil {
+		cfg.Log = slog.New(slog.DiscardHandler)
+	}
+	if cfg.fs == nil {
+		cfg.fs = osFS{}
+	}
+	return cfg, nil
+}
+
+func openDisk(ctx context.Context, cfg Config, at int, dir string) (*disk, error) {
+	if err := durable.MkdirAll(dir); err != nil {
+		return nil, err
+	}
+	lock, err := durable.AcquireLock(filepath.Join(dir, lockFile))
+	if err != nil {
+		return nil, err
+	}
+	d := &disk{at: at, dir: dir, fs: cfg.fs, lock: lock, files: map[strata.Hotkey]*files{}}
+	list, err := readPartitions(dir)
+	if err == nil {
+		err = checkPartitions(cfg, dir, list)
+	}
+	if err == nil {
+		d.db, err = openIndex(ctx, cfg, dir, slices.ContainsFunc(list, func(e partitionEntry) bool { return e.NChunks > 0 }))
+	}
+	if err != nil {
+		return nil, errors.Join(err, lock.Release())
+	}
+	return d, nil
+}
+
+func checkPartitions(cfg Config, dir string, list []partitionEntry) error {
+	for _, e := range list {
+		if what := e.differs(cfg); what != "" {
+			return strata.E(strata.Conflict, "%s belongs to something else (%s): nothing was touched; use another --db_path", dir, what)
+		}
+	}
+	return nil
+}
+
+// load reads every index, then repairs what a crash may have left behind the
+// index: partition.json and the length of data files.
+func (s *Store) load(ctx context.Context) error {
+	for _, d := range s.disks {
+		if err := errors.Join(d.loadPartitions(ctx, s), d.loadSectors(ctx, s)); err != nil {
+			return err
+		}
+	}
+	for _, p := range s.parts {
+		p.settle()
+		for _, d := range s.disks {
+			if err := s.trim(p, d); err != nil {
+				return err
+			}
+		}
+	}
+	for _, d := range s.disks {
+		if err := writePartitions(d.dir, s.partitionList(d)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// settle marks the partition dirty when the last head does not describe what
+// is there: changed entries, or a lost disk.
+func (p *partition) settle() {
+	all := true
+	for _, c := range p.sectors {
+		all = all && (c.hashed || !listed(c.state)) && c.changed <= p.head.Sequence
+	}
+	p.dirty = !all || p.head.Sequence == 0 || p.entriesRoot() != p.head.EntriesRoot
+}
+
+// listed says whether a sector in that state counts in a manifest.
+func listed(st wire.State) bool { return st != queued && st != wire.Gone }
+
+// adopt takes a sector that an index holds. When two disks know a number (it
+// was released on one and came to the other), the one with a slot counts.
+func (p *partition) adopt(c *sector) {
+	old, ok := p.sectors[c.number]
+	if ok && (old.slot >= 0 || (c.slot < 0 && old.changed >= c.changed)) {
+		return
+	}
+	p.sectors[c.number] = c
+}
+
+func (s *Store) ensurePartition(v strata.Hotkey) *partition {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	p, ok := s.parts[v]
+	if !ok {
+		p = &partition{validator: v, sectors: map[uint64]*sector{}, targets: make([]uint32, len(s.cfg.Paths)),
+			dirty: true, incoming: map[strata.Root]chan struct{}{}}
+		s.parts[v] = p
+	}
+	return p
+}
+
+// partition returns a validator's partition, or code NotFound.
+func (s *Store) partition(v strata.Hotkey) (*partition, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if p, ok := s.parts[v]; ok {
+		return p, nil
+	}
+	return nil, strata.E(strata.NotFound, "this miner has no partition for validator %s: it gets one at the next allocation if it has stake", v)
+}
+
+// Validators returns whose partitions there are, in order of address.
+func (s *Store) Validators() []strata.Hotkey {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	list := slices.Collect(maps.Keys(s.parts))
+	slices.SortFunc(list, func(a, b strata.Hotkey) int { return strings.Compare(string(a[:]), string(b[:])) })
+	return list
+}
+
+// partitionList is what partition.json says of one disk.
+func (s *Store) partitionList(d *disk) []partitionEntry {
+	var list []partitionEntry
+	for _, v := range s.Validators() {
+		p := s.ensurePartition(v)
+		p.mu.Lock()
+		n := max(p.targets[d.at], p.slotsOn(d))
+		p.mu.Unlock()
+		if n > 0 {
+			list = append(list, newPartitionEntry(s.cfg, v, n))
+		}
+	}
+	return list
+}
+
+// slotsOn counts the sectors that have a slot on d. The caller holds mu.
+func (p *partition) slotsOn(d *disk) uint32 {
+	n := uint32(0)
+	for _, c := range p.sectors {
+		if c.disk == d && c.slot >= 0 {
+			n++
+		}
+	}
+	return n
+}
+
+// open returns the two files of a partition on d, opening them at first use.
+func (d *disk) open(v strata.Hotkey) (*files, error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if f, ok := d.files[v]; ok {
+		return f, nil
+	}
+	data, err := d.fs.open(filepath.Join(d.dir, dataName(v)))
+	if err != nil {
+		return nil, diskError(err, "opening", d.dir)
+	}
+	hashes, err := d.fs.open(filepath.Join(d.dir, hashesName(v)))
+	if err != nil {
+		return nil, errors.Join(diskError(err, "opening", d.dir), data.Close())
+	}
+	f := &files{data: data, hashes: hashes}
+	d.files[v] = f
+	return f, nil
+}
+
+// syncData makes the data file's writes permanent, together with others who
+// ask at the same moment.
+func (f *files) syncData() error {
+	return f.syncs.do(struct{}{}, func(batch []struct{}) []error {
+		errs := make([]error, len(batch))
+		err := f.data.Sync()
+		for i := range errs {
+			errs[i] = err
+		}
+		return errs
+	})
+}
+
+func (s *Store) size() int64 { return int64(s.cfg.Profile.SectorSize()) }
+
+// offset returns where a sector begins in its data file.
+func (s *Store) offset(c *sector) int64 { return c.slot * s.size() }
+
+func (s *Store) identity(v strata.Hotkey, number uint64) seal.Sector {
+	return seal.Sector{Genesis: s.cfg.Genesis, Netuid: s.cfg.Netuid, Miner: s.cfg.Miner, Validator: v,
+		Number: number, Blocks: s.cfg.Profile.Blocks, Passes: s.cfg.Profile.Passes}
+}
+
+// alter commits a change of a sector and of its manifest entry: fn in the
+// index, then apply in memory, under mu. fn returns false to leave everything
+// as it is (something else was faster). A crash before the commit leaves the
+// old entry, after it the new one with the next head's sequence.
+func (s *Store) alter(p *partition, c *sector, fn func(tx *sql.Tx, sequence uint64) (bool, error), apply func(sequence uint64)) error {
+	p.publish.RLock()
+	defer p.publish.RUnlock()
+	next, done := p.head.Sequence+1, false
+	err := c.disk.commit(func(tx *sql.Tx) (err error) {
+		if done, err = fn(tx, next); err != nil || !done {
+			return err
+		}
+		return exec(tx, "UPDATE sectors SET changed = $3, hash = NULL WHERE validator = $1 AND number = $2", p.validator[:], c.number, next)
+	})
+	if err != nil || !done {
+		return err
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	c.changed, c.hashed, p.dirty = next, false, true
+	apply(next)
+	return nil
+}
+
+// Close releases the directories. Nothing may be under way.
+func (s *Store) Close() error {
+	var errs []error
+	for _, d := range s.disks {
+		for _, f := range d.files {
+			errs = append(errs, f.data.Close(), f.hashes.Close())
+		}
+		errs = append(errs, d.db.Close(), d.lock.Release())
+	}
+	return errors.Join(errs...)
+}
