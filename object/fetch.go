@@ -349,8 +349,12 @@ func (f *fetch) read(st *stream, from int) error {
 // readChunk reads and opens a shard's chunk of row r.
 func (f *fetch) readChunk(body io.Reader, sealer *envelope.Sealer, r int) ([]byte, error) {
 	buf := f.s.takeChunk()[:f.layout.chunkLen(r)+envelope.Overhead]
-	if _, err := io.ReadFull(body, buf); err != nil {
+	if n, err := io.ReadFull(body, buf); err != nil {
 		f.s.giveChunk(buf)
+		if err == io.EOF || err == io.ErrUnexpectedEOF {
+			// Never io.EOF itself: a reader would take it for the file's end.
+			err = strata.E(strata.Unavailable, "a shard broke off %d bytes into chunk %d", n, r)
+		}
 		return nil, err
 	}
 	plain, err := sealer.OpenChunk(buf[:0], buf, uint64(r), f.layout.last(r))

@@ -2,7 +2,6 @@ package object
 
 import (
 	"context"
-	"errors"
 	"io"
 
 	"github.com/zeebo/blake3"
@@ -227,7 +226,7 @@ func (t *stretch) Read(p []byte) (int, error) {
 func (t *stretch) WriteTo(w io.Writer) (total int64, err error) {
 	for {
 		b, err := t.piece()
-		if errors.Is(err, io.EOF) {
+		if err == io.EOF {
 			return total, nil
 		}
 		if err != nil {

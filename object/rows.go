@@ -2,7 +2,6 @@ package object
 
 import (
 	"context"
-	"errors"
 	"io"
 
 	"github.com/zeebo/blake3"
@@ -55,9 +54,8 @@ func (rr *rowReader) run(ctx context.Context, body io.Reader, rowLen int, want i
 		if buf == nil {
 			buf = make([]byte, rowLen)
 		}
-		n, err := io.ReadFull(body, buf[:cap(buf)])
-		end := errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF)
-		if err != nil && !end {
+		n, end, err := readFull(body, buf[:cap(buf)])
+		if err != nil {
 			return err
 		}
 		rr.size += int64(n)
@@ -86,6 +84,22 @@ func (rr *rowReader) send(ctx context.Context, r row) bool {
 	case <-ctx.Done():
 		return false
 	}
+}
+
+// readFull fills p and says whether the body ended. Unlike io.ReadFull it tells
+// a body that ended from one that broke off with io.ErrUnexpectedEOF.
+func readFull(body io.Reader, p []byte) (n int, end bool, err error) {
+	for n < len(p) {
+		m, err := body.Read(p[n:])
+		n += m
+		if err == io.EOF {
+			return n, true, nil
+		}
+		if err != nil {
+			return n, false, err
+		}
+	}
+	return n, false, nil
 }
 
 // recycle gives a row's buffer back.
