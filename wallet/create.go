@@ -18,14 +18,20 @@ const (
 )
 
 // Mnemonics are the words that restore a wallet. They are for showing to its
-// owner once; print them with the fields, the struct itself prints nothing.
+// owner once: print the fields. The struct itself shows nothing, to loggers and
+// encoders neither.
 type Mnemonics struct {
 	Coldkey string
 	Hotkey  string
 }
 
-// Format hides the words from loggers.
-func (m Mnemonics) Format(f fmt.State, _ rune) { fmt.Fprint(f, "[mnemonics]") }
+// Format hides the words.
+func (m Mnemonics) Format(f fmt.State, _ rune) { fmt.Fprint(f, hiddenWords) }
+
+// MarshalText hides the words.
+func (m Mnemonics) MarshalText() ([]byte, error) { return []byte(hiddenWords), nil }
+
+const hiddenWords = "[mnemonics]"
 
 // New generates a coldkey and a hotkey with 12-word mnemonics and writes both,
 // unencrypted. Where a file of either exists it changes nothing and gives code

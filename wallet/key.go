@@ -54,7 +54,7 @@ func (k Key) LogValue() slog.Value { return slog.StringValue(k.String()) }
 func (k Key) MarshalText() ([]byte, error) { return []byte(k.String()), nil }
 
 // Format hides the secret from a printer that follows pointers.
-func (s *secret) Format(f fmt.State, _ rune) { fmt.Fprint(f, "[secret]") }
+func (s secret) Format(f fmt.State, _ rune) { fmt.Fprint(f, "[secret]") }
 
 // Sign returns the sr25519 signature of msg in context "substrate". Its nonce
 // is fresh randomness from the operating system, so two signatures of one
