@@ -171,7 +171,7 @@ func newEpoch(in Input) *epoch {
 func stakes(in Input) []fixed {
 	counted := slices.Clone(in.Neurons)
 	for i := range counted {
-		if counted[i].Stake < in.Params.StakeThreshold && i != in.Owner {
+		if counted[i].Stake < in.Params.StakeThreshold {
 			counted[i].Stake = 0
 		}
 	}

@@ -1,0 +1,26 @@
+// Package devchain is a local Bittensor chain in one process: a node that
+// speaks Substrate's JSON-RPC over websocket and HTTP with real SCALE, real
+// sr25519 signatures, nonces, eras, blocks and Yuma epochs, so that a client
+// made for subtensor cannot tell the difference where Strata uses it, and a
+// whole network runs on one machine without any other.
+//
+// What follows subtensor (runtime spec 300, with the checks of the transaction
+// extension that later runtimes have): names, types, hashers and indices of
+// storage, calls, events and errors; the order of a call's checks; storage keys;
+// transaction errors; epochs, run when (block + netuid + 1) mod (tempo + 1) = 0.
+//
+// What is simpler, on purpose:
+//
+//   - a block is made at a fixed interval and final at once; its state and
+//     extrinsics roots are BLAKE2b hashes, not tries, and there is no digest;
+//   - stake is alpha one to one with the TAO paid: no pools, no prices, no root
+//     stake, no delegation take, no owner's cut;
+//   - a subnet is open as soon as it is registered, prices are fixed, there are
+//     no registration limits, commit–reveal is off;
+//   - an axon may serve on 127.0.0.1 or ::1;
+//   - calls, storage and runtime APIs that Strata has no use for are missing,
+//     from the metadata too.
+//
+// The tables in types.go, pallets.go and entries.go describe the runtime; both
+// its metadata and its storage keys come from them.
+package devchain

@@ -1,0 +1,147 @@
+package devchain
+
+import "strata/chain/scale"
+
+// pallet is one module of the runtime: its storage, and its calls, events and
+// errors as cases of an enum (see typist.caseOf), with the indices of
+// subtensor's runtime spec 300.
+type pallet struct {
+	name    string
+	crate   string // first part of the paths of its types
+	index   uint8
+	storage []*entry
+	calls   []string
+	events  []string
+	errors  []string
+	consts  []constant
+}
+
+// constant is a pallet's constant; value is encoded as typ.
+type constant struct {
+	name, typ string
+	value     scale.Value
+}
+
+// Indices of pallets.
+const (
+	palletSystem      = 0
+	palletTimestamp   = 2
+	palletBalances    = 5
+	palletPayment     = 6
+	palletSubtensor   = 7
+	palletCommitments = 18
+)
+
+var pallets = []*pallet{
+	{
+		name: "System", crate: "frame_system", index: palletSystem,
+		storage: []*entry{sysAccount, sysBlockHash, sysNumber, sysParent, sysEvents, sysCount},
+		calls:   []string{"0 remark remark Vec<u8>", "7 remark_with_event remark Vec<u8>"},
+		events: []string{
+			"0 ExtrinsicSuccess dispatch_info DispatchEventInfo",
+			"1 ExtrinsicFailed dispatch_error DispatchError, dispatch_info DispatchEventInfo",
+			"3 NewAccount account AccountId32", "4 KilledAccount account AccountId32", "5 Remarked sender AccountId32, hash H256",
+		},
+		errors: []string{"5 CallFiltered // The origin filter prevent the call to be dispatched."},
+		consts: []constant{{"BlockHashCount", "u32", headerHistory}, {"SS58Prefix", "u16", 42}},
+	},
+	{
+		name: "Timestamp", crate: "pallet_timestamp", index: palletTimestamp,
+		storage: []*entry{timeNow}, calls: []string{"0 set now Compact<u64>"},
+	},
+	{
+		name: "Balances", crate: "pallet_balances", index: palletBalances,
+		storage: []*entry{balIssuance},
+		calls:   []string{"0 transfer_allow_death dest MultiAddress, value Compact<u64>", "3 transfer_keep_alive dest MultiAddress, value Compact<u64>"},
+		events: []string{
+			"0 Endowed account AccountId32, free_balance u64", "1 DustLost account AccountId32, amount u64",
+			"2 Transfer from AccountId32, to AccountId32, amount u64", "8 Withdraw who AccountId32, amount u64",
+		},
+		errors: []string{
+			"2 InsufficientBalance // Balance too low to send value.", "3 ExistentialDeposit // Value too low to create account due to existential deposit.",
+			"4 Expendability // Transfer/payment would kill account.",
+		},
+		consts: []constant{{"ExistentialDeposit", "u64", existentialDeposit}},
+	},
+	{
+		name: "TransactionPayment", crate: "pallet_transaction_payment", index: palletPayment,
+		events: []string{"0 TransactionFeePaid who AccountId32, actual_fee u64, tip u64"},
+	},
+	{
+		name: "SubtensorModule", crate: "pallet_subtensor", index: palletSubtensor,
+		storage: subtensorStorage, calls: subtensorCalls, events: subtensorEvents, errors: subtensorErrors,
+		consts: []constant{{"InitialTempo", "u16", defaultTempo}},
+	},
+	{
+		name: "Commitments", crate: "pallet_commitments", index: palletCommitments,
+		storage: []*entry{comCommitmentOf, comLast, comUsedSpace, comMaxSpace},
+		calls:   []string{"0 set_commitment netuid u16, info CommitmentInfo"},
+		events:  []string{"0 Commitment netuid u16, who AccountId32"},
+		errors: []string{
+			"0 TooManyFieldsInCommitmentInfo // Account passed too many additional fields to their commitment",
+			"1 AccountNotAllowedCommit // Account is not allowed to make commitments to the chain",
+			"2 SpaceLimitExceeded // Space Limit Exceeded for the current interval",
+		},
+		consts: []constant{{"MaxFields", "u32", maxCommitmentFields}, {"InitialDeposit", "u64", 0}, {"FieldDeposit", "u64", 0}},
+	},
+}
+
+var subtensorStorage = []*entry{
+	smTotalIssuance, smTotalStake, smTotalNetworks, smTaoWeight, smStakeThreshold, smNetworkLock, smOwner, smOwnedHotkeys, smTotalHotkeyAlpha, smIsMember,
+	smNetworksAdded, smSubnetworkN, smTempo, smRegisteredAt, smSubnetOwner, smOwnerHotkey, smTokenSymbol, smMechanism, smSubtoken, smRegAllowed,
+	smSubnetTAO, smAlphaOut, smLastStep, smSinceLastStep, smPendingServer, smPendingValidator,
+	smRho, smKappa, smMaxUIDs, smImmunityPeriod, smActivityCutoff, smMaxWeightsLimit, smWeightsVersionKey, smMinAllowedWeights, smMaxValidators,
+	smBondsMovingAverage, smBondsPenalty, smWeightsRateLimit, smServingRateLimit, smCommitReveal, smBurn, smLiquidAlpha, smYuma3,
+	smActive, smPermit, smRank, smTrust, smConsensus, smIncentive, smDividends, smValidatorTrust, smPruningScores, smStakeWeight, smEmission, smLastUpdate,
+	smUids, smKeys, smAxons, smWeights, smBonds, smRegistration,
+}
+
+var subtensorCalls = []string{
+	"0 set_weights netuid u16, dests Vec<u16>, weights Vec<u16>, version_key u64",
+	"2 add_stake hotkey AccountId32, netuid u16, amount_staked u64",
+	"4 serve_axon netuid u16, version u32, ip u128, port u16, ip_type u8, protocol u8, placeholder1 u8, placeholder2 u8",
+	"7 burned_register netuid u16, hotkey AccountId32",
+	"59 register_network hotkey AccountId32",
+}
+
+var subtensorEvents = []string{
+	"0 NetworkAdded u16, u16",
+	"2 StakeAdded AccountId32, AccountId32, u64, u64, u16, u64",
+	"5 WeightsSet u16, u16",
+	"6 NeuronRegistered u16, u16, AccountId32",
+	"28 AxonServed u16, AccountId32",
+}
+
+// subtensorErrors are the errors that the calls above can give.
+var subtensorErrors = []string{
+	"0 SubNetworkDoesNotExist // The subnet does not exist.",
+	"2 InvalidIpType // The user is trying to serve an axon which is not of type 4 (IPv4) or 6 (IPv6).",
+	"3 InvalidIpAddress // An invalid IP address is passed to the serve function.",
+	"4 InvalidPort // An invalid port is passed to the serve function.",
+	"5 HotKeyNotRegisteredInSubNet // The hotkey is not registered in subnet",
+	"6 HotKeyAccountNotExists // The hotkey does not exists",
+	"7 HotKeyNotRegisteredInNetwork // The hotkey is not registered in any subnet.",
+	"8 NonAssociatedColdKey // Request to stake, unstake or subscribe is made by a coldkey that is not associated with the hotkey account.",
+	"11 NotEnoughStakeToSetWeights // The caller is trying to set weights without enough stake.",
+	"13 NotEnoughBalanceToStake // The caller is requesting to add more stake than there exists in the coldkey account.",
+	"16 NeuronNoValidatorPermit // The caller is attempting to set non-self weights without being a permitted validator.",
+	"17 WeightVecNotEqualSize // The caller is attempting to set the weight keys and values but these vectors have different size.",
+	"18 DuplicateUids // The caller is attempting to set weights with duplicate UIDs in the weight matrix.",
+	"19 UidVecContainInvalidOne // The caller is attempting to set weight to at least one UID that does not exist in the metagraph.",
+	"20 WeightVecLengthIsLow // The dispatch is attempting to set weights on chain with fewer elements than are allowed.",
+	"22 HotKeyAlreadyRegisteredInSubNet // The caller is requesting registering a neuron which already exists within the active set.",
+	"27 MaxWeightExceeded // The dispatch is attempting to set weights on chain with weight value exceeding the configured max weight limit.",
+	"29 SettingWeightsTooFast // The caller is attempting to set weights within the transaction rate limit.",
+	"30 IncorrectWeightVersionKey // A validator is attempting to set weights from a validator with incorrect weight version.",
+	"31 ServingRateLimitExceeded // An axon or prometheus serving exceeded the rate limit for a registered neuron.",
+	"32 UidsLengthExceedUidsInSubNet // The caller is attempting to set weights with more UIDs than allowed.",
+	"37 SubNetRegistrationDisabled // Registration is disabled.",
+	"42 NotSubnetOwner // The user is not the owner of the subnet.",
+	"43 RegistrationNotPermittedOnRootSubnet // Can not register neuron on the root network.",
+	"48 CanNotSetRootNetworkWeights // Can not set weights for the root network.",
+	"49 NoNeuronIdAvailable // No neuron UID is available.",
+	"54 CommitRevealEnabled // Committed weights are enabled: plain weights are not.",
+	"76 SubnetNotExists // Subnet does not exist.",
+	"82 AmountTooLow // Stake amount is too low.",
+	"94 SubtokenDisabled // The subnet's alpha token cannot be traded yet.",
+}

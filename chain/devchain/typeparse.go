@@ -1,0 +1,151 @@
+package devchain
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+
+	"strata/chain/scale"
+)
+
+// typist turns type expressions, written as Rust writes them, into types of a
+// registry: primitives, Vec<T>, Option<T>, Compact<T>, [T;n], (A,B) and names
+// that were declared before. The first error sticks; the runtime's tables are
+// constants, so a test that builds the runtime finds every mistake in them.
+type typist struct {
+	b     *scale.Builder
+	named map[string]scale.TypeID
+	err   error
+}
+
+var primitives = map[string]scale.Primitive{
+	"bool": scale.Bool, "str": scale.Str, "u8": scale.U8, "u16": scale.U16, "u32": scale.U32,
+	"u64": scale.U64, "u128": scale.U128, "i128": scale.I128,
+}
+
+func newTypist() *typist {
+	t := &typist{b: scale.NewBuilder(), named: map[string]scale.TypeID{}}
+	for name, p := range primitives {
+		t.named[name] = t.b.Primitive(p)
+	}
+	return t
+}
+
+func (t *typist) fail(format string, args ...any) scale.TypeID {
+	if t.err == nil {
+		t.err = fmt.Errorf("devchain: type table: "+format, args...)
+	}
+	return 0
+}
+
+// id returns the type that an expression names.
+func (t *typist) id(expr string) scale.TypeID {
+	expr = strings.TrimSpace(expr)
+	switch {
+	case strings.HasPrefix(expr, "Vec<"):
+		return t.b.Sequence(t.id(inside(expr, "Vec<", ">")))
+	case strings.HasPrefix(expr, "Option<"):
+		return t.b.Option(t.id(inside(expr, "Option<", ">")))
+	case strings.HasPrefix(expr, "Compact<"):
+		return t.b.Compact(t.id(inside(expr, "Compact<", ">")))
+	case strings.HasPrefix(expr, "("):
+		return t.b.Tuple(t.ids(inside(expr, "(", ")"))...)
+	case strings.HasPrefix(expr, "["):
+		elem, n, _ := strings.Cut(inside(expr, "[", "]"), ";")
+		size, err := strconv.ParseUint(n, 10, 32)
+		if err != nil {
+			return t.fail("%q is not an array", expr)
+		}
+		return t.b.Array(uint32(size), t.id(elem))
+	}
+	if id, ok := t.named[expr]; ok {
+		return id
+	}
+	return t.fail("%q is not declared", expr)
+}
+
+func inside(s, open, end string) string {
+	return strings.TrimSuffix(strings.TrimPrefix(s, open), end)
+}
+
+func (t *typist) ids(list string) []scale.TypeID {
+	var out []scale.TypeID
+	for _, expr := range split(list) {
+		out = append(out, t.id(expr))
+	}
+	return out
+}
+
+// fields reads "name type, …", or types alone for a tuple-like struct.
+func (t *typist) fields(list string) []scale.Field {
+	var out []scale.Field
+	for _, f := range split(list) {
+		name, expr, named := strings.Cut(f, " ")
+		if !named {
+			name, expr = "", f
+		}
+		out = append(out, scale.Field{Name: name, Type: t.id(expr), TypeName: expr})
+	}
+	return out
+}
+
+// split cuts a list at the commas outside brackets.
+func split(list string) []string {
+	var out []string
+	depth, start := 0, 0
+	for i, c := range list {
+		switch c {
+		case '<', '(', '[':
+			depth++
+		case '>', ')', ']':
+			depth--
+		case ',':
+			if depth == 0 {
+				out = append(out, strings.TrimSpace(list[start:i]))
+				start = i + 1
+			}
+		}
+	}
+	if rest := strings.TrimSpace(list[start:]); rest != "" {
+		out = append(out, rest)
+	}
+	return out
+}
+
+// composite declares a struct under a short name.
+func (t *typist) composite(name, path, fields string) scale.TypeID {
+	t.named[name] = t.b.Composite(path, t.fields(fields)...)
+	return t.named[name]
+}
+
+// variant declares an enum; a case is "index Name" or "index Name fields".
+func (t *typist) variant(name, path string, cases []string) scale.TypeID {
+	var out []scale.VariantOf
+	for _, c := range cases {
+		out = append(out, t.caseOf(c))
+	}
+	t.named[name] = t.b.Variant(path, out...)
+	return t.named[name]
+}
+
+// caseOf reads one case; what follows "//" is its documentation.
+func (t *typist) caseOf(s string) scale.VariantOf {
+	s, doc, _ := strings.Cut(s, "//")
+	parts := strings.SplitN(strings.TrimSpace(s), " ", 3)
+	if len(parts) < 2 {
+		t.fail("%q is not a case", s)
+		return scale.VariantOf{}
+	}
+	index, err := strconv.ParseUint(parts[0], 10, 8)
+	if err != nil {
+		t.fail("%q does not begin with an index", s)
+	}
+	v := scale.VariantOf{Name: parts[1], Index: uint8(index)}
+	if len(parts) == 3 {
+		v.Fields = t.fields(parts[2])
+	}
+	if doc = strings.TrimSpace(doc); doc != "" {
+		v.Docs = []string{doc}
+	}
+	return v
+}
