@@ -20,8 +20,10 @@ const signingContext = "substrate"
 // for concurrent use, and shows its ss58 address, never its secret, however it
 // is printed. Make one with FromURI, Generate or a Wallet.
 type Key struct {
-	pub    [32]byte
-	secret *secret // a pointer, so that printing a struct with a Key in it shows none of it
+	pub [32]byte
+	// reveal returns the secret. It is a function because fmt cannot look into
+	// one: it follows pointers in unexported fields for some verbs.
+	reveal func() *secret
 }
 
 // secret is the private half.
@@ -30,6 +32,14 @@ type secret struct {
 	nonce  [32]byte // second half of the 64-byte private key
 	seed   []byte   // 32-byte mini secret; nil for a soft-derived or a bare private key
 	phrase string   // the mnemonic it came from without a path, if any
+}
+
+// secret returns the private half, nil for the zero Key.
+func (k Key) secret() *secret {
+	if k.reveal == nil {
+		return nil
+	}
+	return k.reveal()
 }
 
 // PublicKey returns the sr25519 public key.
@@ -53,17 +63,14 @@ func (k Key) LogValue() slog.Value { return slog.StringValue(k.String()) }
 // MarshalText returns the ss58 address, so that no encoder looks further.
 func (k Key) MarshalText() ([]byte, error) { return []byte(k.String()), nil }
 
-// Format hides the secret from a printer that follows pointers.
-func (s secret) Format(f fmt.State, _ rune) { fmt.Fprint(f, "[secret]") }
-
 // Sign returns the sr25519 signature of msg in context "substrate". Its nonce
 // is fresh randomness from the operating system, so two signatures of one
 // message differ.
 func (k Key) Sign(msg []byte) ([64]byte, error) {
-	if k.secret == nil {
+	if k.secret() == nil {
 		return [64]byte{}, strata.E(strata.Internal, "signing with a key that holds no secret")
 	}
-	sk := schnorrkel.NewSecretKey(k.secret.scalar, k.secret.nonce)
+	sk := schnorrkel.NewSecretKey(k.secret().scalar, k.secret().nonce)
 	sig, err := sk.Sign(schnorrkel.NewSigningContext([]byte(signingContext), msg))
 	if err != nil {
 		return [64]byte{}, fmt.Errorf("sign as %s: %w", k, err)
@@ -77,14 +84,14 @@ func (k Key) Sign(msg []byte) ([64]byte, error) {
 // a file with a bare private key) gives code Invalid, as does n outside
 // 1…8160.
 func (k Key) Derive(info string, n int) ([]byte, error) {
-	if k.secret == nil || k.secret.seed == nil {
+	if k.secret() == nil || k.secret().seed == nil {
 		return nil, strata.E(strata.Invalid,
 			"key %s has no seed to derive secrets from: import the wallet from its mnemonic or seed", k)
 	}
 	if n < 1 || n > 255*sha256.Size {
 		return nil, strata.E(strata.Invalid, "deriving %d bytes: HKDF-SHA256 gives 1 to %d", n, 255*sha256.Size)
 	}
-	return hkdf.Key(sha256.New, k.secret.seed, nil, info, n)
+	return hkdf.Key(sha256.New, k.secret().seed, nil, info, n)
 }
 
 // Verify says whether sig is pub's sr25519 signature of msg in context
@@ -118,7 +125,8 @@ func fromScalar(scalar, nonce [32]byte, seed []byte) (*Key, error) {
 	if pub == ([32]byte{}) { // the identity: the scalar is zero
 		return nil, strata.E(strata.Invalid, "private key is zero: anybody can sign with it")
 	}
-	return &Key{pub: pub, secret: &secret{scalar: scalar, nonce: nonce, seed: seed}}, nil
+	s := &secret{scalar: scalar, nonce: nonce, seed: seed}
+	return &Key{pub: pub, reveal: func() *secret { return s }}, nil
 }
 
 // randomNonce is for private keys whose derivation has none of its own. Only

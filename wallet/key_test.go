@@ -54,7 +54,7 @@ func TestFromURIVectors(t *testing.T) {
 		if k.String() != c.address {
 			t.Errorf("%q gives %s, want %s", c.uri, k, c.address)
 		}
-		if got := hex.EncodeToString(k.secret.seed); c.seed != "" && got != c.seed {
+		if got := hex.EncodeToString(k.secret().seed); c.seed != "" && got != c.seed {
 			t.Errorf("%q has seed %s, want %s", c.uri, got, c.seed)
 		}
 	}
@@ -234,7 +234,7 @@ func TestKeysDoNotShow(t *testing.T) {
 	h := holder{k, k, *k, *k, Mnemonics{Coldkey: aboutPhrase, Hotkey: aboutPhrase}}
 	var out bytes.Buffer
 	for _, f := range []string{"%v", "%+v", "%#v", "%s", "%x", "%q", "%d"} {
-		for _, v := range []any{k, *k, h, &h, k.secret, *k.secret, h.M, []*Key{k}} {
+		for _, v := range []any{k, *k, h, &h, h.M, []*Key{k}, []Key{*k}} {
 			fmt.Fprintf(&out, f, v)
 		}
 	}
@@ -252,8 +252,8 @@ func TestKeysDoNotShow(t *testing.T) {
 	if !strings.Contains(out.String(), aboutSS58) {
 		t.Error("the address does not show either")
 	}
-	secrets := []string{"abandon", aboutSeed, hex.EncodeToString(k.secret.scalar[:]), hex.EncodeToString(k.secret.nonce[:]), hex.EncodeToString([]byte(aboutPhrase))}
-	for _, s := range append(secrets, fmt.Sprint(k.secret.seed), fmt.Sprint(k.secret.scalar)) {
+	secrets := []string{"abandon", aboutSeed, hex.EncodeToString(k.secret().scalar[:]), hex.EncodeToString(k.secret().nonce[:]), hex.EncodeToString([]byte(aboutPhrase))}
+	for _, s := range append(secrets, fmt.Sprint(k.secret().seed), fmt.Sprint(k.secret().scalar)) {
 		if strings.Contains(text, strings.Trim(s, "[]")) {
 			t.Errorf("%.20s… shows", s)
 		}

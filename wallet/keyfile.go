@@ -35,7 +35,7 @@ func publicFile(k *Key) keyfile {
 
 // secretFile is what a coldkey or hotkey file holds.
 func secretFile(k *Key) keyfile {
-	f, s := publicFile(k), k.secret
+	f, s := publicFile(k), k.secret()
 	f.PrivateKey = "0x" + hex.EncodeToString(s.scalar[:]) + hex.EncodeToString(s.nonce[:])
 	if s.seed != nil {
 		f.SecretSeed = "0x" + hex.EncodeToString(s.seed)

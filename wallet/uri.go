@@ -96,7 +96,7 @@ func fromRoot(root, password string) (*Key, error) {
 	}
 	k, err := fromSeed(seed)
 	if err == nil && password == "" {
-		k.secret.phrase = root
+		k.secret().phrase = root
 	}
 	return k, err
 }
@@ -142,7 +142,7 @@ func derivePath(k *Key, path string) (*Key, error) {
 
 // deriveOne derives one junction.
 func deriveOne(k *Key, cc [32]byte, hard bool) (*Key, error) {
-	sk := schnorrkel.NewSecretKey(k.secret.scalar, k.secret.nonce)
+	sk := schnorrkel.NewSecretKey(k.secret().scalar, k.secret().nonce)
 	if hard {
 		mini, _, err := sk.HardDeriveMiniSecretKey(nil, cc)
 		if err != nil {
