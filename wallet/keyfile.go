@@ -115,6 +115,9 @@ func (f keyfile) unchecked() (*Key, error) {
 	case f.SecretPhrase != "":
 		return FromURI(f.SecretPhrase)
 	case f.SecretSeed != "":
+		if len(strings.TrimPrefix(f.SecretSeed, "0x")) != 64 { // no URI here: //Alice is everybody's
+			return nil, strata.E(strata.Corrupt, "its secretSeed is not 32 bytes in hex")
+		}
 		return FromURI(f.SecretSeed)
 	case f.PrivateKey != "":
 		return parsePrivate(f.PrivateKey)

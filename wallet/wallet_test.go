@@ -232,6 +232,7 @@ func TestReadPrecedence(t *testing.T) {
 		{"another public key", `{` + seed + `,` + address(aliceSS58) + `,"publicKey":"0x` + aboutSeed + `"}`, "", strata.Corrupt},
 		{"malformed address", `{` + seed + `,` + address("5Grw") + `}`, "", strata.Corrupt},
 		{"only an address", `{` + address(aliceSS58) + `}`, "", strata.Corrupt},
+		{"a development key instead of a seed", `//Alice`, "", strata.Corrupt},
 		{"short private key", `{"privateKey":"0x1234"}`, "", strata.Corrupt},
 		{"zero private key", `{"privateKey":"0x` + strings.Repeat("00", 64) + `"}`, "", strata.Invalid},
 		{"private key too large", `{"privateKey":"0x` + strings.Repeat("ff", 64) + `"}`, "", strata.Invalid},
