@@ -68,7 +68,7 @@ func TestRootOfEveryLeafCount(t *testing.T) {
 func TestNodesOfPowersOfTwo(t *testing.T) {
 	for g := range 17 {
 		groups := 1 << g
-		if got, want := NodesLen(uint64(groups)*GroupSize), (2*groups-1)*HashSize; got != want {
+		if got, want := NodesLen(uint64(groups)*GroupSize), (2*groups-1)*hashSize; got != want {
 			t.Errorf("%d groups have %d bytes of nodes, want %d", groups, got, want)
 		}
 	}
@@ -86,10 +86,10 @@ func TestNodeOffsets(t *testing.T) {
 					t.Fatalf("%d bytes: node %d.%d at %d, want %d", n, level, i, got, next)
 				}
 				h, err := tree.ReadNode(level, i)
-				if err != nil || !bytes.Equal(h[:], tree.Bytes()[next:next+HashSize]) {
+				if err != nil || !bytes.Equal(h[:], tree.Bytes()[next:next+hashSize]) {
 					t.Fatalf("%d bytes: node %d.%d: %x, %v", n, level, i, h, err)
 				}
-				next += HashSize
+				next += hashSize
 			}
 			_, err := tree.ReadNode(level, w)
 			wantCode(t, err, strata.Invalid)

@@ -12,12 +12,11 @@ const (
 	LeafSize = 1024
 	// GroupSize is the size of a group, the unit that is stored and read.
 	GroupSize = 64 * LeafSize
-	// HashSize is the size of a node.
-	HashSize = 32
+	hashSize  = len(Hash{})
 )
 
 // Hash is a node of the tree: a chaining value, or at the top the root hash.
-type Hash [HashSize]byte
+type Hash [32]byte
 
 // wide is how many leaves guts hashes at once.
 const wide = guts.MaxSIMD

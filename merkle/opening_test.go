@@ -57,7 +57,7 @@ func TestOpeningOfALargeSectorIsSmall(t *testing.T) {
 	for w := leaves(4 << 30); w > 1; w = above(w) {
 		depth++
 	}
-	if got := LeafSize + depth*HashSize; got != 1728 {
+	if got := LeafSize + depth*hashSize; got != 1728 {
 		t.Errorf("an opening has %d bytes, want 1728", got)
 	}
 }
@@ -78,7 +78,7 @@ func TestTamperedOpeningFails(t *testing.T) {
 		case "block":
 			o.Block[rapid.IntRange(0, len(o.Block)-1).Draw(t, "at")] ^= flip
 		case "root":
-			root[rapid.IntRange(0, HashSize-1).Draw(t, "at")] ^= flip
+			root[rapid.IntRange(0, hashSize-1).Draw(t, "at")] ^= flip
 		case "short block":
 			o.Block = o.Block[:len(o.Block)-1]
 		case "long block":
@@ -87,7 +87,7 @@ func TestTamperedOpeningFails(t *testing.T) {
 			o.Path = append(o.Path, Hash{})
 		case "path":
 			i := rapid.IntRange(0, len(o.Path)-1).Draw(t, "sibling")
-			o.Path[i][rapid.IntRange(0, HashSize-1).Draw(t, "at")] ^= flip
+			o.Path[i][rapid.IntRange(0, hashSize-1).Draw(t, "at")] ^= flip
 		case "shorter path":
 			o.Path = o.Path[:len(o.Path)-1]
 		case "other leaf":
@@ -163,8 +163,8 @@ func FuzzOpeningVerify(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, leaf uint64, block, path []byte) {
 		o := Opening{Block: block}
-		for ; len(path) >= HashSize; path = path[HashSize:] {
-			o.Path = append(o.Path, Hash(path[:HashSize]))
+		for ; len(path) >= hashSize; path = path[hashSize:] {
+			o.Path = append(o.Path, Hash(path[:hashSize]))
 		}
 		if o.Verify(tree.Root(), size, leaf) == nil && !bytes.Equal(block, leafOf(data, leaf)) {
 			t.Fatalf("accepted bytes that are not leaf %d", leaf)

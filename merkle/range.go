@@ -58,7 +58,7 @@ func RangeLen(size, off, n uint64) uint64 {
 		if p.alone(level, last) {
 			parents--
 		}
-		total += parents * 2 * HashSize
+		total += parents * 2 * hashSize
 	}
 	return total
 }
@@ -214,11 +214,11 @@ func (d *decoder) next() error {
 
 // pair reads a parent's two children.
 func (d *decoder) pair(t task) error {
-	var both [2 * HashSize]byte
+	var both [2 * hashSize]byte
 	if err := d.fill(both[:]); err != nil {
 		return err
 	}
-	left, right := Hash(both[:HashSize]), Hash(both[HashSize:])
+	left, right := Hash(both[:hashSize]), Hash(both[hashSize:])
 	if finish(parent(left, right), t.level == d.top()) != t.want {
 		return strata.E(strata.Corrupt, "a node sent with bytes %d to %d does not match root %v: ask another holder", d.off, d.end, d.root)
 	}

@@ -244,7 +244,7 @@ func TestRangeReaderHoldsOneGroup(t *testing.T) {
 	for out := 0; ; {
 		n, err := r.Read(p)
 		out += n
-		if ahead := c.n - out; ahead > GroupSize+9*2*HashSize {
+		if ahead := c.n - out; ahead > GroupSize+9*2*hashSize {
 			t.Fatalf("%d bytes ahead after %d", ahead, out)
 		}
 		if err == io.EOF {

@@ -25,7 +25,7 @@ func NodesLen(size uint64) int {
 	for w := groups(size); w > 1; w = above(w) {
 		n += w
 	}
-	return int(n) * HashSize
+	return int(n) * hashSize
 }
 
 // NodeOffset returns where in the kept nodes a node lies, in bytes, or −1 if
@@ -39,5 +39,5 @@ func NodeOffset(size uint64, level int, index uint64) int64 {
 	if level != 0 || index >= w {
 		return -1
 	}
-	return int64(before+index) * HashSize
+	return int64(before+index) * hashSize
 }

@@ -47,7 +47,7 @@ func Load(size uint64, nodes []byte) (Tree, error) {
 }
 
 // node returns a node by its place in the kept nodes.
-func (t Tree) node(i int) Hash { return Hash(t.nodes[i*HashSize : (i+1)*HashSize]) }
+func (t Tree) node(i int) Hash { return Hash(t.nodes[i*hashSize : (i+1)*hashSize]) }
 
 // over computes node i of the level over the one of width w that begins at
 // node below.
@@ -66,7 +66,7 @@ func (t Tree) Root() strata.Root {
 	if len(t.nodes) == 0 {
 		return strata.Root{}
 	}
-	return strata.Root(t.nodes[len(t.nodes)-HashSize:])
+	return strata.Root(t.nodes[len(t.nodes)-hashSize:])
 }
 
 // Bytes returns the kept nodes, for Load; they must not be changed.
@@ -78,7 +78,7 @@ func (t Tree) ReadNode(level int, index uint64) (Hash, error) {
 	if at < 0 || at >= int64(len(t.nodes)) {
 		return Hash{}, strata.E(strata.Invalid, "tree of a file of %d bytes has no node %d on level %d", t.size, index, level)
 	}
-	return Hash(t.nodes[at : at+HashSize]), nil
+	return Hash(t.nodes[at : at+hashSize]), nil
 }
 
 // Builder makes a Tree from a stream. It holds at most one group beside the
@@ -132,7 +132,7 @@ func (b *Builder) Tree() (Tree, error) {
 
 // add appends the node of the next group.
 func (b *Builder) add(group []byte) {
-	first := uint64(len(b.nodes)/HashSize) * (GroupSize / LeafSize)
+	first := uint64(len(b.nodes)/hashSize) * (GroupSize / LeafSize)
 	h := finish(subtree(group, first), groups(b.size) == 1)
 	b.nodes = append(b.nodes, h[:]...)
 }

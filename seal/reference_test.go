@@ -23,6 +23,12 @@ func reference(s Sector) []byte {
 	for p := 1; p <= int(s.Passes); p++ {
 		for j := range int(s.Blocks) {
 			var r [128]uint64
+			var parents [16]int
+			for k := range parents {
+				if p > 1 || j > 0 {
+					parents[k] = int(referenceParent(id, int64(s.Blocks), int64(p), int64(j), int64(k)))
+				}
+			}
 			for w := range r {
 				switch {
 				case j > 0:
@@ -34,9 +40,7 @@ func reference(s Sector) []byte {
 				}
 				r[w] ^= mem[128*j+w]
 				if p > 1 || j > 0 {
-					k := w / 8
-					parent := int(referenceParent(id, int64(s.Blocks), int64(p), int64(j), int64(k)))
-					r[w] ^= mem[128*parent+8*((k+5)%16)+w%8]
+					r[w] ^= mem[128*parents[w/8]+8*((w/8+5)%16)+w%8]
 				}
 			}
 			r[0] ^= uint64(p)
@@ -125,7 +129,7 @@ func drawSector(t *rapid.T) Sector {
 	s := Sector{
 		Netuid: strata.Netuid(rapid.Uint16().Draw(t, "netuid")),
 		Number: rapid.Uint64().Draw(t, "number"),
-		Blocks: 16 << rapid.IntRange(0, 5).Draw(t, "log blocks"),
+		Blocks: 16 << rapid.IntRange(0, 4).Draw(t, "log blocks"),
 		Passes: rapid.Uint32Range(4, 9).Draw(t, "passes"),
 	}
 	s.Miner[0] = rapid.Byte().Draw(t, "miner")
