@@ -12,7 +12,7 @@ const (
 	LeafSize = 1024
 	// GroupSize is the size of a group, the unit that is stored and read.
 	GroupSize = 64 * LeafSize
-	hashSize  = len(Hash{})
+	hashSize  = 32
 )
 
 // Hash is a node of the tree: a chaining value, or at the top the root hash.
