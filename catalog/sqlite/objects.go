@@ -158,7 +158,8 @@ func purge(ctx context.Context, tx *sql.Tx, id strata.ObjectID) error {
 // AbortPending implements catalog.Objects. Each object is a transaction of its
 // own: a crash between two leaves the rest for the next call.
 func (db *DB) AbortPending(ctx context.Context, before, at time.Time) (int, error) {
-	ids, err := all(ctx, db.r, scanID, `SELECT id FROM objects WHERE state = 'pending' AND created < $1`, nanos(before))
+	// The second condition is what the index is made for.
+	ids, err := all(ctx, db.r, scanID, `SELECT id FROM objects WHERE state = 'pending' AND state <> 'committed' AND created < $1`, nanos(before))
 	if err != nil {
 		return 0, db.fail(err)
 	}
