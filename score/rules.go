@@ -61,12 +61,12 @@ type rate struct {
 }
 
 // A check costs the validator a whole fill, so the trickle does not grow with
-// size: four a day find a bad hundredth within a month (70 %) and a bad tenth
-// within a week (95 %). An audit costs a miner up to 16 reads. Local sectors are
-// small and tempos short, so everything is faster there.
+// size: twelve a day find a bad hundredth within a month (97 %) and a bad tenth
+// within three days (98 %). An audit costs a miner up to 16 reads. Local sectors
+// are small and tempos short, so everything is faster there.
 var (
 	localRate  = rate{checksPerDay: 2880, per: strata.MiB, least: 360, most: 3600}
-	publicRate = rate{checksPerDay: 4, per: strata.TiB, least: 12, most: 360}
+	publicRate = rate{checksPerDay: 12, per: strata.TiB, least: 12, most: 360}
 )
 
 func rateOf(p strata.Profile) rate {
