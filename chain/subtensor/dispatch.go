@@ -71,6 +71,7 @@ var errorCodes = []struct {
 	part string
 	code strata.Code
 }{
+	{"FundsUnavailable", strata.Invalid}, // before Unavailable
 	{"RateLimit", strata.Throttled},
 	{"TooFast", strata.Throttled},
 	{"TooSoon", strata.Throttled},
