@@ -1,0 +1,220 @@
+package validator
+
+import (
+	"context"
+	"encoding/binary"
+	"math"
+	"time"
+
+	"crypto/rand"
+
+	"strata"
+	"strata/catalog"
+	"strata/score"
+	"strata/wire"
+)
+
+// question is one leaf that is asked for and what it must hash to.
+type question struct {
+	ref  wire.LeafRef
+	root strata.Root
+	size uint64 // bytes of the sector or shard
+	gone bool   // the shard was deleted when it was asked for: it may be gone
+}
+
+// auditLoop sends snap audits at unpredictable moments: the times between them
+// are exponential, so that nothing follows from the last one.
+func (v *Validator) auditLoop(ctx context.Context, b *book) {
+	for {
+		perHour := score.AuditsPerHour(v.Profile, b.bytes())
+		if perHour == 0 {
+			if wait(ctx, v.Pace.Pull) != nil {
+				return
+			}
+			continue
+		}
+		if wait(ctx, exponential(time.Hour/time.Duration(perHour))) != nil {
+			return
+		}
+		if err := v.audit(ctx, b); err != nil && ctx.Err() == nil {
+			v.Log.Warn("an audit was not made", "miner", b.hotkey, "err", err)
+		}
+	}
+}
+
+// audit asks for leaves of one partition and counts the answers. An error is
+// the validator's own; what the miner does wrong is in the score.
+func (v *Validator) audit(ctx context.Context, b *book) error {
+	validator, qs, err := v.questions(ctx, b)
+	if err != nil || len(qs) == 0 {
+		return err
+	}
+	failed, retry := v.ask(ctx, b, validator, qs)
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
+	asked := uint64(len(qs))
+	if len(retry) > 0 {
+		void, wrong, err := v.recheck(ctx, b, validator, retry)
+		if err != nil {
+			return err
+		}
+		failed += wrong
+		asked -= void
+	}
+	b.apply(score.Event{Kind: score.Audited, Leaves: score.Leaves{Passed: asked - failed, Failed: failed}})
+	return nil
+}
+
+// ask sends the questions. It returns how many leaves failed for good (all of
+// them when the answer is late or missing) and those whose failure may be
+// explained by a newer manifest.
+func (v *Validator) ask(ctx context.Context, b *book, validator strata.Hotkey, qs []question) (failed uint64, retry []question) {
+	req := wire.AuditRequest{Partition: validator}
+	for _, q := range qs {
+		req.Leaves = append(req.Leaves, q.ref)
+	}
+	limit := v.Profile.Deadline + b.bestRTT(v.Profile.RTTCap)
+	// The context leaves time beyond the deadline, so that a late answer is
+	// told from none.
+	actx, cancel := context.WithTimeout(ctx, limit+answerLimit)
+	defer cancel()
+	answer, took, err := v.Miners.Audit(actx, b.endpoint(), req)
+	switch {
+	case err != nil:
+		b.seen(err)
+		return uint64(len(qs)), nil
+	case took > limit:
+		b.seen(strata.E(strata.Unavailable, "an audit was answered after %s, %s are allowed", took.Round(time.Millisecond), limit))
+		return uint64(len(qs)), nil
+	}
+	b.seen(nil)
+	for i, q := range qs {
+		if i >= len(answer.Openings) || answer.Openings[i].Verify(q.root, q.size, uint64(q.ref.Leaf)) != nil {
+			retry = append(retry, q)
+		}
+	}
+	return 0, retry
+}
+
+// recheck judges failed leaves by a newer manifest. Between a pull and an audit
+// a shard may have been written over filler, and a deleted one compacted away:
+// such a question is void. A leaf that the miner still claims, or whose sector
+// it withdraws or releases now, has failed.
+func (v *Validator) recheck(ctx context.Context, b *book, validator strata.Hotkey, qs []question) (void, wrong uint64, err error) {
+	if err := wait(ctx, v.Pace.Recheck); err != nil {
+		return 0, 0, err
+	}
+	if err := v.pull(ctx, b, validator); err != nil {
+		if ctx.Err() != nil {
+			return 0, 0, ctx.Err()
+		}
+		return 0, uint64(len(qs)), nil
+	}
+	for _, q := range qs {
+		s, err := v.Ledger.Sector(ctx, catalog.Partition{Miner: b.hotkey, Validator: validator}, q.ref.Sector)
+		if err != nil {
+			return 0, 0, err
+		}
+		if v.excused(q, s.Entry) {
+			void++
+			continue
+		}
+		wrong++
+		v.Log.Debug("a leaf failed", "miner", b.hotkey, "sector", q.ref.Sector, "leaf", q.ref.Leaf, "shard", q.ref.Shard)
+	}
+	return void, wrong, nil
+}
+
+// excused says whether the entry as it is now explains that a leaf could not be
+// opened as asked.
+func (v *Validator) excused(q question, e wire.Entry) bool {
+	if q.ref.Shard != (strata.Root{}) {
+		return q.gone
+	}
+	// Filler: an ordered shard has come to lie there.
+	for _, s := range e.Shards {
+		if q.ref.Leaf >= s.Offset && uint64(q.ref.Leaf) < uint64(s.Offset)+leaves(s) {
+			return true
+		}
+	}
+	return false
+}
+
+// questions draws leaves of one partition, each leaf that counts with the same
+// chance.
+func (v *Validator) questions(ctx context.Context, b *book) (strata.Hotkey, []question, error) {
+	b.mu.Lock()
+	first, ok := b.drawSector() // the partition, in proportion to its bytes
+	b.mu.Unlock()
+	if !ok {
+		return strata.Hotkey{}, nil, nil
+	}
+	var qs []question
+	// Sectors have few bytes that prove nothing, so few draws miss.
+	for tries := 0; len(qs) < wire.MaxLeaves && tries < 8*wire.MaxLeaves; tries++ {
+		number, ok := b.drawIn(first.validator)
+		if !ok {
+			break
+		}
+		s, err := v.Ledger.Sector(ctx, catalog.Partition{Miner: b.hotkey, Validator: first.validator}, number)
+		if err != nil {
+			return first.validator, nil, err
+		}
+		if q, ok := v.questionAt(s, uint32(draw(int(v.Profile.Blocks)))); ok {
+			qs = append(qs, q)
+		}
+	}
+	return first.validator, qs, nil
+}
+
+func (b *book) drawIn(validator strata.Hotkey) (uint64, bool) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	h := b.holdings[validator]
+	if h == nil || len(h.numbers) == 0 {
+		return 0, false
+	}
+	return h.numbers[draw(len(h.numbers))], true
+}
+
+// questionAt is the question for one leaf of a sector: of its filler, of the
+// shard that covers it, or none.
+func (v *Validator) questionAt(s catalog.Sector, leaf uint32) (question, bool) {
+	e := s.Entry
+	if !s.Listed() {
+		return question{}, false
+	}
+	if leaf >= e.Tail {
+		return question{ref: wire.LeafRef{Sector: e.Number, Leaf: leaf}, root: e.Root, size: uint64(v.Profile.SectorSize())}, true
+	}
+	for _, h := range e.Shards {
+		if leaf >= h.Offset && uint64(leaf) < uint64(h.Offset)+leaves(h) {
+			return question{
+				ref:  wire.LeafRef{Sector: e.Number, Shard: h.Root, Leaf: leaf - h.Offset},
+				root: h.Root, size: uint64(h.Length), gone: h.Deleted,
+			}, true
+		}
+	}
+	return question{}, false
+}
+
+// leaves is how many leaves of its sector a shard covers.
+func leaves(s wire.ShardEntry) uint64 {
+	return (uint64(s.Length) + strata.BlockSize - 1) / strata.BlockSize
+}
+
+func (b *book) bestRTT(limit time.Duration) time.Duration {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.rtt.best(limit)
+}
+
+// exponential returns a secret exponential time with that mean, at most ten
+// times it. Floating point is fine here: it is no rule, only chance.
+func exponential(mean time.Duration) time.Duration {
+	var b [8]byte
+	_, _ = rand.Read(b[:]) // never fails: crypto/rand ends the process instead
+	u := (float64(binary.LittleEndian.Uint64(b[:])>>11) + 1) / (1 << 53)
+	return time.Duration(min(-math.Log(u), 10) * float64(mean))
+}

@@ -1,0 +1,18 @@
+// Package validator is the role that finds out what miners really hold, and
+// pays them for that: it follows the chain, pulls manifests, refills secretly
+// chosen sectors, sends snap audits, and sets weights each tempo.
+//
+//	validator.go  what it is made of; Run
+//	sync.go       the chain: heads, metagraph, which miners there are
+//	book.go       what is known of one miner, in memory and in the ledger
+//	pull.go       manifests
+//	check.go      commitment checks
+//	audit.go      snap audits
+//	reconcile.go  shards that should be on a miner and are not
+//	weigh.go      credits and weights
+//	status.go     what users and the gateway see
+//
+// Everything that counts is in the ledger. A validator that is killed loses at
+// most the audits of the last second and the check it was making; it starts
+// again from the ledger's heads, scores and sectors.
+package validator

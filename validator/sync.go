@@ -1,0 +1,161 @@
+package validator
+
+import (
+	"context"
+	"math/bits"
+	"sync"
+
+	"strata"
+	"strata/allocation"
+	"strata/catalog"
+	"strata/chain"
+	"strata/score"
+)
+
+// refreshEach is how many blocks a metagraph may be old.
+const refreshEach = 5
+
+// follow looks at every head, keeps one worker for each miner, forms cohorts
+// and sets weights. A node that fails now is asked again at the next head.
+func (v *Validator) follow(ctx context.Context) error {
+	heads, err := v.Chain.Heads(ctx)
+	if err != nil {
+		return err
+	}
+	workers := &workers{v: v, running: map[strata.Hotkey]func(){}}
+	defer workers.stop()
+	v.mu.Lock()
+	workers.match(ctx, v.graph, v.self, v.books)
+	v.mu.Unlock()
+	for h := range heads {
+		v.mu.Lock()
+		v.head = h
+		v.mu.Unlock()
+		if h.Number%refreshEach == 0 {
+			if _, err := v.refresh(ctx, h.Hash); err != nil {
+				v.Log.Warn("the metagraph was not read", "block", h.Number, "err", err)
+			} else {
+				v.mu.Lock()
+				workers.match(ctx, v.graph, v.self, v.books)
+				v.mu.Unlock()
+			}
+		}
+		for _, b := range v.all() {
+			if err := b.formCohort(ctx); err != nil {
+				v.Log.Error("a cohort was not written", "miner", b.hotkey, "err", err)
+			}
+		}
+		v.maybeWeigh(ctx, h)
+	}
+	return ctx.Err()
+}
+
+// refresh reads the metagraph and the subnet's settings at a block.
+func (v *Validator) refresh(ctx context.Context, at strata.BlockHash) (*chain.Metagraph, error) {
+	g, err := v.Chain.Metagraph(ctx, v.Domain.Netuid, at)
+	if err != nil {
+		return nil, err
+	}
+	params, err := v.Chain.Hyperparameters(ctx, v.Domain.Netuid)
+	if err != nil {
+		return nil, err
+	}
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	v.graph, v.params, v.rules = g, params, score.RulesFor(v.Profile, params.Tempo)
+	if g.Head.Number > v.head.Number {
+		v.head = g.Head
+	}
+	for _, n := range g.Neurons {
+		b := v.books[n.Hotkey]
+		if n.Hotkey == v.self || b == nil && !n.Axon.Served() {
+			continue
+		}
+		if b == nil {
+			b = newBook(v, catalog.MinerRecord{Hotkey: n.Hotkey})
+			v.books[n.Hotkey] = b
+		}
+		b.mu.Lock()
+		b.row = n
+		b.mu.Unlock()
+	}
+	return g, nil
+}
+
+// permitted returns the validators whose partitions count, ourselves included.
+func (v *Validator) permitted() []strata.Hotkey {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	rows := make([]allocation.Neuron, len(v.graph.Neurons))
+	for i, n := range v.graph.Neurons {
+		rows[i] = allocation.Neuron{Hotkey: n.Hotkey, Permit: n.Permit, Stake: n.Stake, StakeBefore: n.Stake}
+	}
+	out := []strata.Hotkey{v.self}
+	for _, e := range allocation.Eligible(rows, v.self) {
+		out = append(out, e.Hotkey)
+	}
+	return out
+}
+
+// clock returns what scores are computed with: the rules and the present block.
+func (v *Validator) clock() (score.Rules, uint64) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	return v.rules, v.head.Number
+}
+
+// workers are the goroutines that deal with miners, each miner with its own, so
+// that a slow one delays nobody.
+type workers struct {
+	v       *Validator
+	running map[strata.Hotkey]func() // cancels
+	group   sync.WaitGroup
+}
+
+// match starts a worker for each miner that serves and stops those of miners
+// that are gone.
+func (w *workers) match(ctx context.Context, g *chain.Metagraph, self strata.Hotkey, books map[strata.Hotkey]*book) {
+	serving := map[strata.Hotkey]bool{}
+	for _, n := range g.Neurons {
+		serving[n.Hotkey] = n.Hotkey != self && n.Axon.Served()
+	}
+	for hotkey, cancel := range w.running {
+		if !serving[hotkey] {
+			cancel()
+			delete(w.running, hotkey)
+		}
+	}
+	for hotkey, b := range books {
+		b.setPresent(serving[hotkey])
+		if !serving[hotkey] || w.running[hotkey] != nil {
+			continue
+		}
+		ctx, cancel := context.WithCancel(ctx)
+		w.running[hotkey] = cancel
+		w.group.Go(func() { w.v.pullLoop(ctx, b) })
+		w.group.Go(func() { w.v.auditLoop(ctx, b) })
+	}
+}
+
+func (w *workers) stop() {
+	for _, cancel := range w.running {
+		cancel()
+	}
+	w.group.Wait()
+}
+
+func (b *book) setPresent(is bool) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.present = is
+}
+
+// mulDiv returns ⌊n × a / b⌋ for a ≤ b, and 0 for b = 0.
+func mulDiv(n, a, b uint64) uint64 {
+	if b == 0 {
+		return 0
+	}
+	hi, lo := bits.Mul64(n, min(a, b))
+	q, _ := bits.Div64(hi, lo, b) // hi < b, because a ≤ b
+	return q
+}

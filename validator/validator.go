@@ -1,0 +1,239 @@
+package validator
+
+import (
+	"context"
+	"log/slog"
+	"sync"
+	"time"
+
+	"strata"
+	"strata/catalog"
+	"strata/chain"
+	"strata/internal/lifecycle"
+	"strata/score"
+	"strata/wire"
+)
+
+// Chain is what a validator needs of the chain.
+type Chain interface {
+	Heads(ctx context.Context) (<-chan chain.Head, error)
+	Metagraph(ctx context.Context, n strata.Netuid, at strata.BlockHash) (*chain.Metagraph, error)
+	Hyperparameters(ctx context.Context, n strata.Netuid) (chain.Hyperparameters, error)
+	SetWeights(ctx context.Context, hot chain.Signer, n strata.Netuid, w []chain.Weight, versionKey uint64) (strata.BlockHash, error)
+}
+
+// Miners is how a validator talks to them. Answers are authentic: package peer
+// has checked the signatures.
+type Miners interface {
+	Status(ctx context.Context, ep wire.Endpoint) (wire.Status, error)
+	Manifest(ctx context.Context, ep wire.Endpoint, q wire.ManifestQuery) (wire.ManifestPage, error)
+	// Audit returns the answer and the time from the request's last byte to
+	// the answer's last byte.
+	Audit(ctx context.Context, ep wire.Endpoint, r wire.AuditRequest) (wire.AuditResponse, time.Duration, error)
+	// RoundTrip returns the time of a TCP connect.
+	RoundTrip(ctx context.Context, ep wire.Endpoint) (time.Duration, error)
+}
+
+// Shards is where it is recorded that a shard is lost.
+type Shards interface {
+	UpdateShards(ctx context.Context, origin strata.ObjectID, number uint64, u []catalog.ShardUpdate) error
+}
+
+// Pace is how often things are done. Zero fields take the profile's default.
+type Pace struct {
+	Pull      time.Duration // between two looks at a miner's manifests
+	Recheck   time.Duration // before a failed leaf is compared with a new manifest
+	Reconcile time.Duration // between two searches for missing shards
+	Flush     time.Duration // between two writes of audit results
+	// CheckShare is the part of one core, in per cent, that commitment checks take.
+	CheckShare int
+	// Cohort is how many blocks new sectors are collected before they become
+	// a cohort; First the same for a miner's first.
+	Cohort, First uint64
+}
+
+func (p Pace) withDefaults(prof strata.Profile) Pace {
+	d := Pace{Pull: time.Minute, Recheck: 10 * time.Second, Reconcile: 10 * time.Minute, Flush: time.Second, CheckShare: 50, Cohort: 1800, First: 25}
+	if prof.Name == strata.LocalProfile.Name {
+		d.Pull, d.Recheck, d.Reconcile, d.Cohort, d.First = time.Second, 2*time.Second, 5*time.Second, 5, 1
+	}
+	set(&p.Pull, d.Pull)
+	set(&p.Recheck, d.Recheck)
+	set(&p.Reconcile, d.Reconcile)
+	set(&p.Flush, d.Flush)
+	set(&p.CheckShare, d.CheckShare)
+	set(&p.Cohort, d.Cohort)
+	set(&p.First, d.First)
+	return p
+}
+
+func set[T comparable](field *T, value T) {
+	var zero T
+	if *field == zero {
+		*field = value
+	}
+}
+
+// Config is what a validator is made of. All fields but Pace and Now are needed.
+type Config struct {
+	Chain   Chain
+	Key     chain.Signer
+	Miners  Miners
+	Ledger  catalog.Ledger
+	Shards  Shards
+	Domain  wire.Domain
+	Profile strata.Profile
+	Pace    Pace
+	Log     *slog.Logger
+	Now     func() time.Time
+}
+
+// Validator is the role. Run keeps it going; Status and Candidates are safe for
+// concurrent use at any time.
+type Validator struct {
+	Config
+	self strata.Hotkey
+
+	mu         sync.Mutex // guards what follows
+	books      map[strata.Hotkey]*book
+	graph      *chain.Metagraph
+	params     chain.Hyperparameters
+	rules      score.Rules
+	head       chain.Head
+	weights    map[strata.Hotkey]uint16 // last set
+	weightedAt uint64                   // block of the last vector, or of the last attempt
+}
+
+// New restores a validator from its ledger.
+func New(ctx context.Context, c Config) (*Validator, error) {
+	if c.Now == nil {
+		c.Now = time.Now
+	}
+	c.Pace = c.Pace.withDefaults(c.Profile)
+	v := &Validator{Config: c, self: strata.Hotkey(c.Key.PublicKey()), books: map[strata.Hotkey]*book{}, weights: map[strata.Hotkey]uint16{}}
+	if err := v.restore(ctx); err != nil {
+		return nil, err
+	}
+	return v, nil
+}
+
+func (v *Validator) restore(ctx context.Context) error {
+	records, err := v.Ledger.Miners(ctx)
+	if err != nil {
+		return err
+	}
+	for _, r := range records {
+		v.books[r.Hotkey] = newBook(v, r)
+	}
+	heads, err := v.Ledger.Heads(ctx)
+	if err != nil {
+		return err
+	}
+	members := map[strata.Hotkey]map[uint64]uint64{} // sectors of each miner's cohorts
+	for p, h := range heads {
+		b := v.books[p.Miner]
+		if b == nil { // a crash came between the first pull and the first flush
+			b = newBook(v, catalog.MinerRecord{Hotkey: p.Miner})
+			v.books[p.Miner] = b
+		}
+		if members[p.Miner] == nil {
+			members[p.Miner] = map[uint64]uint64{}
+		}
+		if err := b.load(ctx, p, h, members[p.Miner]); err != nil {
+			return err
+		}
+	}
+	for _, b := range v.books {
+		b.settle(members[b.hotkey])
+	}
+	block, last, err := v.Ledger.LastWeights(ctx)
+	if err != nil {
+		return err
+	}
+	v.weightedAt = block
+	for _, w := range last {
+		v.weights[w.Hotkey] = w.Value
+	}
+	return nil
+}
+
+// Start reads the metagraph once. Code Forbidden if the hotkey is not
+// registered.
+func (v *Validator) Start(ctx context.Context) error {
+	g, err := v.refresh(ctx, strata.BlockHash{})
+	if err != nil {
+		return err
+	}
+	row, ok := g.Neuron(v.self)
+	if !ok {
+		return strata.E(strata.Forbidden, "hotkey %s is not registered on subnet %d: run strata register --netuid %d", v.self, v.Domain.Netuid, v.Domain.Netuid)
+	}
+	v.Log.Info("validating", "uid", row.UID, "hotkey", v.self, "stake", row.Stake.String(), "permit", row.Permit)
+	return nil
+}
+
+// Run validates until ctx is done.
+func (v *Validator) Run(ctx context.Context) error {
+	g := lifecycle.New(ctx, v.Log, time.Minute)
+	g.Go("follow", v.follow)
+	g.Go("check", v.check)
+	g.Go("flush", v.flush)
+	return g.Wait()
+}
+
+// flush writes audit results now and then, and once more at the end.
+func (v *Validator) flush(ctx context.Context) error {
+	for {
+		err := wait(ctx, v.Pace.Flush)
+		if ferr := v.save(context.WithoutCancel(ctx)); ferr != nil {
+			v.Log.Error("audit results were not written; trying again", "err", ferr)
+		}
+		if err != nil {
+			return err
+		}
+	}
+}
+
+// save writes the records that changed. A crash before it loses the audits
+// since the last one.
+func (v *Validator) save(ctx context.Context) error {
+	var dirty []catalog.MinerRecord
+	var from []*book
+	for _, b := range v.all() {
+		if r, ok := b.takeDirty(); ok {
+			dirty, from = append(dirty, r), append(from, b)
+		}
+	}
+	if len(dirty) == 0 {
+		return nil
+	}
+	err := v.Ledger.SaveMiners(ctx, dirty)
+	if err != nil {
+		for _, b := range from {
+			b.markDirty()
+		}
+	}
+	return err
+}
+
+// all returns every book.
+func (v *Validator) all() []*book {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	out := make([]*book, 0, len(v.books))
+	for _, b := range v.books {
+		out = append(out, b)
+	}
+	return out
+}
+
+func wait(ctx context.Context, d time.Duration) error {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-t.C:
+		return nil
+	}
+}
