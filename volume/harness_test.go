@@ -1,0 +1,459 @@
+package volume
+
+import (
+	"bytes"
+	"context"
+	"database/sql"
+	"errors"
+	"io"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"sync"
+	"testing"
+	"time"
+
+	"strata"
+	"strata/allocation"
+	"strata/merkle"
+	"strata/wire"
+)
+
+// A profile small enough to fill in a millisecond, with sixteen groups.
+var tiny = strata.Profile{Name: "tiny", Blocks: 1024, Passes: 4, Undelete: time.Minute}
+
+const tinySector = 1024 * strata.BlockSize
+
+var (
+	miner = strata.Hotkey{1}
+	alice = strata.Hotkey{2}
+	bob   = strata.Hotkey{3}
+	start = time.Unix(1_800_000_000, 0)
+)
+
+// clock is a clock that tests turn.
+type clock struct {
+	mu  sync.Mutex
+	now time.Time
+}
+
+func (c *clock) Now() time.Time {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.now
+}
+
+func (c *clock) Add(d time.Duration) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.now = c.now.Add(d)
+}
+
+func testConfig(paths ...string) Config {
+	return Config{Paths: paths, Wallet: "w", Hotkey: "h", Miner: miner, Genesis: strata.GenesisHash{9}, Netuid: 7, Profile: tiny,
+		Clock: (&clock{now: start}).Now}
+}
+
+func mustOpen(t testing.TB, cfg Config) *Store {
+	t.Helper()
+	s, err := Open(context.Background(), cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = s.Close() })
+	return s
+}
+
+// reopen closes and opens.
+func reopen(t testing.TB, s *Store) *Store {
+	t.Helper()
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	return mustOpen(t, s.cfg)
+}
+
+// target makes a plan for one validator: sectors on each of the store's paths.
+func target(s *Store, v strata.Hotkey, sectors ...uint64) []allocation.Target {
+	t := allocation.Target{Validator: v}
+	for i, n := range sectors {
+		t.Sectors += n
+		t.Holdings = append(t.Holdings, allocation.Holding{Volume: s.cfg.Paths[i], Sectors: n})
+	}
+	return []allocation.Target{t}
+}
+
+func plan(t testing.TB, s *Store, v strata.Hotkey, sectors ...uint64) {
+	t.Helper()
+	if err := s.SetTargets(context.Background(), target(s, v, sectors...)); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func fill(t testing.TB, s *Store) {
+	t.Helper()
+	if err := s.Seal(context.Background(), 2, nil); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// sealed opens a store with n sealed sectors for alice on one disk.
+func sealed(t testing.TB, n uint64) *Store {
+	t.Helper()
+	s := mustOpen(t, testConfig(t.TempDir()))
+	plan(t, s, alice, n)
+	fill(t, s)
+	return s
+}
+
+// blob returns size bytes that depend on seed only, and their root.
+func blob(seed uint64, size int) ([]byte, strata.Root) {
+	b := make([]byte, size)
+	r := rand.NewChaCha8([32]byte{byte(seed), byte(seed >> 8), byte(seed >> 16), 1})
+	_, _ = r.Read(b)
+	return b, merkle.Build(b).Root()
+}
+
+func put(t testing.TB, s *Store, v strata.Hotkey, data []byte) wire.Receipt {
+	t.Helper()
+	r, err := s.PutShard(context.Background(), v, merkle.Build(data).Root(), int64(len(data)), bytes.NewReader(data), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return r
+}
+
+func sign(h *wire.Head) error { h.Signature[0] = 1; return nil }
+
+// readShard reads a whole shard and checks it against its root.
+func readShard(s *Store, v strata.Hotkey, root strata.Root) ([]byte, error) {
+	src, err := s.OpenShard(context.Background(), v, root)
+	if err != nil {
+		return nil, err
+	}
+	defer src.Close()
+	b, err := io.ReadAll(io.NewSectionReader(src.Data, 0, int64(src.Size)))
+	if err == nil && (merkle.Build(b).Root() != root || src.Tree.Root() != root) {
+		err = errors.New("a shard has other bytes than its root says")
+	}
+	return b, err
+}
+
+// manifest pulls all pages.
+func manifest(t testing.TB, s *Store, v strata.Hotkey, since uint64) (wire.Head, []wire.Entry) {
+	t.Helper()
+	var all []wire.Entry
+	for after := uint64(0); ; {
+		page, err := s.Manifest(context.Background(), wire.ManifestQuery{Validator: v, Since: since, After: after}, 3, sign)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := wire.DecodeManifestPage(page.Encode()); err != nil {
+			t.Fatalf("a page that no peer accepts: %v", err)
+		}
+		all = append(all, page.Entries...)
+		if !page.More {
+			return page.Head, all
+		}
+		after = page.Next()
+	}
+}
+
+func rootOf(entries []wire.Entry) [32]byte {
+	return wire.EntriesRoot(func(yield func([32]byte) bool) {
+		for _, e := range entries {
+			if e.Listed() && !yield(e.Hash()) {
+				return
+			}
+		}
+	})
+}
+
+var (
+	rootsMu sync.Mutex
+	roots   = map[string]strata.Root{}
+)
+
+// sealRoot is the root that a sector must have.
+func sealRoot(t testing.TB, s *Store, v strata.Hotkey, number uint64) strata.Root {
+	t.Helper()
+	id := s.identity(v, number)
+	rootsMu.Lock()
+	defer rootsMu.Unlock()
+	key := id.ID().String()
+	if _, ok := roots[key]; !ok {
+		buf := make([]byte, id.Size())
+		if err := id.Fill(context.Background(), buf); err != nil {
+			t.Fatal(err)
+		}
+		roots[key] = merkle.Build(buf).Root()
+	}
+	return roots[key]
+}
+
+// check is the checker of the whole state, for all tests: everything that a
+// manifest claims must open, and wanted shards must be there.
+func check(t testing.TB, s *Store, v strata.Hotkey, wanted ...strata.Root) []wire.Entry {
+	t.Helper()
+	h, entries := manifest(t, s, v, 0)
+	if rootOf(entries) != h.EntriesRoot {
+		t.Fatal("the head does not describe the entries")
+	}
+	has := map[strata.Root]bool{}
+	for _, e := range entries {
+		if e.State == wire.Gone {
+			continue
+		}
+		if e.Root != sealRoot(t, s, v, e.Number) {
+			t.Fatalf("sector %d has a wrong root", e.Number)
+		}
+		if e.State != wire.Withdrawn {
+			checkFiller(t, s, v, e)
+		}
+		for _, sh := range e.Shards {
+			has[sh.Root] = true
+			if _, err := readShard(s, v, sh.Root); err != nil {
+				t.Fatalf("listed shard: %v", err)
+			}
+			last := uint32((sh.Length - 1) / strata.BlockSize)
+			for _, leaf := range []uint32{0, last / 2, last} {
+				o := audit(t, s, v, wire.LeafRef{Sector: e.Number, Shard: sh.Root, Leaf: leaf})
+				if err := o.Verify(sh.Root, uint64(sh.Length), uint64(leaf)); err != nil {
+					t.Fatalf("shard leaf: %v", err)
+				}
+			}
+		}
+	}
+	for _, root := range wanted {
+		if !has[root] {
+			t.Fatalf("shard %s is lost", root)
+		}
+	}
+	return entries
+}
+
+// checkFiller opens a leaf of every group that the entry claims as filler.
+func checkFiller(t testing.TB, s *Store, v strata.Hotkey, e wire.Entry) {
+	t.Helper()
+	for leaf := e.Tail; leaf < s.cfg.Profile.Blocks; leaf += 64 {
+		at := leaf + (leaf/64*7+uint32(e.Number))%64
+		o := audit(t, s, v, wire.LeafRef{Sector: e.Number, Leaf: at})
+		if err := o.Verify(e.Root, uint64(s.size()), uint64(at)); err != nil {
+			t.Fatalf("sector %d (state %d, tail %d): %v", e.Number, e.State, e.Tail, err)
+		}
+	}
+}
+
+func audit(t testing.TB, s *Store, v strata.Hotkey, ref wire.LeafRef) wire.Opening {
+	t.Helper()
+	res, err := s.OpenLeaves(context.Background(), wire.AuditRequest{Partition: v, Leaves: []wire.LeafRef{ref}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return res.Openings[0]
+}
+
+// stats returns alice's or another's statistics.
+func stats(s *Store, v strata.Hotkey) Stats {
+	for _, st := range s.Stats() {
+		if st.Validator == v {
+			return st
+		}
+	}
+	return Stats{}
+}
+
+// errCut is what everything returns after the crash.
+var errCut = errors.New("the power is off")
+
+// What the cut leaves of writes that no sync followed.
+type loss int
+
+const (
+	loseAll  loss = iota // the disk had written none of them
+	keepAll              // all of them
+	tearHalf             // the first half of each
+	lossKinds
+)
+
+// cutFS is the operating system's files with a power cut in them: the at-th
+// write, sync or commit (from 1) is the last, done or not, and everything
+// after it fails. at 0 only counts.
+type cutFS struct {
+	osFS
+	mu      sync.Mutex
+	at      int
+	done    bool // the operation at the cut takes effect
+	keep    loss
+	count   int
+	files   []*cutFile
+	full    bool // every Allocate and write fails as on a full disk
+	noSpace bool // space says that nothing is free
+}
+
+type cutFile struct {
+	osFile
+	fs   *cutFS
+	undo []patch // of writes since the last sync
+}
+
+type patch struct {
+	off  int64
+	old  []byte
+	size int64 // of the file before
+}
+
+// step counts an operation and says whether to do it and whether it succeeds.
+func (f *cutFS) step() (act bool, err error) {
+	f.count++
+	switch {
+	case f.at == 0 || f.count < f.at:
+		return true, nil
+	case f.count == f.at:
+		return f.done, errCut
+	default:
+		return false, errCut
+	}
+}
+
+func (f *cutFS) open(path string) (file, error) {
+	r, err := f.osFS.open(path)
+	if err != nil {
+		return nil, err
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	c := &cutFile{osFile: r.(osFile), fs: f}
+	f.files = append(f.files, c)
+	return c, nil
+}
+
+func (f *cutFS) commit(tx *sql.Tx) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	act, err := f.step()
+	if act {
+		return errors.Join(tx.Commit(), err)
+	}
+	return err
+}
+
+func (f *cutFS) space(path string) (uint64, uint64, error) {
+	if f.noSpace {
+		return 1 << 40, 1 << 20, nil
+	}
+	return f.osFS.space(path)
+}
+
+func (c *cutFile) WriteAt(b []byte, off int64) (int, error) {
+	c.fs.mu.Lock()
+	defer c.fs.mu.Unlock()
+	if c.fs.full {
+		return 0, &os.PathError{Op: "write", Path: c.Name(), Err: errFull}
+	}
+	act, err := c.fs.step()
+	if !act {
+		return 0, err
+	}
+	size, serr := c.Size()
+	old := make([]byte, len(b))
+	_, rerr := c.osFile.ReadAt(old, off)
+	if rerr != nil && !errors.Is(rerr, io.EOF) {
+		return 0, rerr
+	}
+	c.undo = append(c.undo, patch{off, old, size})
+	n, werr := c.osFile.WriteAt(b, off)
+	return n, errors.Join(serr, werr, err)
+}
+
+func (c *cutFile) Sync() error {
+	c.fs.mu.Lock()
+	defer c.fs.mu.Unlock()
+	act, err := c.fs.step()
+	if act {
+		c.undo = nil // a real fsync only costs time in a test
+	}
+	return err
+}
+
+// crash applies the loss to unsynced writes; the store is closed already.
+func (f *cutFS) crash(t *testing.T) {
+	t.Helper()
+	for _, c := range f.files {
+		w, err := os.OpenFile(c.Name(), os.O_RDWR, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i := len(c.undo) - 1; i >= 0 && f.keep != keepAll; i-- {
+			p := c.undo[i]
+			from := 0
+			if f.keep == tearHalf {
+				from = len(p.old) / 2
+			}
+			if _, err := w.WriteAt(p.old[from:], p.off+int64(from)); err != nil {
+				t.Fatal(err)
+			}
+			if f.keep == loseAll {
+				if err := w.Truncate(p.size); err != nil {
+					t.Fatal(err)
+				}
+			}
+		}
+		if err := w.Close(); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// crashTable runs act on copies of the state that prepare makes, with the
+// power cut at each write, sync and commit of it, done or not, and each kind of
+// loss; then verify gets the store opened again.
+func crashTable(t *testing.T, prepare func(s *Store), act func(s *Store) error, verify func(t *testing.T, s *Store, finished bool)) {
+	t.Helper()
+	base := t.TempDir()
+	s := mustOpen(t, testConfig(base))
+	if prepare(s); t.Failed() {
+		return
+	}
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	total := runCut(t, base, &cutFS{}, act, verify)
+	if total == 0 {
+		t.Fatal("nothing was written: the table is empty")
+	}
+	for at := 1; at <= total; at++ {
+		for keep := range lossKinds {
+			runCut(t, base, &cutFS{at: at, keep: keep}, act, verify)
+		}
+		runCut(t, base, &cutFS{at: at, keep: keepAll, done: true}, act, verify)
+	}
+	t.Logf("%d points, %d crashes", total, total*(int(lossKinds)+1))
+}
+
+func runCut(t *testing.T, base string, fs *cutFS, act func(*Store) error, verify func(*testing.T, *Store, bool)) int {
+	t.Helper()
+	dir := filepath.Join(t.TempDir(), "copy")
+	if err := os.CopyFS(dir, os.DirFS(base)); err != nil {
+		t.Fatal(err)
+	}
+	cfg := testConfig(dir)
+	cfg.fs = fs
+	s := mustOpen(t, cfg)
+	err := act(s)
+	if (err == nil) != (fs.at == 0) {
+		t.Fatalf("cut at %d (done %v): %v", fs.at, fs.done, err)
+	}
+	_ = s.Close()
+	fs.crash(t)
+	cfg.fs = nil
+	again := mustOpen(t, cfg)
+	verify(t, again, fs.at == 0)
+	if err := again.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if t.Failed() {
+		t.Fatalf("after a cut at operation %d, done %v, loss %d", fs.at, fs.done, fs.keep)
+	}
+	return fs.count
+}
