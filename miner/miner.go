@@ -29,38 +29,38 @@ type Signer = chain.Signer
 // Progress reports on sealing: bytes done and to do in this run.
 type Progress func(done, total strata.ByteSize)
 
-// Space is the miner's sectors on its disks. All methods are safe for
-// concurrent use. A validator without a partition gives code NotFound.
+// Space is the miner's sectors on its disks (package volume). All methods are
+// safe for concurrent use. A validator without a partition gives code NotFound.
 type Space interface {
-	// Disks returns each volume as it stands, for planning.
-	Disks(ctx context.Context) ([]Disk, error)
+	// Disks returns the room of each volume, for planning.
+	Disks() ([]Disk, error)
+	// Partitions returns what each validator has, Moved left 0.
+	Partitions() []allocation.Partition
 	// SetTargets makes the plan the one to reach: new sectors are queued, those
 	// without live shards released.
 	SetTargets(ctx context.Context, targets []allocation.Target) error
 	// Seal fills queued sectors until there are none, workers at a time. After
 	// an error or a cancelled ctx it continues with the next call.
 	Seal(ctx context.Context, workers int, p Progress) error
-	// Partitions returns how far each partition is.
-	Partitions() []wire.Partition
-	// HasLive says whether the partition has live shards.
-	HasLive(v strata.Hotkey) bool
+	// Sealed returns how far each partition is.
+	Sealed() []wire.Partition
 
 	// Manifest returns a page; sign signs the head when a new one is due.
 	Manifest(ctx context.Context, q wire.ManifestQuery, sign func(*wire.Head) error) (wire.ManifestPage, error)
 	// OpenLeaves opens leaves; what cannot be read is Missing.
-	OpenLeaves(ctx context.Context, v strata.Hotkey, refs []wire.LeafRef) ([]wire.Opening, error)
+	OpenLeaves(ctx context.Context, r wire.AuditRequest) (wire.AuditResponse, error)
 	// PutShard stores a shard durably and returns the receipt, not yet signed.
-	PutShard(ctx context.Context, v strata.Hotkey, root strata.Root, size int64, order wire.Order, body io.Reader) (wire.Receipt, error)
+	PutShard(ctx context.Context, v strata.Hotkey, root strata.Root, size int64, body io.Reader, order *wire.Order) (wire.Receipt, error)
 	// OpenShard opens a shard; the caller closes it.
 	OpenShard(ctx context.Context, v strata.Hotkey, root strata.Root) (wire.ShardSource, error)
 	// DeleteShard marks a shard deleted.
 	DeleteShard(ctx context.Context, v strata.Hotkey, root strata.Root) error
 	// Retain marks deleted what the list does not name.
 	Retain(ctx context.Context, v strata.Hotkey, list wire.Retain) (wire.RetainResult, error)
-	// PutSuperblock keeps the highest version.
-	PutSuperblock(ctx context.Context, v strata.Hotkey, s wire.Superblock) error
-	// Superblock returns what was put.
-	Superblock(ctx context.Context, v strata.Hotkey) (wire.Superblock, error)
+	// StoreSuperblock keeps the highest version.
+	StoreSuperblock(ctx context.Context, v strata.Hotkey, s wire.Superblock) error
+	// LoadSuperblock returns what was stored.
+	LoadSuperblock(ctx context.Context, v strata.Hotkey) (wire.Superblock, error)
 	// Compact turns sectors whose shards are past undelete into filler again.
 	Compact(ctx context.Context) error
 }
@@ -107,7 +107,7 @@ func New(c Config) *Miner {
 	self := strata.Hotkey(c.Key.PublicKey())
 	return &Miner{
 		Config: c, self: self,
-		access: newAccess(self, c.Now, c.Space.HasLive),
+		access: newAccess(self, c.Now, func(v strata.Hotkey) bool { return hasLive(c.Space, v) }),
 		sealed: make(chan struct{}, 1),
 	}
 }
@@ -188,11 +188,11 @@ func (m *Miner) reallocate(ctx context.Context) error {
 	if len(vs) == 0 {
 		return strata.E(strata.Unavailable, "no validator has a permit or stake yet; looking again at block %d", next)
 	}
-	disks, err := m.Space.Disks(ctx)
+	disks, err := m.Space.Disks()
 	if err != nil {
 		return err
 	}
-	plan, err := p.Divide(vs, disks, m.Amount, m.moved())
+	plan, err := p.Divide(vs, disks, m.Amount, m.partitions())
 	if err != nil {
 		return err
 	}
@@ -211,14 +211,30 @@ func (m *Miner) reallocate(ctx context.Context) error {
 	return nil
 }
 
-// moved forgets what is older than a day and sums up the rest.
-func (m *Miner) moved() map[strata.Hotkey]uint64 {
+// partitions is what there is now, with what was taken away within a day.
+func (m *Miner) partitions() []allocation.Partition {
 	m.moves = slices.DeleteFunc(m.moves, func(v move) bool { return m.Now().Sub(v.at) > 24*time.Hour })
-	sums := map[strata.Hotkey]uint64{}
-	for _, v := range m.moves {
-		sums[v.validator] += v.sectors
+	parts := m.Space.Partitions()
+	for i := range parts {
+		for _, v := range m.moves {
+			if v.validator == parts[i].Validator {
+				parts[i].Moved += v.sectors
+			}
+		}
 	}
-	return sums
+	return parts
+}
+
+// hasLive says whether a validator has live shards here.
+func hasLive(s Space, v strata.Hotkey) bool {
+	for _, p := range s.Partitions() {
+		for _, h := range p.Holdings {
+			if p.Validator == v && h.Live > 0 {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // sealRetry is how long a failed seal waits: a full or vanished disk may be

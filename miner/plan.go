@@ -64,18 +64,10 @@ func (p Planner) metagraph(ctx context.Context, number uint64) (*chain.Metagraph
 	return m, err
 }
 
-// Disk is one volume as it stands.
+// Disk is the room of one volume.
 type Disk struct {
-	Path     string // identifies it
-	Space    allocation.Space
-	Holdings []DiskHolding
-}
-
-// DiskHolding is what a disk holds for one validator, in sectors.
-type DiskHolding struct {
-	Validator strata.Hotkey
-	Sectors   uint64 // assigned
-	Live      uint64 // of these, sectors that hold live shards
+	Path  string // identifies it, as in allocation.Holding.Volume
+	Space allocation.Space
 }
 
 // Amount is how much of each disk to use: a threshold, or a number of bytes in
@@ -85,10 +77,9 @@ type Amount struct {
 	Space     strata.ByteSize // divided among disks in proportion to their room
 }
 
-// Divide applies the rule. moved is what was taken away from each partition
-// within the last day, in sectors. Code NoSpace if one sector for every
-// validator does not fit; the error says what does.
-func (p Planner) Divide(vs []allocation.Validator, disks []Disk, amount Amount, moved map[strata.Hotkey]uint64) (allocation.Plan, error) {
+// Divide applies the rule to what there is now. Code NoSpace if one sector for
+// every validator does not fit; the error says what does.
+func (p Planner) Divide(vs []allocation.Validator, disks []Disk, amount Amount, now []allocation.Partition) (allocation.Plan, error) {
 	volumes := amount.volumes(disks)
 	sector := p.Profile.SectorSize()
 	room := uint64(0)
@@ -99,7 +90,7 @@ func (p Planner) Divide(vs []allocation.Validator, disks []Disk, amount Amount, 
 		return allocation.Plan{}, amount.tooSmall(disks, sector, len(vs))
 	}
 	return allocation.Divide(allocation.Input{
-		SectorSize: sector, Volumes: volumes, Validators: vs, Partitions: partitions(disks, moved),
+		SectorSize: sector, Volumes: volumes, Validators: vs, Partitions: now,
 		HysteresisPct: p.Profile.HysteresisPct, DailyMovePct: p.Profile.DailyMovePct,
 	})
 }
@@ -136,21 +127,4 @@ func (a Amount) tooSmall(disks []Disk, sector strata.ByteSize, validators int) e
 	default:
 		return strata.E(strata.NoSpace, "--threshold %s does not hold one sector of %s for each of %d validators: give at least %s", a.Threshold, sector, need, t)
 	}
-}
-
-func partitions(disks []Disk, moved map[strata.Hotkey]uint64) []allocation.Partition {
-	at := map[strata.Hotkey]int{}
-	var out []allocation.Partition
-	for _, d := range disks {
-		for _, h := range d.Holdings {
-			i, ok := at[h.Validator]
-			if !ok {
-				i = len(out)
-				at[h.Validator] = i
-				out = append(out, allocation.Partition{Validator: h.Validator, Moved: moved[h.Validator]})
-			}
-			out[i].Holdings = append(out[i].Holdings, allocation.Holding{Volume: d.Path, Sectors: h.Sectors, Live: h.Live})
-		}
-	}
-	return out
 }

@@ -10,7 +10,7 @@ import (
 
 // Status says who and what the miner is.
 func (m *Miner) Status(context.Context) wire.Status {
-	parts := m.Space.Partitions()
+	parts := m.Space.Sealed()
 	if len(parts) > wire.MaxPartitions {
 		parts = parts[:wire.MaxPartitions]
 	}
@@ -33,14 +33,13 @@ func (m *Miner) Manifest(ctx context.Context, q wire.ManifestQuery) (wire.Manife
 
 // Audit opens leaves.
 func (m *Miner) Audit(ctx context.Context, _ strata.Hotkey, r wire.AuditRequest) (wire.AuditResponse, error) {
-	openings, err := m.Space.OpenLeaves(ctx, r.Partition, r.Leaves)
-	return wire.AuditResponse{Openings: openings}, err
+	return m.Space.OpenLeaves(ctx, r)
 }
 
 // PutShard stores a shard over filler. A crash before the receipt leaves either
 // no shard or one that a repeated request finds stored.
 func (m *Miner) PutShard(ctx context.Context, v strata.Hotkey, root strata.Root, size int64, body io.Reader, order wire.Order) (wire.Receipt, error) {
-	r, err := m.Space.PutShard(ctx, v, root, size, order, body)
+	r, err := m.Space.PutShard(ctx, v, root, size, body, &order)
 	if err != nil {
 		return wire.Receipt{}, err
 	}
@@ -65,10 +64,10 @@ func (m *Miner) Retain(ctx context.Context, v strata.Hotkey, list wire.Retain) (
 
 // PutSuperblock keeps a validator's superblock if its version is the highest.
 func (m *Miner) PutSuperblock(ctx context.Context, v strata.Hotkey, s wire.Superblock) error {
-	return m.Space.PutSuperblock(ctx, v, s)
+	return m.Space.StoreSuperblock(ctx, v, s)
 }
 
 // GetSuperblock returns what a validator put.
 func (m *Miner) GetSuperblock(ctx context.Context, v strata.Hotkey) (wire.Superblock, error) {
-	return m.Space.Superblock(ctx, v)
+	return m.Space.LoadSuperblock(ctx, v)
 }
