@@ -16,6 +16,7 @@ const (
 	maxCommitmentFields = 3             // as on chain
 	commitmentSpace     = 3100          // bytes that a hotkey may commit to a subnet in one tempo, as on chain
 	stateHistory        = 512           // blocks whose state can be asked for
+	blockHashCount      = 256           // block hashes that the state itself holds
 	headerHistory       = 4096          // blocks whose header and body can be asked for, genesis besides
 	endowment           = 1_000_000_000 // TAO for each development account
 )

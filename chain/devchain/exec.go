@@ -128,8 +128,8 @@ func (x *exec) begin(parent [32]byte) {
 	putU32(x.s, sysNumber.key(), uint32(x.number))
 	x.s.put(sysParent.key(), parent[:])
 	x.s.put(sysBlockHash.key(u32key(uint32(x.number-1))), parent[:])
-	if x.number > headerHistory {
-		x.s.put(sysBlockHash.key(u32key(uint32(x.number-headerHistory-1))), nil)
+	if x.number > blockHashCount {
+		x.s.put(sysBlockHash.key(u32key(uint32(x.number-blockHashCount-1))), nil)
 	}
 	x.stepSubnets()
 }

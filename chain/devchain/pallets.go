@@ -43,7 +43,7 @@ var pallets = []*pallet{
 			"3 NewAccount account AccountId32", "4 KilledAccount account AccountId32", "5 Remarked sender AccountId32, hash H256",
 		},
 		errors: []string{"5 CallFiltered // The origin filter prevent the call to be dispatched."},
-		consts: []constant{{"BlockHashCount", "u32", headerHistory}, {"SS58Prefix", "u16", 42}},
+		consts: []constant{{"BlockHashCount", "u32", blockHashCount}, {"SS58Prefix", "u16", 42}},
 	},
 	{
 		name: "Timestamp", crate: "pallet_timestamp", index: palletTimestamp,
