@@ -3,6 +3,7 @@ package scale
 import (
 	"bytes"
 	"encoding/hex"
+	"encoding/json"
 	"errors"
 	"io/fs"
 	"os"
@@ -13,9 +14,9 @@ import (
 	schnorrkel "github.com/ChainSafe/go-schnorrkel"
 )
 
-// fixture reads a recorded hex file from the folder STRATA_FIXTURES names. Only
+// recordedFile reads recorded data from the folder STRATA_FIXTURES names. Only
 // without CI may it be absent.
-func fixture(t testing.TB, name string) []byte {
+func recordedFile(t testing.TB, name string) []byte {
 	t.Helper()
 	dir := os.Getenv("STRATA_FIXTURES")
 	if dir == "" {
@@ -28,11 +29,7 @@ func fixture(t testing.TB, name string) []byte {
 	if err != nil {
 		t.Fatal(err)
 	}
-	b, err := hex.DecodeString(strings.TrimPrefix(strings.TrimSpace(string(raw)), "0x"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	return b
+	return raw
 }
 
 // recorded are the metadata files: those of V15 are wrapped in an Option.
@@ -49,7 +46,8 @@ var recorded = []struct {
 // recordedMetadata decodes a recorded file and returns its bytes too.
 func recordedMetadata(t testing.TB, file string, version uint8) (*Metadata, []byte) {
 	t.Helper()
-	raw := fixture(t, file)
+	text := strings.TrimPrefix(strings.TrimSpace(string(recordedFile(t, file))), "0x")
+	raw := unhex(t, text)
 	if version == 15 {
 		var err error
 		if raw, err = UnwrapMetadata(raw); err != nil {
@@ -78,6 +76,45 @@ func TestMetadataRoundTrip(t *testing.T) {
 				t.Error("encoding again gives other bytes")
 			}
 		})
+	}
+}
+
+// TestRecordedReplies: what runtime APIs of a real node returned decodes by
+// that node's metadata and encodes to the same bytes.
+func TestRecordedReplies(t *testing.T) {
+	m, _ := recordedMetadata(t, "spec300_metadata_v15.hex", 15)
+	var replies map[string]any
+	if err := json.Unmarshal(recordedFile(t, "spec300_rpc_replies.json"), &replies); err != nil {
+		t.Fatal(err)
+	}
+	decoded := 0
+	for call, reply := range replies {
+		text, isText := reply.(string)
+		rest, isCall := strings.CutPrefix(call, `state_call ["`)
+		if !isText || !isCall {
+			continue // other methods, and a recorded failure
+		}
+		function, _, _ := strings.Cut(rest, `"`)
+		api, method, _ := strings.Cut(function, "_")
+		raw := unhex(t, strings.TrimPrefix(text, "0x"))
+		def, err := m.API(api, method)
+		if err != nil {
+			t.Error(err)
+			continue
+		}
+		v, err := m.Registry.Decode(def.Output, raw)
+		if err != nil {
+			t.Errorf("%s: %v", function, err)
+			continue
+		}
+		again, err := m.Registry.Encode(def.Output, v)
+		if err != nil || !bytes.Equal(again, raw) {
+			t.Errorf("%s: encodes again to %x, %v", function, again, err)
+		}
+		decoded++
+	}
+	if decoded < 5 {
+		t.Errorf("only %d replies were there to decode", decoded)
 	}
 }
 

@@ -116,21 +116,6 @@ func (m *Metadata) EncodeStorage(pallet, item string, v Value) ([]byte, error) {
 	return b, nil
 }
 
-// Constant returns a pallet's constant. The code is NotFound if it has none of
-// that name.
-func (m *Metadata) Constant(pallet, name string) (Value, error) {
-	p, err := m.Pallet(pallet)
-	if err != nil {
-		return nil, err
-	}
-	for _, c := range p.Constants {
-		if c.Name == name {
-			return m.Registry.Decode(c.Type, c.Value)
-		}
-	}
-	return nil, strata.E(strata.NotFound, "the chain has no constant %s.%s", pallet, name)
-}
-
 // API returns a method of a runtime API. The error has code NotFound, always
 // with V14, which lists none.
 func (m *Metadata) API(name, method string) (*APIMethod, error) {

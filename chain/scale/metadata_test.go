@@ -181,9 +181,6 @@ func TestStorageValues(t *testing.T) {
 
 func TestLookups(t *testing.T) {
 	m := smallMetadata(t, 15)
-	if v, err := m.Constant("Test", "Answer"); err != nil || v != uint64(42) {
-		t.Errorf("%v, %v", v, err)
-	}
 	if api, err := m.API("TestApi", "get"); err != nil || api.Inputs[0].Name != "key" {
 		t.Errorf("%v, %v", api, err)
 	}
@@ -194,7 +191,6 @@ func TestLookups(t *testing.T) {
 		"pallet":         func() error { _, err := m.Pallet("No"); return err },
 		"storage pallet": func() error { _, _, err := m.Storage("No", "Plain"); return err },
 		"no storage":     func() error { _, _, err := m.Storage("Empty", "Plain"); return err },
-		"constant":       func() error { _, err := m.Constant("Test", "No"); return err },
 		"api":            func() error { _, err := m.API("TestApi", "put"); return err },
 		"call":           func() error { _, _, err := m.Call("Test", "No"); return err },
 		"no calls":       func() error { _, _, err := m.Call("Empty", "put"); return err },

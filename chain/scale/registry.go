@@ -123,9 +123,6 @@ func newRegistry(types []Type) (*Registry, error) {
 	return r, nil
 }
 
-// Len returns the number of types.
-func (r *Registry) Len() int { return len(r.types) }
-
 // Type returns a type by id. The error has code Invalid: the id came from the
 // same metadata, which is therefore broken.
 func (r *Registry) Type(id TypeID) (*Type, error) {

@@ -305,8 +305,8 @@ func TestBuilderDeduplicates(t *testing.T) {
 		t.Error("different types have the same id")
 	}
 	reg, err := b.Registry()
-	if err != nil || reg.Len() != 4 {
-		t.Fatalf("%d types, %v", reg.Len(), err)
+	if err != nil || len(reg.types) != 4 {
+		t.Fatalf("%d types, %v", len(b.types), err)
 	}
 	if id, err := reg.Find("a::Y"); err != nil || id != 3 {
 		t.Errorf("a::Y is %d, %v", id, err)

@@ -106,7 +106,7 @@ const (
 	rpcUnknownTx     = 1011
 	rpcTemporaryBan  = 1012
 	rpcAlreadyKnown  = 1013
-	rpcPriorityTooLo = 1014
+	rpcPriorityTooLow = 1014
 )
 
 // customReasons are subtensor's CustomTransactionError, by number.
@@ -143,7 +143,7 @@ func poolError(err error) error {
 		return strata.E(strata.Throttled, "the chain node has banned this extrinsic for a while: wait half an hour, or change something in it")
 	case rpcAlreadyKnown:
 		return strata.E(strata.Conflict, "the chain node already has this extrinsic: wait for it")
-	case rpcPriorityTooLo:
+	case rpcPriorityTooLow:
 		return strata.E(strata.Conflict, "another extrinsic with the same nonce is waiting: do not use one key in two programs at once, or wait for it")
 	}
 	return strata.E(strata.Unavailable, "the chain node did not take the extrinsic: %w", err)

@@ -146,11 +146,7 @@ func (c *Client) Heads(ctx context.Context) (<-chan chain.Head, error) {
 			if json.Unmarshal(raw, &h) != nil {
 				return
 			}
-			select { // notify alone sends, so after this there is room
-			case <-latest:
-			default:
-			}
-			latest <- &h
+			replace(latest, &h)
 		},
 	}
 	if err := c.link.subscribe(ctx, sub); err != nil {
@@ -169,6 +165,22 @@ func (c *Client) Heads(ctx context.Context) (<-chan chain.Head, error) {
 		c.forward(ctx, latest, out)
 	}()
 	return out, nil
+}
+
+// replace puts h into a channel of one, in place of what waits there. It does
+// not block: the last of several connections' messages wins.
+func replace(latest chan *header, h *header) {
+	for {
+		select {
+		case latest <- h:
+			return
+		default:
+		}
+		select {
+		case <-latest:
+		default:
+		}
+	}
 }
 
 // forward turns headers into heads until ctx or the Client ends. While the

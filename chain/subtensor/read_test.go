@@ -37,7 +37,7 @@ func TestEndpoints(t *testing.T) {
 }
 
 // recordedReplies makes a stub answer as the recorded node did.
-func recordedReplies(t *testing.T, s *stub) map[string]json.RawMessage {
+func recordedReplies(t *testing.T, s *stub) {
 	t.Helper()
 	var all map[string]json.RawMessage
 	if err := json.Unmarshal(recordedFile(t, "spec300_rpc_replies.json"), &all); err != nil {
@@ -51,11 +51,10 @@ func recordedReplies(t *testing.T, s *stub) map[string]json.RawMessage {
 	if len(s.replies) < 3 {
 		t.Fatal("the recorded replies are missing")
 	}
-	return all
 }
 
-// wantRecorded are the stakes, permits and incentives of subnet 1 in the
-// recorded replies.
+// checkRecorded compares with the stakes, permits and incentives of subnet 1 in
+// the recorded replies.
 func checkRecorded(t *testing.T, m *chain.Metagraph) {
 	t.Helper()
 	stakes := []strata.Rao{9499983049, 1000016949, 84756, 499915243, 0, 0}
@@ -310,6 +309,33 @@ func TestCommitments(t *testing.T) {
 		got, err := c.Commitment(t.Context(), 1, x.h)
 		if !bytes.Equal(got, x.want) || (got == nil) != (x.want == nil) || strata.CodeOf(err) != x.code {
 			t.Errorf("hotkey %d: %q, %v", x.h[0], got, err)
+		}
+	}
+}
+
+// TestHeaderHash: the genesis block of Polkadot, and the recorded header, which
+// is of the recorded finalized head.
+func TestHeaderHash(t *testing.T) {
+	var all map[string]json.RawMessage
+	if err := json.Unmarshal(recordedFile(t, "spec300_rpc_replies.json"), &all); err != nil {
+		t.Fatal(err)
+	}
+	polkadot := `{"parentHash":"0x0000000000000000000000000000000000000000000000000000000000000000","number":"0x0",
+		"stateRoot":"0x29d0d972cd27cbc511e9589fcb7a4506d5eb6a9e8df205f00472e5ab354a4e17",
+		"extrinsicsRoot":"0x03170a2e7597b7b7e3d84c05391d139a62b157e78786d8c082f29dcf4c111314","digest":{"logs":[]}}`
+	for name, x := range map[string]struct {
+		header []byte
+		want   string
+	}{
+		"polkadot": {[]byte(polkadot), `"0x91b171bb158e2d3848fa23a9f1c25182fb8e20313b2c1eb49219da7a70ce90c3"`},
+		"recorded": {all["chain_getHeader []"], string(all["chain_getFinalizedHead []"])},
+	} {
+		var h header
+		if err := json.Unmarshal(x.header, &h); err != nil {
+			t.Fatal(err)
+		}
+		if got, err := h.hash(); err != nil || `"0x`+got.String()+`"` != x.want {
+			t.Errorf("%s: %s, %v; want %s", name, got, err, x.want)
 		}
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"sync"
+	"time"
 
 	"golang.org/x/crypto/blake2b"
 
@@ -161,9 +162,12 @@ func (c *Client) watchExtrinsic(ctx context.Context, raw []byte) (*statusFeed, e
 	return f, nil
 }
 
-// outcome waits until the extrinsic is in a block and reads how it went.
+// outcome waits until the extrinsic is in a block and reads how it went. When
+// the node says nothing more, the blocks are looked through once its era is over.
 func (c *Client) outcome(ctx context.Context, x *sent, f *statusFeed) (strata.BlockHash, error) {
 	defer c.unwatch(f)
+	tick := time.NewTicker(c.link.opts.Timeout)
+	defer tick.Stop()
 	for {
 		var raw json.RawMessage
 		select {
@@ -172,6 +176,11 @@ func (c *Client) outcome(ctx context.Context, x *sent, f *statusFeed) (strata.Bl
 		case raw = <-f.updates:
 		case <-f.on.done:
 			return c.search(ctx, x)
+		case <-tick.C:
+			if head, err := c.Head(ctx); err == nil && head.Number > x.last {
+				return c.search(ctx, x)
+			}
+			continue
 		}
 		block, included, err := readStatus(raw)
 		if err != nil {

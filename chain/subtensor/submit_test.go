@@ -9,6 +9,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"strata"
 	"strata/chain"
@@ -271,23 +272,31 @@ func TestSearchAfterBreak(t *testing.T) {
 	}
 }
 
-// TestSearchEndsWithTheEra: an extrinsic that never arrives is given up when
-// no block can hold it any more.
+// TestSearchEndsWithTheEra: an extrinsic that never arrives, or of which the
+// node says nothing, is given up when no block can hold it any more.
 func TestSearchEndsWithTheEra(t *testing.T) {
-	s := newStub(t, recordedMeta(t))
-	s.cutAfterSubmit = true
-	s.onSubmit = func(*scale.Extrinsic) ([]string, scale.Value) {
-		for range eraPeriod + 1 {
-			s.addBlock(nil, nil)
-		}
-		return nil, nil
-	}
-	_, err := dialStub(t, s).RegisterNetwork(t.Context(), newKey(t, 1), strata.Hotkey{5})
-	if strata.CodeOf(err) != strata.Unavailable || !strings.Contains(err.Error(), "in no block") {
-		t.Errorf("%v", err)
-	}
-	if s.count("author_submitExtrinsic") != 1 {
-		t.Error("it was not sent again")
+	for name, cut := range map[string]bool{"broken connection": true, "silent node": false} {
+		t.Run(name, func(t *testing.T) {
+			s := newStub(t, recordedMeta(t))
+			s.cutAfterSubmit = cut
+			s.onSubmit = func(*scale.Extrinsic) ([]string, scale.Value) {
+				for range eraPeriod + 1 {
+					s.addBlock(nil, nil)
+				}
+				return nil, nil
+			}
+			c := dialStub(t, s)
+			if !cut {
+				c.link.opts.Timeout = 100 * time.Millisecond // how often a silent watch is doubted
+			}
+			_, err := c.RegisterNetwork(t.Context(), newKey(t, 1), strata.Hotkey{5})
+			if strata.CodeOf(err) != strata.Unavailable || !strings.Contains(err.Error(), "in no block") {
+				t.Errorf("%v", err)
+			}
+			if s.count("author_submitExtrinsic") != 1 {
+				t.Error("it was not sent again")
+			}
+		})
 	}
 }
 
