@@ -19,10 +19,20 @@ type Objects interface {
 	// List returns a page of objects without their segments, and with their
 	// health only when asked for.
 	List(ctx context.Context, r ListRequest) (ObjectList, error)
-	// Open returns an object and its content; the caller closes it.
-	Open(ctx context.Context, id strata.ObjectID) (Object, io.ReadSeekCloser, error)
+	// Open returns an object and its content (code NotFound if unknown); the
+	// caller closes it.
+	Open(ctx context.Context, id strata.ObjectID) (Object, Content, error)
 	// Delete removes an object (code NotFound if unknown).
 	Delete(ctx context.Context, id strata.ObjectID) error
+}
+
+// Content is the content of one object.
+type Content interface {
+	// Range reads n bytes from off, which the object has; the caller closes it.
+	// It may fetch nothing outside. When the whole was asked for and does not
+	// match what was stored, the last read fails instead of io.EOF.
+	Range(ctx context.Context, off, n int64) (io.ReadCloser, error)
+	io.Closer
 }
 
 // Network says how the subnet looks from here.
@@ -39,7 +49,8 @@ type PutRequest struct {
 	Body        io.Reader
 }
 
-// ListRequest selects objects, in byte order of their names.
+// ListRequest selects objects, in a fixed order that is nearly that of their
+// names.
 type ListRequest struct {
 	Prefix string // only names that begin with this
 	After  string // the Next of the page before, "" for the first

@@ -1,7 +1,6 @@
 package gateway
 
 import (
-	"errors"
 	"io"
 	"net/http"
 	"sync"
@@ -76,21 +75,6 @@ func (w *late) ReadFrom(r io.Reader) (int64, error) {
 	buf := copyBuffers.Get().(*[]byte)
 	defer copyBuffers.Put(buf)
 	return io.CopyBuffer(struct{ io.Writer }{w}, struct{ io.Reader }{r}, *buf)
-}
-
-// watched remembers the first failure of the reader beneath, which
-// http.ServeContent swallows.
-type watched struct {
-	io.ReadSeeker
-	err error
-}
-
-func (w *watched) Read(p []byte) (int, error) {
-	n, err := w.ReadSeeker.Read(p)
-	if err != nil && !errors.Is(err, io.EOF) && w.err == nil {
-		w.err = err
-	}
-	return n, err
 }
 
 // patient moves the connection's read deadline on before each read of a

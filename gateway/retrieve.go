@@ -51,8 +51,9 @@ func (s *Server) send(w http.ResponseWriter, r *http.Request, id strata.ObjectID
 	h.Set("Cache-Control", "private, no-cache")
 	h.Set("Etag", `"`+id.String()+`"`)
 
-	body := &watched{ReadSeeker: content}
 	out := &late{ResponseWriter: w}
+	body := &ranged{ctx: r.Context(), content: content, size: object.Size, header: h}
+	defer body.release()
 	http.ServeContent(out, r, "", object.Created, body)
 	switch {
 	case body.err != nil && !out.sent:

@@ -24,7 +24,7 @@ const (
 	defaultUploads  = 8
 	defaultDownload = 64
 	maxHeader       = 16 << 10 // bytes
-	grace           = 4 * time.Second
+	defaultGrace    = 4 * time.Second
 )
 
 // Config is what a gateway is made of.
@@ -40,6 +40,7 @@ type Config struct {
 	Uploads   int           // at once; 0 means 8. More are Throttled
 	Downloads int           // at once; 0 means 64
 	Idle      time.Duration // a body that does not move for so long is cut; 0 means two minutes
+	Grace     time.Duration // for requests under way at Close; 0 means four seconds
 
 	Now func() time.Time // nil means time.Now
 	Log *slog.Logger     // nil means slog.Default
@@ -100,6 +101,9 @@ func withDefaults(cfg Config) Config {
 	if cfg.Idle <= 0 {
 		cfg.Idle = defaultIdle
 	}
+	if cfg.Grace <= 0 {
+		cfg.Grace = defaultGrace
+	}
 	if cfg.Now == nil {
 		cfg.Now = time.Now
 	}
@@ -143,12 +147,12 @@ func (s *Server) Serve(ln net.Listener) error {
 	return nil
 }
 
-// Close takes no more requests, gives those under way four seconds to end, and
+// Close takes no more requests, gives those under way Config.Grace to end, and
 // cuts the rest: an upload that is cut is not stored, a download can be resumed.
-// It returns within five seconds.
+// With the default it returns within five seconds.
 func (s *Server) Close() error {
 	s.closing.Do(func() {
-		ctx, cancel := context.WithTimeout(context.Background(), grace)
+		ctx, cancel := context.WithTimeout(context.Background(), s.cfg.Grace)
 		defer cancel()
 		err := s.http.Shutdown(ctx)
 		s.stop()

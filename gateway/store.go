@@ -76,7 +76,7 @@ func (s *Server) tooLarge() error {
 func findFile(form *multipart.Reader) (*multipart.Part, error) {
 	for range maxFields {
 		part, err := form.NextPart()
-		if errors.Is(err, io.EOF) {
+		if err == io.EOF { // bare at the end mark, wrapped when the body just stops
 			break
 		}
 		if err != nil {
@@ -132,7 +132,7 @@ func (b *fileBody) Read(p []byte) (int, error) {
 		return 0, b.err
 	case errors.Is(err, io.EOF):
 		if b.err = b.finish(); b.err == nil {
-			b.done, b.err = true, nil
+			b.done = true
 			return n, io.EOF
 		}
 		return 0, b.err
@@ -146,7 +146,7 @@ func (b *fileBody) Read(p []byte) (int, error) {
 // finish checks that the file was the form's last part.
 func (b *fileBody) finish() error {
 	switch _, err := b.form.NextPart(); {
-	case errors.Is(err, io.EOF):
+	case err == io.EOF: // bare at the end mark, wrapped when the body just stops
 		return nil
 	case err != nil:
 		return brokenOff(err)

@@ -1,0 +1,188 @@
+package client
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"io"
+	"mime/multipart"
+	"net/http"
+	"net/textproto"
+	"net/url"
+	"strconv"
+	"strings"
+
+	"strata"
+	"strata/gateway"
+)
+
+// Progress is told the bytes moved so far, from 0 or the offset on, by one
+// goroutine at a time. Nil is allowed.
+type Progress func(bytes int64)
+
+func (p Progress) tell(n int64) {
+	if p != nil {
+		p(n)
+	}
+}
+
+// Put stores what r yields under a name. size is its length in bytes, -1 if
+// unknown; an r of another length has code Invalid and nothing is stored. r is
+// not read before the gateway has accepted the token.
+func (c *Client) Put(ctx context.Context, name string, size int64, r io.Reader, progress Progress) (strata.ObjectID, error) {
+	head, tail, contentType, err := form(name)
+	if err != nil {
+		return strata.ObjectID{}, err
+	}
+	file := &counted{r: r, size: size, progress: progress}
+	body := io.MultiReader(strings.NewReader(head), file, strings.NewReader(tail))
+	req, err := c.request(ctx, http.MethodPost, "/store/", nil, body)
+	if err != nil {
+		return strata.ObjectID{}, err
+	}
+	req.Header.Set("Content-Type", contentType)
+	req.Header.Set("Expect", "100-continue")
+	if size >= 0 {
+		req.ContentLength = int64(len(head)) + size + int64(len(tail))
+	}
+	resp, err := c.do(req)
+	if err != nil {
+		return strata.ObjectID{}, err
+	}
+	defer resp.Body.Close()
+	var out gateway.Stored
+	if err := decode(resp, &out); err != nil {
+		return strata.ObjectID{}, err
+	}
+	return out.Hash, nil
+}
+
+// form returns what goes before and after the file in a multipart body.
+func form(name string) (head, tail, contentType string, err error) {
+	var buf bytes.Buffer
+	w := multipart.NewWriter(&buf)
+	h := textproto.MIMEHeader{}
+	h.Set("Content-Disposition", multipart.FileContentDisposition("file", name))
+	h.Set("Content-Type", "application/octet-stream")
+	if _, err := w.CreatePart(h); err != nil {
+		return "", "", "", strata.E(strata.Invalid, "the name %q cannot be sent: %w", name, err)
+	}
+	head = buf.String()
+	if err := w.Close(); err != nil {
+		return "", "", "", strata.E(strata.Invalid, "the name %q cannot be sent: %w", name, err)
+	}
+	return head, buf.String()[len(head):], w.FormDataContentType(), nil
+}
+
+// counted reads exactly size bytes of a file, or all of it if size is -1.
+type counted struct {
+	r        io.Reader
+	size     int64
+	sent     int64
+	progress Progress
+}
+
+func (c *counted) Read(p []byte) (int, error) {
+	n, err := c.r.Read(p)
+	c.sent += int64(n)
+	if err != nil && !errors.Is(err, io.EOF) {
+		return 0, strata.E(strata.CodeOf(err), "the file cannot be read, nothing was stored: %w", err)
+	}
+	if c.size >= 0 && (c.sent > c.size || c.sent < c.size && errors.Is(err, io.EOF)) {
+		return 0, strata.E(strata.Invalid, "the file changed while it was sent: it no longer has %d bytes; nothing was stored", c.size)
+	}
+	if n > 0 {
+		c.progress.tell(c.sent)
+	}
+	return n, err
+}
+
+// Get writes an object from offset on to w, and returns how many bytes it
+// wrote. A transfer that breaks off is taken up where it was as long as each
+// attempt brings something; on an error the caller may call again with offset
+// moved on by the bytes written. Nothing is written twice or out of order.
+func (c *Client) Get(ctx context.Context, id strata.ObjectID, w io.Writer, offset int64, progress Progress) (int64, error) {
+	d := &download{client: c, id: id, w: w, at: offset, progress: progress}
+	for {
+		before := d.at
+		done, err := d.attempt(ctx)
+		switch {
+		case done, err != nil && (d.fatal || ctx.Err() != nil):
+			return d.at - offset, err
+		case d.at == before:
+			return d.at - offset, strata.E(strata.Unavailable, "the download of %s broke off at byte %d: try again: %w", id, d.at, err)
+		}
+	}
+}
+
+// download is a Get under way.
+type download struct {
+	client   *Client
+	id       strata.ObjectID
+	w        io.Writer
+	at       int64 // next byte of the object to write
+	progress Progress
+	fatal    bool // another attempt would not help
+}
+
+// attempt asks for the rest. done means that the object is complete.
+func (d *download) attempt(ctx context.Context) (done bool, err error) {
+	req, err := d.client.request(ctx, http.MethodGet, "/retrieve/", url.Values{"hash": {d.id.String()}}, nil)
+	if err != nil {
+		d.fatal = true
+		return false, err
+	}
+	if d.at > 0 {
+		req.Header.Set("Range", "bytes="+strconv.FormatInt(d.at, 10)+"-")
+	}
+	resp, err := d.client.http.Do(req)
+	if err != nil {
+		d.fatal = true
+		return false, unreachable(req, err)
+	}
+	defer resp.Body.Close()
+	if done, err := d.check(resp); done || err != nil {
+		d.fatal = err != nil
+		return done, err
+	}
+	return d.copy(resp.Body)
+}
+
+// check compares what the gateway sends with what was asked for.
+func (d *download) check(resp *http.Response) (done bool, err error) {
+	unit := resp.Header.Get("Content-Range")
+	switch {
+	case resp.StatusCode == http.StatusOK && d.at == 0:
+		return false, nil
+	case resp.StatusCode == http.StatusPartialContent && strings.HasPrefix(unit, "bytes "+strconv.FormatInt(d.at, 10)+"-"):
+		return false, nil
+	case resp.StatusCode == http.StatusRequestedRangeNotSatisfiable && unit == "bytes */"+strconv.FormatInt(d.at, 10):
+		return true, nil // there is nothing after the last byte
+	case resp.StatusCode/100 == 2:
+		return false, strata.E(strata.Unavailable, "the gateway did not send %s from byte %d on: start over", d.id, d.at)
+	}
+	return false, failureOf(resp)
+}
+
+// copy writes the body out. A failure of w is the caller's and ends the Get.
+func (d *download) copy(body io.Reader) (done bool, err error) {
+	buf := make([]byte, 256<<10)
+	for {
+		n, err := body.Read(buf)
+		if n > 0 {
+			written, werr := d.w.Write(buf[:n])
+			d.at += int64(written)
+			if werr != nil {
+				d.fatal = true
+				return false, werr
+			}
+			d.progress.tell(d.at)
+		}
+		switch {
+		case errors.Is(err, io.EOF):
+			return true, nil
+		case err != nil:
+			return false, err
+		}
+	}
+}
