@@ -102,10 +102,10 @@ func codeOfName(name string) strata.Code {
 
 // Error codes of Substrate's author_ methods.
 const (
-	rpcInvalidTx     = 1010
-	rpcUnknownTx     = 1011
-	rpcTemporaryBan  = 1012
-	rpcAlreadyKnown  = 1013
+	rpcInvalidTx      = 1010
+	rpcUnknownTx      = 1011
+	rpcTemporaryBan   = 1012
+	rpcAlreadyKnown   = 1013
 	rpcPriorityTooLow = 1014
 )
 

@@ -139,7 +139,7 @@ func TestOtherChainRefused(t *testing.T) {
 	a, b := newStub(t, recordedMeta(t)), newStub(t, recordedMeta(t))
 	b.genesis = strata.BlockHash{0x46}
 	b.blocks[0].hash = b.genesis
-	c, err := Dial(t.Context(), []string{a.url(), b.url()}, Options{Timeout: 300 * time.Millisecond, MinBackoff: time.Millisecond, MaxBackoff: time.Millisecond})
+	c, err := Dial(t.Context(), []string{a.url(), b.url()}, Options{Timeout: 5 * time.Second, MinBackoff: time.Millisecond, MaxBackoff: time.Millisecond})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -287,7 +287,7 @@ func TestSearchEndsWithTheEra(t *testing.T) {
 			}
 			c := dialStub(t, s)
 			if !cut {
-				c.link.opts.Timeout = 100 * time.Millisecond // how often a silent watch is doubted
+				c.link.opts.Timeout = 400 * time.Millisecond // how often a silent watch is doubted
 			}
 			_, err := c.RegisterNetwork(t.Context(), newKey(t, 1), strata.Hotkey{5})
 			if strata.CodeOf(err) != strata.Unavailable || !strings.Contains(err.Error(), "in no block") {
