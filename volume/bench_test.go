@@ -1,0 +1,83 @@
+package volume
+
+import (
+	"bytes"
+	"context"
+	"database/sql"
+	"encoding/binary"
+	"testing"
+
+	"strata/merkle"
+	"strata/wire"
+)
+
+// BenchmarkOpenMillionShards is the start of a miner that holds 1,000,000
+// shards (target: 2 s).
+func BenchmarkOpenMillionShards(b *testing.B) {
+	const sectors, each = 1000, 1000
+	s := mustOpen(b, testConfig(b.TempDir()))
+	plan(b, s, alice, sectors)
+	d := s.disks[0]
+	for n := range uint64(sectors) {
+		if err := d.commit(func(tx *sql.Tx) error { return fakeShards(tx, n, each) }); err != nil {
+			b.Fatal(err)
+		}
+	}
+	for b.Loop() {
+		s = reopen(b, s)
+	}
+	if st := stats(s, alice); st.Shards != sectors*each {
+		b.Fatalf("%+v", st)
+	}
+}
+
+func fakeShards(tx *sql.Tx, number, each uint64) error {
+	nodes := make([]byte, 992) // of a shard of 1 MiB
+	for i := range each {
+		var root [32]byte
+		binary.BigEndian.PutUint64(root[:], (number*each+i)*0x9E3779B97F4A7C15)
+		row := &shardRow{root: root, number: number, start: int64(i) * 1024, length: 1024}
+		if err := insertShard(tx, alice, row, nodes, nil); err != nil {
+			return err
+		}
+	}
+	return exec(tx, "UPDATE sectors SET state = 2, tail = 1024 WHERE validator = $1 AND number = $2", alice[:], number)
+}
+
+// BenchmarkAudit opens sixteen leaves of filler.
+func BenchmarkAudit(b *testing.B) {
+	s := sealed(b, 16)
+	req := wire.AuditRequest{Partition: alice}
+	for i := range uint64(wire.MaxLeaves) {
+		req.Leaves = append(req.Leaves, wire.LeafRef{Sector: i, Leaf: uint32(i * 63)})
+	}
+	for b.Loop() {
+		if res, err := s.OpenLeaves(context.Background(), req); err != nil || res.Openings[0].Missing {
+			b.Fatal(err)
+		}
+	}
+}
+
+// BenchmarkPut stores shards of 256 KiB, eight at a time.
+func BenchmarkPut(b *testing.B) {
+	s := sealed(b, 256)
+	b.SetBytes(tinySector / 4)
+	b.SetParallelism(4)
+	seeds := make(chan uint64, 1024)
+	for i := range uint64(cap(seeds)) {
+		seeds <- i
+	}
+	b.RunParallel(func(pb *testing.PB) {
+		for pb.Next() {
+			select {
+			case seed := <-seeds:
+				data, _ := blob(seed, tinySector/4)
+				if _, err := s.PutShard(context.Background(), alice, merkle.Build(data).Root(), int64(len(data)), bytes.NewReader(data), nil); err != nil {
+					b.Error(err)
+				}
+			default:
+				return
+			}
+		}
+	})
+}

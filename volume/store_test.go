@@ -1,0 +1,500 @@
+package volume
+
+import (
+	"bytes"
+	"context"
+	"database/sql"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+
+	"strata"
+	"strata/internal/durable"
+	"strata/merkle"
+	"strata/wire"
+)
+
+func TestOpenRefusals(t *testing.T) {
+	for _, c := range []struct {
+		name   string
+		change func(*Config)
+		want   string
+	}{
+		{"chain", func(c *Config) { c.Genesis[3] = 1 }, "chain"},
+		{"netuid", func(c *Config) { c.Netuid = 8 }, "netuid 7, not 8"},
+		{"blocks", func(c *Config) { c.Profile.Blocks = 2048 }, "1024 blocks"},
+		{"passes", func(c *Config) { c.Profile.Passes = 5 }, "4 passes"},
+		{"hotkey", func(c *Config) { c.Miner[1] = 1 }, "hotkey"},
+	} {
+		for _, empty := range []bool{false, true} { // by partition.json, and by the index alone
+			t.Run(fmt.Sprint(c.name, " empty ", empty), func(t *testing.T) {
+				s := mustOpen(t, testConfig(t.TempDir()))
+				if !empty {
+					plan(t, s, alice, 1)
+				}
+				if err := s.Close(); err != nil {
+					t.Fatal(err)
+				}
+				before := snapshot(t, s.disks[0].dir)
+				cfg := s.cfg
+				c.change(&cfg)
+				_, err := Open(context.Background(), cfg)
+				if strata.CodeOf(err) != strata.Conflict || !strings.Contains(err.Error(), c.want) {
+					t.Fatalf("%v, want Conflict naming %q", err, c.want)
+				}
+				if err := Reset(cfg); !empty && strata.CodeOf(err) != strata.Conflict {
+					t.Fatalf("reset: %v", err)
+				}
+				if !empty && snapshot(t, s.disks[0].dir) != before {
+					t.Fatal("the refused directory was changed")
+				}
+			})
+		}
+	}
+}
+
+// snapshot is the names and contents of a directory, but for SQLite's
+// temporary files and the lock.
+func snapshot(t *testing.T, dir string) string {
+	t.Helper()
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var b strings.Builder
+	for _, e := range entries {
+		if strings.HasPrefix(e.Name(), lockFile) || strings.HasPrefix(e.Name(), indexFile+"-") {
+			continue
+		}
+		data, err := os.ReadFile(filepath.Join(dir, e.Name()))
+		if err != nil {
+			t.Fatal(err)
+		}
+		fmt.Fprintf(&b, "%s %x\n", e.Name(), merkle.Build(data).Root())
+	}
+	return b.String()
+}
+
+func TestOpenLocked(t *testing.T) {
+	s := mustOpen(t, testConfig(t.TempDir()))
+	for name, err := range map[string]error{
+		"open":  func() error { _, err := Open(context.Background(), s.cfg); return err }(),
+		"reset": Reset(s.cfg),
+	} {
+		if strata.CodeOf(err) != strata.Locked || !strings.Contains(err.Error(), fmt.Sprint(os.Getpid())) || !strings.Contains(err.Error(), s.disks[0].dir) {
+			t.Errorf("%s: %v; want Locked with pid and path", name, err)
+		}
+	}
+}
+
+func TestOpenDamaged(t *testing.T) {
+	for _, c := range []struct {
+		name   string
+		damage func(t *testing.T, dir string)
+	}{
+		{"list is garbage", func(t *testing.T, dir string) { overwrite(t, filepath.Join(dir, partitionFile), "{") }},
+		{"list contradicts itself", func(t *testing.T, dir string) {
+			path := filepath.Join(dir, partitionFile)
+			b, err := os.ReadFile(path)
+			if err != nil {
+				t.Fatal(err)
+			}
+			overwrite(t, path, strings.Replace(string(b), `"n_chunks": 1`, `"n_chunks": 2`, 1))
+		}},
+		{"index is garbage", func(t *testing.T, dir string) {
+			overwrite(t, filepath.Join(dir, indexFile), strings.Repeat("garbage ", 1024))
+		}},
+		{"index is empty", func(t *testing.T, dir string) { overwrite(t, filepath.Join(dir, indexFile), "") }},
+		{"index is missing", func(t *testing.T, dir string) {
+			if err := os.Remove(filepath.Join(dir, indexFile)); err != nil {
+				t.Fatal(err)
+			}
+		}},
+		{"impossible sector", func(t *testing.T, dir string) { alterIndex(t, dir, "UPDATE sectors SET state = 9") }},
+		{"short root", func(t *testing.T, dir string) { alterIndex(t, dir, "UPDATE sectors SET root = x'00'") }},
+		{"short validator", func(t *testing.T, dir string) { alterIndex(t, dir, "UPDATE partitions SET validator = x'00'") }},
+		{"broken head", func(t *testing.T, dir string) { alterIndex(t, dir, "UPDATE partitions SET head = x'00'") }},
+		{"short genesis", func(t *testing.T, dir string) { alterIndex(t, dir, "UPDATE meta SET genesis = x'00'") }},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			s := sealed(t, 1)
+			if err := s.Close(); err != nil {
+				t.Fatal(err)
+			}
+			dir := s.disks[0].dir
+			c.damage(t, dir)
+			before, err := os.ReadFile(filepath.Join(dir, dataName(alice)))
+			if err != nil {
+				t.Fatal(err)
+			}
+			_, err = Open(context.Background(), s.cfg)
+			if strata.CodeOf(err) != strata.Corrupt || !strings.Contains(err.Error(), "restore it") {
+				t.Fatalf("%v; want Corrupt with a way out", err)
+			}
+			if after, err := os.ReadFile(filepath.Join(dir, dataName(alice))); err != nil || !bytes.Equal(before, after) {
+				t.Fatal("data was touched")
+			}
+		})
+	}
+}
+
+func overwrite(t *testing.T, path, content string) {
+	t.Helper()
+	if err := os.WriteFile(path, []byte(content), 0o600); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func alterIndex(t *testing.T, dir, statement string) {
+	t.Helper()
+	db, err := durable.OpenDB(context.Background(), filepath.Join(dir, indexFile), 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := db.Write.Exec(statement); err != nil {
+		t.Fatal(err)
+	}
+	if err := db.Close(); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// A validator's metadata lies in a file of the same name: neither opened nor
+// deleted as if it were an index.
+func TestForeignDatabase(t *testing.T) {
+	cfg := testConfig(t.TempDir())
+	dir := Dir(cfg.Paths[0], cfg.Wallet, cfg.Hotkey)
+	if err := durable.MkdirAll(dir); err != nil {
+		t.Fatal(err)
+	}
+	alterIndex(t, dir, "CREATE TABLE objects (x)")
+	if _, err := Open(context.Background(), cfg); strata.CodeOf(err) != strata.Conflict {
+		t.Fatalf("open: %v", err)
+	}
+	if err := Reset(cfg); strata.CodeOf(err) != strata.Conflict {
+		t.Fatalf("reset: %v", err)
+	}
+	if _, err := os.Stat(filepath.Join(dir, indexFile)); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestReset(t *testing.T) {
+	s := sealed(t, 2)
+	dir := s.disks[0].dir
+	overwrite(t, filepath.Join(dir, "notes.txt"), "mine")
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	overwrite(t, filepath.Join(dir, partitionFile), "damaged")
+	if err := Reset(s.cfg); err != nil {
+		t.Fatal(err)
+	}
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, e := range entries {
+		if n := e.Name(); n != "notes.txt" && !strings.HasPrefix(n, lockFile) {
+			t.Errorf("%s is left", n)
+		}
+	}
+	s = mustOpen(t, s.cfg)
+	plan(t, s, alice, 1)
+	fill(t, s)
+	check(t, s, alice)
+	other := testConfig(t.TempDir())
+	if err := Reset(other); err != nil {
+		t.Fatalf("nothing to reset: %v", err)
+	}
+}
+
+func TestPartitionFile(t *testing.T) {
+	s := mustOpen(t, testConfig(t.TempDir()))
+	plan(t, s, alice, 2)
+	plan(t, s, bob, 1)
+	b, err := os.ReadFile(filepath.Join(s.disks[0].dir, partitionFile))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var list []map[string]any
+	if err := json.Unmarshal(b, &list); err != nil || len(list) != 2 {
+		t.Fatalf("%v in %s", err, b)
+	}
+	for key, want := range map[string]any{
+		"path": "data-" + alice.String(), "owner": miner.String(), "validator": alice.String(), "size": 2.0 * tinySector,
+		"n_chunks": 2.0, "seed": miner.String() + alice.String(), "genesis": s.cfg.Genesis.String(), "netuid": 7.0, "blocks": 1024.0, "passes": 4.0,
+	} {
+		if list[0][key] != want {
+			t.Errorf("%s is %v, want %v", key, list[0][key], want)
+		}
+	}
+}
+
+func FuzzDecodePartitions(f *testing.F) {
+	good, err := json.Marshal([]partitionEntry{newPartitionEntry(testConfig("p"), alice, 2)})
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Add(good)
+	f.Add([]byte(`[{"n_chunks":4294967295,"size":18446744073709551615}]`))
+	f.Fuzz(func(t *testing.T, b []byte) {
+		list, err := decodePartitions(b)
+		if err != nil {
+			if strata.CodeOf(err) != strata.Corrupt {
+				t.Fatalf("code %s", strata.CodeOf(err))
+			}
+			return
+		}
+		for _, e := range list {
+			if strings.ContainsAny(e.Path, "/\\") {
+				t.Fatalf("path %q leaves the directory", e.Path)
+			}
+		}
+	})
+}
+
+func FuzzDecodeRecord(f *testing.F) {
+	data, root := blob(1, tinySector)
+	good := encodeRecord(5, merkle.Build(data))
+	f.Add(good)
+	f.Add(good[:64])
+	f.Add(make([]byte, 1024))
+	f.Fuzz(func(t *testing.T, b []byte) {
+		number, got, ok := decodeRecord(b)
+		if !ok {
+			return
+		}
+		if number == 5 && got != root && bytes.Equal(b, good) {
+			t.Fatal("the good record has another root")
+		}
+		if sum := recordSum(b); !bytes.Equal(sum[:], b[24:32]) {
+			t.Fatal("a record with a wrong checksum passed")
+		}
+	})
+}
+
+func TestRecordTorn(t *testing.T) {
+	data, _ := blob(1, tinySector)
+	good := encodeRecord(5, merkle.Build(data))
+	if len(good) != tinySector/1024 {
+		t.Fatalf("record of %d bytes", len(good))
+	}
+	if _, _, ok := decodeRecord(good); !ok {
+		t.Fatal("a whole record does not pass")
+	}
+	for i := range good {
+		bad := bytes.Clone(good)
+		bad[i] ^= 1
+		if _, _, ok := decodeRecord(bad); ok {
+			t.Fatalf("byte %d changed, and it passes", i)
+		}
+	}
+}
+
+func TestSeveralDisks(t *testing.T) {
+	one, two := t.TempDir(), t.TempDir()
+	s := mustOpen(t, testConfig(one, two))
+	plan(t, s, alice, 2, 2)
+	plan(t, s, bob, 1, 0)
+	fill(t, s)
+	data, root := blob(1, 1000)
+	put(t, s, alice, data)
+	h, _ := manifest(t, s, alice, 0)
+	sb := wire.Superblock{Version: 3, Payload: []byte("x")}
+	if err := s.StoreSuperblock(context.Background(), alice, sb); err != nil {
+		t.Fatal(err)
+	}
+	sp, err := s.Space()
+	if err != nil || sp[0].Used != 3*(tinySector+1024) || sp[1].Used != 2*(tinySector+1024) || sp[0].Free == 0 {
+		t.Fatalf("%+v, %v", sp, err)
+	}
+	for _, p := range s.Partitions() {
+		if p.Validator == alice && (p.Holdings[0].Sectors != 2 || p.Holdings[0].Live != 1 || p.Holdings[1].Sectors != 2 || p.Holdings[1].Live != 0) {
+			t.Fatalf("%+v", p)
+		}
+	}
+	s = reopen(t, s)
+	check(t, s, alice, root)
+	check(t, s, bob)
+
+	// The first disk is lost: the second still has its own, the head goes on,
+	// and the superblock is there.
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	s = mustOpen(t, testConfig(two))
+	if n := len(check(t, s, alice)); n != 2 {
+		t.Fatalf("%d entries on the disk left", n)
+	}
+	h2, _ := manifest(t, s, alice, 0)
+	if h2.Sequence <= h.Sequence || h2.Sectors != 2 || h2.Previous != h.Hash(s.domain) {
+		t.Fatalf("head after the loss: %+v", h2)
+	}
+	if got, err := s.LoadSuperblock(context.Background(), alice); err != nil || got.Version != 3 {
+		t.Fatalf("%+v, %v", got, err)
+	}
+	plan(t, s, alice, 4)
+	fill(t, s)
+	check(t, s, alice)
+}
+
+func TestHeadMovesOnlyWithChanges(t *testing.T) {
+	s := sealed(t, 2)
+	ctx := context.Background()
+	h, err := s.Head(ctx, alice, sign)
+	if err != nil || h.Sequence != 1 || h.Sectors != 2 || h.Previous != [32]byte{} {
+		t.Fatalf("%+v, %v", h, err)
+	}
+	never := func(*wire.Head) error { return errors.New("signed again") }
+	for range 2 {
+		if again, err := s.Head(ctx, alice, never); err != nil || again != h {
+			t.Fatalf("%+v, %v", again, err)
+		}
+		s = reopen(t, s)
+	}
+	data, _ := blob(1, 10)
+	put(t, s, alice, data)
+	if _, err := s.Head(ctx, alice, never); err == nil {
+		t.Fatal("a head without a signature")
+	}
+	h2, err := s.Head(ctx, alice, sign)
+	if err != nil || h2.Sequence != 2 || h2.Previous != h.Hash(s.domain) || h2.Shards != 1 {
+		t.Fatalf("%+v, %v", h2, err)
+	}
+	if _, err := s.Head(ctx, bob, sign); strata.CodeOf(err) != strata.NotFound {
+		t.Fatal(err)
+	}
+}
+
+func TestHeadCrashTable(t *testing.T) {
+	data, root := blob(1, 10)
+	crashTable(t, func(s *Store) {
+		plan(t, s, alice, 1)
+		fill(t, s)
+		manifest(t, s, alice, 0)
+		put(t, s, alice, data)
+	}, func(s *Store) error {
+		_, err := s.Head(context.Background(), alice, sign)
+		return err
+	}, func(t *testing.T, s *Store, _ bool) {
+		check(t, s, alice, root)
+		if h, _ := manifest(t, s, alice, 0); h.Sequence != 2 {
+			t.Errorf("sequence %d", h.Sequence)
+		}
+	})
+}
+
+func TestSuperblock(t *testing.T) {
+	s := sealed(t, 1)
+	ctx := context.Background()
+	if _, err := s.LoadSuperblock(ctx, alice); strata.CodeOf(err) != strata.NotFound {
+		t.Fatal(err)
+	}
+	two := wire.Superblock{Version: 2, Payload: []byte("two")}
+	for _, c := range []struct {
+		b    wire.Superblock
+		want strata.Code
+	}{
+		{two, ""}, {two, ""},
+		{wire.Superblock{Version: 2, Payload: []byte("another")}, strata.Conflict},
+		{wire.Superblock{Version: 1, Payload: []byte("old")}, strata.Conflict},
+		{wire.Superblock{Version: 3, Payload: []byte("three")}, ""},
+	} {
+		if err := s.StoreSuperblock(ctx, alice, c.b); strata.CodeOf(err) != c.want {
+			t.Errorf("version %d: %v, want %q", c.b.Version, err, c.want)
+		}
+	}
+	if got, err := reopen(t, s).LoadSuperblock(ctx, alice); err != nil || string(got.Payload) != "three" {
+		t.Fatalf("%+v, %v", got, err)
+	}
+}
+
+func TestReserve(t *testing.T) {
+	for total, want := range map[uint64]uint64{0: 0, 100 << 30: 1 << 30, 1 << 40: 2 << 30} {
+		if got := reserve(total); got != want {
+			t.Errorf("reserve of %d bytes: %d, want %d", total, got, want)
+		}
+	}
+}
+
+func TestConfigRefusals(t *testing.T) {
+	for name, change := range map[string]func(*Config){
+		"no path":      func(c *Config) { c.Paths = nil },
+		"no wallet":    func(c *Config) { c.Wallet = "" },
+		"no hotkey":    func(c *Config) { c.Hotkey = "" },
+		"odd blocks":   func(c *Config) { c.Profile.Blocks = 1000 },
+		"below groups": func(c *Config) { c.Profile.Blocks = 32 },
+	} {
+		cfg := testConfig(t.TempDir())
+		change(&cfg)
+		if _, err := Open(context.Background(), cfg); strata.CodeOf(err) != strata.Invalid {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+// One bad change fails alone, whatever batch it shared.
+func TestCommitFailsAlone(t *testing.T) {
+	s := sealed(t, 1)
+	d := s.disks[0]
+	var wg sync.WaitGroup
+	errs := make([]error, 20)
+	for i := range errs {
+		wg.Go(func() {
+			errs[i] = d.commit(func(tx *sql.Tx) error {
+				if i%5 == 0 {
+					return strata.E(strata.Invalid, "refused")
+				}
+				return exec(tx, "INSERT INTO partitions (validator) VALUES ($1)", []byte{byte(i)})
+			})
+		})
+	}
+	wg.Wait()
+	for i, err := range errs {
+		if want := i%5 == 0; (err != nil) != want {
+			t.Errorf("change %d: %v", i, err)
+		}
+	}
+	var n int
+	if err := d.db.Read.QueryRow("SELECT count(*) FROM partitions WHERE length(validator) = 1").Scan(&n); err != nil || n != 16 {
+		t.Fatalf("%d of 16 committed, %v", n, err)
+	}
+}
+
+// Whoever arrives during a batch shares the next one.
+func TestGroupBatches(t *testing.T) {
+	var g group[int]
+	entered, proceed := make(chan int, 10), make(chan struct{})
+	run := func(items []int) []error {
+		entered <- len(items)
+		<-proceed
+		return make([]error, len(items))
+	}
+	var wg sync.WaitGroup
+	wg.Go(func() { _ = g.do(0, run) })
+	if n := <-entered; n != 1 {
+		t.Fatalf("first batch of %d", n)
+	}
+	for i := range 5 {
+		wg.Go(func() { _ = g.do(i, run) })
+	}
+	for waiting := 0; waiting < 5; {
+		g.mu.Lock()
+		waiting = len(g.pending)
+		g.mu.Unlock()
+	}
+	close(proceed)
+	if n := <-entered; n != 5 {
+		t.Fatalf("second batch of %d", n)
+	}
+	wg.Wait()
+	if g.running {
+		t.Fatal("nobody runs, but the group says so")
+	}
+}
