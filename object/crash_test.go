@@ -43,7 +43,7 @@ func (w *world) snap() image {
 
 // restore starts a world from an image.
 func (im image) restore(t *testing.T) *world {
-	w := &world{t: t, path: filepath.Join(t.TempDir(), "strata.db"), fleet: newFleet(len(im.shards)), timing: quick}
+	w := &world{t: t, path: filepath.Join(t.TempDir(), "strata.db"), fleet: newFleet(len(im.shards)), timing: patient}
 	for i, shards := range im.shards {
 		w.fleet.miners[i].shards = maps.Clone(shards)
 	}

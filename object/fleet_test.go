@@ -222,14 +222,21 @@ type world struct {
 	memory strata.ByteSize
 }
 
-// quick is a timing for tests in which miners hang.
-var quick = object.Timing{
-	Hedge: 20 * time.Millisecond, SendSlow: 150 * time.Millisecond, SendTail: 300 * time.Millisecond,
+// patient is a timing under which an honest miner is never late for a send,
+// however busy the machine is.
+var patient = object.Timing{
+	Hedge: 50 * time.Millisecond, SendSlow: time.Minute, SendTail: time.Minute,
 	DeleteEvery: 5 * time.Millisecond, DeleteRetry: 5 * time.Millisecond, DeleteLimit: 50 * time.Millisecond,
 }
 
+// hurry restarts the store for a test in which miners hang while they are sent to.
+func (w *world) hurry(tail time.Duration) {
+	w.timing.SendSlow, w.timing.SendTail = 500*time.Millisecond, tail
+	w.restart()
+}
+
 func newWorld(t testing.TB, miners int) *world {
-	w := &world{t: t, path: filepath.Join(t.TempDir(), "strata.db"), fleet: newFleet(miners), timing: quick}
+	w := &world{t: t, path: filepath.Join(t.TempDir(), "strata.db"), fleet: newFleet(miners), timing: patient}
 	w.open()
 	t.Cleanup(w.close)
 	if err := w.db.CreateBucket(t.Context(), catalog.Bucket{Name: "b", Created: time.Unix(1, 0)}); err != nil {

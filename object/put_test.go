@@ -172,7 +172,8 @@ func TestSuccessThreshold(t *testing.T) {
 	for _, m := range []mood{refuses, hangs, full} {
 		t.Run(fmt.Sprint(m), func(t *testing.T) {
 			w := newWorld(t, 6)
-			data := noise(1, 2*segment)
+			w.hurry(time.Second)
+			data := noise(1, segment/2)
 			w.fleet.set(m, 1, 4)
 			info := w.put("f", data)
 			w.mustRead(info.ID, data)
@@ -199,8 +200,7 @@ func TestReplaced(t *testing.T) {
 	for _, m := range []mood{refuses, hangs, full} {
 		t.Run(fmt.Sprint(m), func(t *testing.T) {
 			w := newWorld(t, 36)
-			w.timing.SendTail = 10 * time.Second // a replacement may hang too
-			w.restart()
+			w.hurry(10 * time.Second) // a replacement may hang too
 			w.fleet.set(m, 3, 9, 20, 21, 30, 35)
 			data := noise(1, 1<<20)
 			info := w.put("f", data)
@@ -216,6 +216,7 @@ func TestReplaced(t *testing.T) {
 // TestTailIsBounded: sends that never end are given up after the object counts.
 func TestTailIsBounded(t *testing.T) {
 	w := newWorld(t, 6)
+	w.hurry(50 * time.Millisecond)
 	w.fleet.set(hangs, 0, 5)
 	info := w.put("f", noise(1, 100))
 	w.eventually("the hanging sends recorded", func() bool {
@@ -229,7 +230,6 @@ func TestTailIsBounded(t *testing.T) {
 // fits into memory.
 func TestMemoryBound(t *testing.T) {
 	w := newWorld(t, 6)
-	w.timing.SendSlow = time.Minute
 	w.memory = 8 * strata.MiB
 	w.restart()
 	w.fleet.gate = make(chan struct{})

@@ -137,7 +137,8 @@ func New(ctx context.Context, o Options) (*Store, error) {
 }
 
 // Close ends the sends that go on in the background, and waits for them. What
-// they have not finished stays recorded as Sending.
+// they have not finished stays recorded as Sending. No Put or PutPart may be
+// under way or begin.
 func (s *Store) Close() {
 	s.end()
 	s.wg.Wait()
