@@ -218,8 +218,8 @@ func (h *hexBytes) UnmarshalJSON(raw []byte) error {
 
 // hash returns exactly 32 bytes.
 func (h hexBytes) hash() (out [32]byte, err error) {
-	if copy(out[:], h) != 32 || len(h) != 32 {
+	if len(h) != len(out) {
 		return out, strata.E(strata.Invalid, "the chain node gave a hash of %d bytes, not 32", len(h))
 	}
-	return out, nil
+	return [32]byte(h), nil
 }
