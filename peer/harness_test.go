@@ -273,7 +273,8 @@ func newNetwork(t testing.TB, change func(*ServerConfig)) *network {
 	n.miner = newMemMiner(newKey(t, 2), n.validator.hotkey)
 	cfg := ServerConfig{
 		Hotkey: n.miner.key.hotkey, Signer: n.miner.key, Domain: testDomain, Miner: n.miner,
-		Log: slog.New(slog.NewTextHandler(n.log, &slog.HandlerOptions{Level: slog.LevelDebug})),
+		Log:           slog.New(slog.NewTextHandler(n.log, &slog.HandlerOptions{Level: slog.LevelDebug})),
+		CloseDeadline: 100 * time.Millisecond,
 	}
 	if change != nil {
 		change(&cfg)

@@ -102,6 +102,10 @@ func (c *call) name() string {
 func (c *call) handle() error {
 	rt, err := c.find()
 	if err != nil {
+		// Nobody is authenticated for a path that does not exist; the
+		// signature is only what the answer refers to.
+		auth, _ := wire.ParseAuth(c.r.Header)
+		c.auth.Signature = auth.Signature
 		return err
 	}
 	if rt.open && len(c.r.Header.Values(wire.HeaderSignature)) == 0 {
@@ -168,12 +172,15 @@ func (c *call) openBody(limit int64) error {
 }
 
 // readWithin bounds the time for reading the body, read here or, when the
-// answer comes before, skipped by the HTTP server.
+// answer comes before, skipped by the HTTP server. Full duplex lets that answer
+// go at once; by default the server would wait for the body before it.
 func (c *call) readWithin() {
-	if c.r.ContentLength != 0 {
-		size := uint64(min(max(0, c.r.ContentLength), wire.MaxShard))
-		c.readDeadline(time.Now().Add(allowance(c.s.cfg.BodyTimeout, size)))
+	if c.r.ContentLength == 0 {
+		return
 	}
+	_ = http.NewResponseController(c.w).EnableFullDuplex()
+	size := uint64(min(max(0, c.r.ContentLength), wire.MaxShard))
+	c.readDeadline(time.Now().Add(allowance(c.s.cfg.BodyTimeout, size)))
 }
 
 // readDeadline and writeWithin set the kernel's deadlines, which run by the
