@@ -42,9 +42,9 @@ func TestIntensity(t *testing.T) {
 		{strata.MainProfile, 100 * strata.TiB, 100},
 		{strata.MainProfile, 200 * strata.TiB, 200},
 		{strata.TestProfile, 1 << 60, 360},
-		{strata.LocalProfile, 4 * strata.MiB, 360},
-		{strata.LocalProfile, strata.GiB, 1024},
-		{strata.LocalProfile, strata.TiB, 3600},
+		{strata.LocalProfile, 4 * strata.MiB, 3600},
+		{strata.LocalProfile, 5 * strata.GiB, 5120},
+		{strata.LocalProfile, strata.TiB, 7200},
 	} {
 		if got := AuditsPerHour(c.p, c.bytes); got != c.want {
 			t.Errorf("AuditsPerHour(%s, %s) = %d, want %d", c.p.Name, c.bytes, got, c.want)

@@ -71,8 +71,8 @@ func Start(ctx context.Context, cfg Config) (*Node, error) {
 func (n *Node) run(listener net.Listener) {
 	server := &http.Server{Handler: n.handler(), ReadHeaderTimeout: 10 * time.Second}
 	n.group.OnClose("chain files", n.closeLedger)
-	n.group.OnClose("connections", n.closeConns)
-	n.group.OnClose("rpc server", server.Close)
+	n.group.OnStop("connections", n.closeConns)
+	n.group.OnStop("rpc server", server.Close)
 	n.group.Go("rpc server", func(context.Context) error {
 		if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
 			return err

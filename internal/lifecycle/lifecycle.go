@@ -1,5 +1,6 @@
-// Package lifecycle starts the parts of a process together and closes them in
-// reverse order, and says what hangs when one does not end.
+// Package lifecycle starts the parts of a process together, and ends them in
+// order: servers are stopped, parts end, then what they used is closed, the last
+// opened first. It says what hangs when one does not end.
 package lifecycle
 
 import (
@@ -23,8 +24,9 @@ type Group struct {
 
 	wg sync.WaitGroup
 
-	mu      sync.Mutex // guards the two below
+	mu      sync.Mutex // guards what follows
 	running map[string]int
+	stops   []closer
 	closers []closer
 }
 
@@ -54,7 +56,19 @@ func (g *Group) Go(name string, f func(context.Context) error) {
 	})
 }
 
-// OnClose registers f to run when the group stops, the last registered first.
+// Log returns the logger that the group was made with.
+func (g *Group) Log() *slog.Logger { return g.log }
+
+// OnStop registers f to run as soon as the group stops, to make a part end that
+// does not watch the context, such as a server. The last registered runs first.
+func (g *Group) OnStop(name string, f func() error) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.stops = append(g.stops, closer{name, f})
+}
+
+// OnClose registers f to run after all parts have ended, to close what they
+// used. The last registered runs first.
 func (g *Group) OnClose(name string, f func() error) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -70,9 +84,9 @@ func (g *Group) Wait() error {
 	<-g.ctx.Done()
 	done := make(chan error, 1)
 	go func() {
-		err := g.closeAll()
+		err := g.runAll(&g.stops)
 		g.wg.Wait()
-		done <- err
+		done <- errors.Join(err, g.runAll(&g.closers))
 	}()
 
 	cause := context.Cause(g.ctx)
@@ -89,10 +103,10 @@ func (g *Group) Wait() error {
 	}
 }
 
-func (g *Group) closeAll() error {
+func (g *Group) runAll(list *[]closer) error {
 	g.mu.Lock()
-	cs := g.closers
-	g.closers = nil
+	cs := *list
+	*list = nil
 	g.mu.Unlock()
 	var errs []error
 	for i := len(cs) - 1; i >= 0; i-- {

@@ -23,18 +23,24 @@ func TestFirstFailureStopsTheRest(t *testing.T) {
 	}
 }
 
-func TestStopClosesInReverse(t *testing.T) {
+func TestOrderOfTheEnd(t *testing.T) {
 	g := New(context.Background(), quiet(), time.Minute)
 	var order []string
-	for _, name := range []string{"a", "b", "c"} {
-		g.OnClose(name, func() error { order = append(order, name); return nil })
+	stopped := make(chan struct{})
+	note := func(what string) func() error {
+		return func() error { order = append(order, what); return nil }
 	}
+	g.OnClose("db", note("db closed"))
+	g.OnClose("file", note("file closed"))
+	g.OnStop("log", note("log stopped"))
+	g.OnStop("server", func() error { close(stopped); return note("server stopped")() })
+	g.Go("server", func(context.Context) error { <-stopped; return nil })
 	g.Stop()
 	if err := g.Wait(); err != nil {
 		t.Fatalf("Wait = %v, want nil", err)
 	}
-	if want := []string{"c", "b", "a"}; !slices.Equal(order, want) {
-		t.Fatalf("closed in order %v, want %v", order, want)
+	if want := []string{"server stopped", "log stopped", "file closed", "db closed"}; !slices.Equal(order, want) {
+		t.Fatalf("ended in order %v, want %v", order, want)
 	}
 }
 

@@ -1,0 +1,42 @@
+package main
+
+import (
+	"context"
+	"time"
+
+	"strata/chain/devchain"
+)
+
+type chainCmd struct {
+	Devchain devchainCmd `cmd:"" help:"Run a local Bittensor node."`
+}
+
+type devchainCmd struct {
+	Dir       string        `help:"Where the chain's state lies." default:"~/.strata/devchain"`
+	Listen    string        `help:"Address of the JSON-RPC server." default:"127.0.0.1:9944"`
+	Tempo     uint16        `help:"Blocks between two epochs." default:"20"`
+	BlockTime time.Duration `name:"block_time" help:"Time between two blocks." default:"250ms"`
+	logFlags
+	supervised
+}
+
+// Run serves until interrupted.
+func (c *devchainCmd) Run(ctx context.Context, s streams) error {
+	log, err := c.logger(s.err)
+	if err != nil {
+		return err
+	}
+	g := c.group(ctx, s, log)
+	node, err := devchain.Start(g.Context(), devchain.Config{
+		Dir: expand(c.Dir), Listen: c.Listen, BlockTime: c.BlockTime, Params: devchain.Params{Tempo: c.Tempo}, Log: log,
+	})
+	if err != nil {
+		return err
+	}
+	g.OnStop("node", node.Close)
+	if err := c.ready(map[string]string{"rpc": node.URL()}); err != nil {
+		return err
+	}
+	log.Info("local chain serves", "url", node.URL())
+	return g.Wait()
+}

@@ -1,0 +1,114 @@
+package main
+
+import (
+	"context"
+	"log/slog"
+	"time"
+
+	"strata"
+	"strata/chain"
+	"strata/chain/subtensor"
+	"strata/wallet"
+	"strata/wire"
+)
+
+// session is what every role begins with: a hotkey on a subnet of a chain.
+type session struct {
+	log     *slog.Logger
+	chain   *subtensor.Client
+	key     *wallet.Key
+	hotkey  strata.Hotkey
+	genesis strata.GenesisHash
+	profile strata.Profile
+	netuid  strata.Netuid
+}
+
+func (s session) domain() wire.Domain {
+	return wire.Domain{Genesis: s.genesis, Netuid: s.netuid}
+}
+
+// connect loads the hotkey, dials the chain and checks the clock. It does not
+// check the registration: see registered.
+func connect(ctx context.Context, w walletFlags, c chainFlags, log *slog.Logger) (session, error) {
+	key, err := w.open().LoadHotkey()
+	if err != nil {
+		return session{}, err
+	}
+	client, err := c.dial(ctx, log)
+	if err != nil {
+		return session{}, err
+	}
+	s := session{log: log, chain: client, key: key, hotkey: strata.Hotkey(key.PublicKey())}
+	if err := s.identify(ctx, c); err != nil {
+		client.Close()
+		return session{}, err
+	}
+	return s, nil
+}
+
+func (s *session) identify(ctx context.Context, c chainFlags) error {
+	var err error
+	if s.genesis, err = s.chain.Genesis(ctx); err != nil {
+		return err
+	}
+	s.profile = strata.ProfileFor(s.genesis)
+	if s.netuid, err = c.subnet(s.profile); err != nil {
+		return err
+	}
+	return checkClock(ctx, s.chain, time.Now)
+}
+
+// registered returns the metagraph and this hotkey's row in it.
+func (s session) registered(ctx context.Context) (*chain.Metagraph, chain.Neuron, error) {
+	m, err := s.chain.Metagraph(ctx, s.netuid, strata.BlockHash{})
+	if err != nil {
+		return nil, chain.Neuron{}, err
+	}
+	row, ok := m.Neuron(s.hotkey)
+	if !ok {
+		return nil, row, strata.E(strata.Forbidden, "hotkey %s is not registered on subnet %d: run strata register --netuid %d", s.hotkey, s.netuid, s.netuid)
+	}
+	return m, row, nil
+}
+
+// maxSkew is how far the clock may be off chain time: signed requests are
+// refused beyond 2 s into the future.
+const maxSkew = 2 * time.Second
+
+// checkClock compares the clock with the next block as it arrives. A block
+// carries the time at which its author began it, so it is up to one block time
+// old when it gets here; the two blocks give that time.
+func checkClock(ctx context.Context, c chain.Reader, now func() time.Time) error {
+	ctx, cancel := context.WithTimeout(ctx, time.Minute)
+	defer cancel()
+	last, err := c.Head(ctx)
+	if err != nil {
+		return err
+	}
+	heads, err := c.Heads(ctx)
+	if err != nil {
+		return err
+	}
+	for h := range heads {
+		if h.Number <= last.Number {
+			continue
+		}
+		return judgeClock(now(), h, last)
+	}
+	return strata.E(strata.Unavailable, "the chain made no block within a minute: the node may be syncing or stalled; try another endpoint")
+}
+
+func judgeClock(now time.Time, h, before chain.Head) error {
+	slack := time.Duration(0)
+	if blocks := h.Number - before.Number; !before.Time.IsZero() && blocks > 0 {
+		slack = h.Time.Sub(before.Time) / time.Duration(blocks)
+	}
+	ahead := now.Sub(h.Time)
+	switch {
+	case ahead < -maxSkew:
+		return strata.E(strata.Invalid, "this machine's clock is %s behind chain time: set it (NTP), signed requests would be refused", (-ahead).Round(100*time.Millisecond))
+	case ahead > maxSkew+slack:
+		return strata.E(strata.Invalid, "this machine's clock is %s ahead of chain time: set it (NTP), signed requests would be refused", ahead.Round(100*time.Millisecond))
+	}
+	return nil
+}

@@ -1,0 +1,278 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"log/slog"
+	"mime"
+	"os"
+	"path/filepath"
+	"text/tabwriter"
+	"time"
+
+	"strata"
+	"strata/gateway"
+	"strata/gateway/client"
+)
+
+// userFlags say which gateway a user's command talks to.
+type userFlags struct {
+	Gateway   string `env:"STRATA_GATEWAY" default:"http://localhost:3000" help:"URL of the gateway."`
+	TokenFile string `name:"token_file" env:"STRATA_TOKEN_FILE" help:"File with the gateway's token; or set STRATA_TOKEN."`
+	JSON      bool   `name:"json" help:"Print JSON."`
+}
+
+// client reads the token from the environment or a file, never from an
+// argument, where other users of the machine would see it.
+func (f userFlags) client() (*client.Client, error) {
+	text := os.Getenv("STRATA_TOKEN")
+	if f.TokenFile != "" {
+		b, err := os.ReadFile(expand(f.TokenFile))
+		if err != nil {
+			return nil, strata.E(strata.NotFound, "read the token: %w", err)
+		}
+		text = string(b)
+	}
+	if text == "" {
+		return nil, strata.E(strata.Unauthenticated, "no token: set STRATA_TOKEN or give --token_file; the gateway printed it on its first start and keeps it in gateway-token below its --db_path")
+	}
+	token, err := gateway.ParseToken(text)
+	if err != nil {
+		return nil, err
+	}
+	return client.New(f.Gateway, token)
+}
+
+type putCmd struct {
+	File string `arg:"" help:"File to store; - reads standard input."`
+	Name string `help:"Name to store it under; the file's own unless given."`
+	transferFlags
+	userFlags
+}
+
+type transferFlags struct {
+	Quiet bool `help:"Print only the result."`
+}
+
+// bar returns where progress goes.
+func (f transferFlags) bar(s streams, what string) *bar {
+	log := slog.New(slog.DiscardHandler)
+	if !f.Quiet && !isTerminal(s.err) {
+		log = slog.New(slog.NewJSONHandler(s.err, nil))
+	}
+	if f.Quiet {
+		return newBar(io.Discard, what, log)
+	}
+	return newBar(s.err, what, log)
+}
+
+// Run stores one file and prints its id.
+func (c *putCmd) Run(ctx context.Context, s streams) error {
+	api, err := c.client()
+	if err != nil {
+		return err
+	}
+	defer api.Close()
+	name, size, body, err := c.open(s)
+	if err != nil {
+		return err
+	}
+	defer body.Close()
+	b := c.bar(s, "storing")
+	id, err := api.Put(ctx, name, size, body, func(n int64) { b.set(strata.ByteSize(n), strata.ByteSize(max(size, n))) })
+	b.close(err == nil)
+	if err != nil {
+		return err
+	}
+	if c.JSON {
+		return json.NewEncoder(s.out).Encode(gateway.Stored{Status: true, Hash: id})
+	}
+	_, err = fmt.Fprintln(s.out, id)
+	return err
+}
+
+func (c *putCmd) open(s streams) (name string, size int64, body io.ReadCloser, err error) {
+	if c.File == "-" {
+		if c.Name == "" {
+			return "", 0, nil, strata.E(strata.Invalid, "standard input has no name: give --name")
+		}
+		return c.Name, -1, io.NopCloser(s.in), nil
+	}
+	f, err := os.Open(c.File)
+	if err != nil {
+		return "", 0, nil, strata.E(strata.NotFound, "open the file: %w", err)
+	}
+	st, err := f.Stat()
+	if err != nil || !st.Mode().IsRegular() {
+		f.Close()
+		return "", 0, nil, strata.E(strata.Invalid, "%s is not a regular file: pipe it into strata put - --name NAME", c.File)
+	}
+	name = c.Name
+	if name == "" {
+		name = filepath.Base(c.File)
+	}
+	return name, st.Size(), f, nil
+}
+
+type getCmd struct {
+	ID     strata.ObjectID `arg:"" help:"Id that put printed."`
+	Output string          `short:"o" help:"File to write, - for standard output; the stored name unless given."`
+	Force  bool            `help:"Replace an existing file."`
+	transferFlags
+	userFlags
+}
+
+// Run fetches one file. It arrives in NAME.part, which a repeated call takes up
+// where it was, and gets its name when it is whole.
+func (c *getCmd) Run(ctx context.Context, s streams) error {
+	api, err := c.client()
+	if err != nil {
+		return err
+	}
+	defer api.Close()
+	o, err := api.Stat(ctx, c.ID)
+	if err != nil {
+		return err
+	}
+	if c.Output == "-" {
+		_, err := api.Get(ctx, c.ID, s.out, 0, nil)
+		return err
+	}
+	path := c.Output
+	if path == "" {
+		path = filepath.Base(filepath.Clean("/" + o.Name))
+	}
+	if _, err := os.Stat(path); err == nil && !c.Force {
+		return strata.E(strata.Conflict, "%s exists: choose another --output, or --force to replace it", path)
+	}
+	if err := c.download(ctx, s, api, o, path+"."+o.ID.String()[:8]+".part"); err != nil {
+		return err
+	}
+	if err := os.Rename(path+"."+o.ID.String()[:8]+".part", path); err != nil {
+		return err
+	}
+	if !c.Quiet {
+		fmt.Fprintf(s.out, "%s: %s\n", path, strata.ByteSize(o.Size))
+	}
+	return nil
+}
+
+// download appends to the part that is there. A crash leaves the part, whose
+// bytes were verified as they came.
+func (c *getCmd) download(ctx context.Context, s streams, api *client.Client, o gateway.Object, part string) error {
+	f, err := os.OpenFile(part, os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o600)
+	if err != nil {
+		return strata.E(strata.Invalid, "write the file: %w", err)
+	}
+	defer f.Close()
+	st, err := f.Stat()
+	if err != nil {
+		return err
+	}
+	have := st.Size()
+	b := c.bar(s, "fetching")
+	if have < o.Size {
+		_, err = api.Get(ctx, c.ID, f, have, func(n int64) { b.set(strata.ByteSize(n), strata.ByteSize(o.Size)) })
+	}
+	b.close(err == nil)
+	if err != nil {
+		return fmt.Errorf("%w (the part that came is in %s; the same command continues it)", err, part)
+	}
+	return f.Sync()
+}
+
+type lsCmd struct {
+	Prefix string `arg:"" optional:"" help:"Only names that begin with this."`
+	userFlags
+}
+
+// Run lists all files.
+func (c *lsCmd) Run(ctx context.Context, s streams) error {
+	api, err := c.client()
+	if err != nil {
+		return err
+	}
+	defer api.Close()
+	all := []gateway.Object{}
+	for after := ""; ; {
+		page, err := api.List(ctx, gateway.ListRequest{Prefix: c.Prefix, After: after, Limit: gateway.MaxPage, Health: true})
+		if err != nil {
+			return err
+		}
+		all = append(all, page.Objects...)
+		if after = page.Next; after == "" {
+			break
+		}
+	}
+	if c.JSON {
+		return json.NewEncoder(s.out).Encode(all)
+	}
+	t := tabwriter.NewWriter(s.out, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(t, "ID\tSIZE\tSTORED\tHEALTH\tNAME")
+	for _, o := range all {
+		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%q\n", o.ID, strata.ByteSize(o.Size), o.Created.Local().Format(time.DateTime), health(o), o.Name)
+	}
+	return t.Flush()
+}
+
+type rmCmd struct {
+	IDs []strata.ObjectID `arg:"" help:"Ids of the files to delete."`
+	userFlags
+}
+
+// Run deletes files.
+func (c *rmCmd) Run(ctx context.Context, s streams) error {
+	api, err := c.client()
+	if err != nil {
+		return err
+	}
+	defer api.Close()
+	for _, id := range c.IDs {
+		if err := api.Delete(ctx, id); err != nil {
+			return err
+		}
+		fmt.Fprintln(s.out, "deleted", id)
+	}
+	return nil
+}
+
+type statCmd struct {
+	ID strata.ObjectID `arg:"" help:"Id of the file."`
+	userFlags
+}
+
+// Run shows one file.
+func (c *statCmd) Run(ctx context.Context, s streams) error {
+	api, err := c.client()
+	if err != nil {
+		return err
+	}
+	defer api.Close()
+	o, err := api.Stat(ctx, c.ID)
+	if err != nil {
+		return err
+	}
+	if c.JSON {
+		return json.NewEncoder(s.out).Encode(o)
+	}
+	kind := o.ContentType
+	if kind == "" {
+		kind = mime.TypeByExtension(filepath.Ext(o.Name))
+	}
+	fmt.Fprintf(s.out, "id      %s\nname    %q\nsize    %s (%d bytes)\ntype    %s\nstored  %s\nhealth  %s\n", o.ID, o.Name,
+		strata.ByteSize(o.Size), o.Size, kind, o.Created.Local().Format(time.DateTime), health(o))
+	for i, seg := range o.Segments {
+		fmt.Fprintf(s.out, "segment %d: %s, %d of %d shards live, %d needed\n", i, strata.ByteSize(seg.Size), seg.Health.Live, seg.Health.Total, seg.Health.Needed)
+	}
+	return nil
+}
+
+// health is an object's state in a word.
+func health(o gateway.Object) gateway.HealthState {
+	if o.Health == nil {
+		return "unknown"
+	}
+	return o.Health.State
+}

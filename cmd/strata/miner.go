@@ -1,0 +1,141 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"net/netip"
+
+	"strata"
+	"strata/miner"
+	"strata/peer"
+)
+
+type minerCmd struct {
+	walletFlags
+	chainFlags
+	dbFlags
+	logFlags
+	spaceFlags
+	axonFlags
+	StepsPerReallocate uint64 `name:"steps_per_reallocate" default:"1000" help:"Blocks between two looks at the allocation."`
+	supervised
+}
+
+type axonFlags struct {
+	IP           netip.Addr  `name:"axon.ip" env:"BT_AXON_IP" default:"0.0.0.0" help:"Address to listen on."`
+	Port         uint16      `name:"axon.port" env:"BT_AXON_PORT" default:"8091" help:"Port to listen on; 0 takes a free one."`
+	ExternalIP   *netip.Addr `name:"axon.external_ip" env:"BT_AXON_EXTERNAL_IP" help:"Address to publish; the one to listen on unless given."`
+	ExternalPort uint16      `name:"axon.external_port" env:"BT_AXON_EXTERNAL_PORT" help:"Port to publish; the one listened on unless given."`
+}
+
+func (f axonFlags) listen() (net.Listener, error) {
+	addr := netip.AddrPortFrom(f.IP, f.Port)
+	ln, err := net.Listen("tcp", addr.String())
+	if err != nil {
+		return nil, strata.E(strata.Conflict, "the miner cannot listen on %s (%w): stop the program that does, or choose another --axon.port", addr, err)
+	}
+	return ln, nil
+}
+
+// external is the address to publish for a listener.
+func (f axonFlags) external(ln net.Listener) (netip.AddrPort, error) {
+	bound, err := netip.ParseAddrPort(ln.Addr().String())
+	if err != nil {
+		return netip.AddrPort{}, fmt.Errorf("read the address listened on: %w", err)
+	}
+	ip, port := bound.Addr(), bound.Port()
+	if f.ExternalIP != nil {
+		ip = *f.ExternalIP
+	}
+	if f.ExternalPort != 0 {
+		port = f.ExternalPort
+	}
+	if ip.IsUnspecified() {
+		return netip.AddrPort{}, strata.E(strata.Invalid, "validators must know where to connect: give --axon.external_ip")
+	}
+	return netip.AddrPortFrom(ip.Unmap(), port), nil
+}
+
+// Run serves and re-allocates until interrupted.
+func (c *minerCmd) Run(ctx context.Context, s streams) error {
+	log, err := c.logger(s.err)
+	if err != nil {
+		return err
+	}
+	g := c.group(ctx, s, log)
+	sess, err := connect(g.Context(), c.walletFlags, c.chainFlags, log)
+	if err != nil {
+		return abandon(g, err)
+	}
+	g.OnClose("chain", sess.chain.Close)
+	if _, _, err := sess.registered(g.Context()); err != nil {
+		return abandon(g, err)
+	}
+	store, err := openSpace(g.Context(), sess, c.walletFlags, c.dbFlags)
+	if err != nil {
+		return abandon(g, err)
+	}
+	g.OnClose("space", store.Close)
+	if err := c.fits(g.Context(), sess, store); err != nil {
+		return abandon(g, err)
+	}
+	ln, err := c.listen()
+	if err != nil {
+		return abandon(g, err)
+	}
+	m, server, err := c.build(sess, store, ln)
+	if err != nil {
+		return abandon(g, err)
+	}
+	g.OnStop("server", server.Close)
+	g.Go("server", func(context.Context) error { return server.Serve(ln) })
+	if err := m.Start(g.Context()); err != nil {
+		return abandon(g, err)
+	}
+	g.Go("miner", m.Run)
+	if err := c.ready(map[string]string{"axon": m.External.String()}); err != nil {
+		return abandon(g, err)
+	}
+	return g.Wait()
+}
+
+// fits stops a miner whose space does not hold one sector for each validator,
+// before it serves. That there is no validator yet is no reason to stop.
+func (c *minerCmd) fits(ctx context.Context, sess session, store space) error {
+	_, err := makePlan(ctx, sess, store, c.spaceFlags)
+	if strata.CodeOf(err) == strata.Unavailable {
+		sess.log.Warn("nothing to allocate yet", "err", err)
+		return nil
+	}
+	return err
+}
+
+func (c *minerCmd) build(sess session, store space, ln net.Listener) (*miner.Miner, *peer.Server, error) {
+	external, err := c.external(ln)
+	if err != nil {
+		return nil, nil, err
+	}
+	if why := miner.Reachable(external); why != "" {
+		sess.log.Warn(why, "external", external)
+	}
+	n, reason, err := workers(c.Workers, sess.profile)
+	if err != nil {
+		return nil, nil, err
+	}
+	if reason != "" {
+		sess.log.Info(reason)
+	}
+	amount, err := c.amount()
+	if err != nil {
+		return nil, nil, err
+	}
+	m := miner.New(miner.Config{
+		Chain: sess.chain, Key: sess.key, Space: store, Domain: sess.domain(), Profile: sess.profile,
+		Amount: amount, External: external, Workers: n, LookEach: c.StepsPerReallocate, Version: version(), Log: sess.log,
+	})
+	server, err := peer.NewServer(peer.ServerConfig{
+		Hotkey: sess.hotkey, Signer: sess.key, Domain: sess.domain(), Miner: m, Limits: peer.DefaultLimits(sess.profile), Log: sess.log,
+	})
+	return m, server, err
+}

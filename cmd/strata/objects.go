@@ -1,0 +1,119 @@
+package main
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"strings"
+	"time"
+
+	"strata"
+	"strata/catalog"
+	"strata/gateway"
+	"strata/object"
+)
+
+// filesBucket holds what comes through the page and POST /store/. Two uploads
+// of one name are two files, so a key is the name, a zero byte and a random
+// tail; keys therefore sort by name.
+const (
+	filesBucket = "files"
+	keySep      = "\x00"
+)
+
+// files makes an object.Store what the gateway asks for.
+type files struct{ store *object.Store }
+
+var _ gateway.Objects = files{}
+
+// ensureBucket creates the bucket on a new catalog.
+func ensureBucket(ctx context.Context, c catalog.Buckets) error {
+	err := c.CreateBucket(ctx, catalog.Bucket{Name: filesBucket, Created: time.Now()})
+	if strata.CodeOf(err) == strata.Conflict {
+		return nil // it is there
+	}
+	return err
+}
+
+func (f files) Put(ctx context.Context, r gateway.PutRequest) (gateway.Object, error) {
+	var tail [8]byte
+	_, _ = rand.Read(tail[:]) // never fails: crypto/rand ends the process instead
+	info, err := f.store.Put(ctx, object.PutRequest{
+		Bucket: filesBucket, Name: r.Name + keySep + hex.EncodeToString(tail[:]),
+		ContentType: r.ContentType, Size: r.Size, Body: r.Body,
+	})
+	if err != nil {
+		return gateway.Object{}, err
+	}
+	return fileOf(info), nil
+}
+
+func (f files) Stat(ctx context.Context, id strata.ObjectID) (gateway.Object, error) {
+	h, err := f.store.Stat(ctx, id)
+	if err != nil {
+		return gateway.Object{}, err
+	}
+	o := fileOf(h.Info)
+	for i, s := range h.Segments {
+		health := gateway.NewHealth(s.K, s.Stored, s.Total)
+		o.Segments = append(o.Segments, gateway.Segment{Size: s.Size, Health: health})
+		if i == 0 || worse(health, *o.Health) {
+			o.Health = &health
+		}
+	}
+	return o, nil
+}
+
+// worse compares what is left to lose.
+func worse(a, b gateway.Health) bool { return a.Live-a.Needed < b.Live-b.Needed }
+
+// List returns a page.
+func (f files) List(ctx context.Context, r gateway.ListRequest) (gateway.ObjectList, error) {
+	page, err := f.store.List(ctx, object.ListRequest{Bucket: filesBucket, Prefix: r.Prefix, After: unhex(r.After), Limit: r.Limit})
+	if err != nil {
+		return gateway.ObjectList{}, err
+	}
+	list := gateway.ObjectList{Objects: []gateway.Object{}}
+	for _, info := range page.Objects {
+		o := fileOf(info)
+		if r.Health {
+			o, err = f.Stat(ctx, info.ID)
+		}
+		if strata.CodeOf(err) == strata.NotFound {
+			continue // deleted meanwhile
+		}
+		if err != nil {
+			return gateway.ObjectList{}, err
+		}
+		o.Segments = nil
+		list.Objects = append(list.Objects, o)
+	}
+	if page.More {
+		list.Next = hex.EncodeToString([]byte(page.Next)) // keys hold a zero byte
+	}
+	return list, nil
+}
+
+// unhex reads a cursor; one that is none begins at the start.
+func unhex(cursor string) string {
+	b, err := hex.DecodeString(cursor)
+	if err != nil {
+		return ""
+	}
+	return string(b)
+}
+
+func (f files) Open(ctx context.Context, id strata.ObjectID) (gateway.Object, gateway.Content, error) {
+	r, err := f.store.Open(ctx, id)
+	if err != nil {
+		return gateway.Object{}, nil, err
+	}
+	return fileOf(r.Info()), r, nil
+}
+
+func (f files) Delete(ctx context.Context, id strata.ObjectID) error { return f.store.Delete(ctx, id) }
+
+func fileOf(i object.Info) gateway.Object {
+	name, _, _ := strings.Cut(i.Name, keySep)
+	return gateway.Object{ID: i.ID, Name: name, ContentType: i.ContentType, Size: i.Size, Created: i.Modified}
+}

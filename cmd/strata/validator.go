@@ -1,0 +1,157 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"strata/catalog/sqlite"
+	"strata/gateway"
+	"strata/internal/lifecycle"
+	"strata/object"
+	"strata/peer"
+	"strata/validator"
+	"strata/web"
+)
+
+type validatorCmd struct {
+	walletFlags
+	chainFlags
+	dbFlags
+	logFlags
+	gatewayFlags
+	NoBridge bool `name:"no_bridge" help:"Do not run the gateway in this process."`
+	supervised
+}
+
+// Run validates, and serves the gateway, until interrupted.
+func (c *validatorCmd) Run(ctx context.Context, s streams) error {
+	log, err := c.logger(s.err)
+	if err != nil {
+		return err
+	}
+	g := c.group(ctx, s, log)
+	n, err := openNode(g, c.walletFlags, c.chainFlags, c.dbFlags, c.roles()...)
+	if err != nil {
+		return abandon(g, err)
+	}
+	v, err := validator.New(g.Context(), n.validatorConfig())
+	if err != nil {
+		return abandon(g, err)
+	}
+	if err := v.Start(g.Context()); err != nil {
+		return abandon(g, err)
+	}
+	g.Go("validator", v.Run)
+	addresses := map[string]string{}
+	if !c.NoBridge {
+		if addresses, err = c.serveGateway(g, n, v, s); err != nil {
+			return abandon(g, err)
+		}
+	}
+	if err := c.ready(addresses); err != nil {
+		return abandon(g, err)
+	}
+	return g.Wait()
+}
+
+func (c *validatorCmd) roles() []sqlite.Role {
+	if c.NoBridge {
+		return []sqlite.Role{sqlite.Validator}
+	}
+	return []sqlite.Role{sqlite.Validator, sqlite.Gateway}
+}
+
+// abandon closes what a failed start has opened, and keeps its error.
+func abandon(g *lifecycle.Group, err error) error {
+	g.Stop()
+	return errors.Join(err, g.Wait())
+}
+
+// node is a validator's or gateway's connection to everything it needs.
+type node struct {
+	session
+	dir   string // of the hotkey's files
+	db    *sqlite.DB
+	peers *peer.Client
+}
+
+func openNode(g *lifecycle.Group, w walletFlags, c chainFlags, d dbFlags, roles ...sqlite.Role) (*node, error) {
+	path, err := d.one()
+	if err != nil {
+		return nil, err
+	}
+	s, err := connect(g.Context(), w, c, g.Log())
+	if err != nil {
+		return nil, err
+	}
+	g.OnClose("chain", s.chain.Close)
+	n := &node{session: s, dir: roleDir(path, w)}
+	if n.db, err = sqlite.Open(g.Context(), filepath.Join(n.dir, "strata.db"), roles...); err != nil {
+		return nil, err
+	}
+	g.OnClose("catalog", n.db.Close)
+	n.peers = peer.NewClient(peer.ClientConfig{Hotkey: s.hotkey, Signer: s.key, Domain: s.domain()})
+	g.OnClose("peers", n.peers.Close)
+	return n, nil
+}
+
+func (n *node) validatorConfig() validator.Config {
+	return validator.Config{
+		Chain: n.chain, Key: n.key, Miners: n.peers, Ledger: n.db, Shards: n.db,
+		Domain: n.domain(), Profile: n.profile, Log: n.log,
+	}
+}
+
+// network is what a gateway needs to know of the miners.
+type network interface {
+	object.Network
+	gateway.Network
+}
+
+// gatewayFlags are those of the user's side.
+type gatewayFlags struct {
+	Listen string   `name:"gateway.listen" default:"127.0.0.1:3000" help:"Address of the page and of the HTTP interface."`
+	Hosts  []string `name:"gateway.host" help:"Names by which the gateway is reached, besides localhost."`
+}
+
+// serveGateway starts the gateway in a group and returns its addresses.
+func (f gatewayFlags) serveGateway(g *lifecycle.Group, n *node, net network, s streams) (map[string]string, error) {
+	if err := ensureBucket(g.Context(), n.db); err != nil {
+		return nil, err
+	}
+	store, err := object.New(g.Context(), object.Options{
+		Catalog: n.db, Transport: n.peers, Network: net, Secret: n.key, Profile: n.profile, Log: n.log,
+	})
+	if err != nil {
+		return nil, err
+	}
+	g.OnClose("objects", func() error { store.Close(); return nil })
+	g.Go("objects", store.Run)
+	tokenFile := filepath.Join(n.dir, "gateway-token")
+	_, missing := os.Stat(tokenFile)
+	token, err := gateway.LoadToken(tokenFile)
+	if err != nil {
+		return nil, err
+	}
+	server, err := gateway.New(gateway.Config{
+		Token: token, Objects: files{store}, Network: net, Page: web.Page(), Hosts: f.Hosts,
+		Version: version(), Log: n.log,
+	})
+	if err != nil {
+		return nil, err
+	}
+	ln, err := gateway.Listen(g.Context(), f.Listen)
+	if err != nil {
+		return nil, err
+	}
+	g.OnStop("gateway", server.Close)
+	g.Go("gateway", func(context.Context) error { return server.Serve(ln) })
+	if missing != nil { // first start: the only time that the token is printed
+		fmt.Fprintf(s.out, "open %s\nthe token is kept in %s\n", gateway.Address(ln, token), tokenFile)
+	}
+	n.log.Info("the gateway serves", "address", "http://"+ln.Addr().String(), "token_file", tokenFile)
+	return map[string]string{"gateway": "http://" + ln.Addr().String(), "token_file": tokenFile}, nil
+}

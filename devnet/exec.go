@@ -1,0 +1,51 @@
+package devnet
+
+import (
+	"context"
+	"errors"
+	"io"
+	"os"
+	"os/exec"
+	"runtime"
+	"time"
+
+	"strata"
+)
+
+// Exec runs a shell command against the network with STRATA_GATEWAY,
+// STRATA_CHAIN, STRATA_DIR and STRATA_TOKEN set, and returns its exit status.
+// A cancelled context kills it.
+func (n *Network) Exec(ctx context.Context, command string, stdout, stderr io.Writer) (int, error) {
+	token, err := n.Token()
+	if err != nil {
+		return 0, err
+	}
+	cmd := shell(ctx, command)
+	cmd.Env = append(os.Environ(),
+		"STRATA_GATEWAY="+n.GatewayURL(),
+		"STRATA_CHAIN="+n.ChainURL(),
+		"STRATA_DIR="+n.cfg.Dir,
+		"STRATA_TOKEN="+token.Reveal(),
+		"STRATA_BINARY="+n.cfg.Binary,
+	)
+	cmd.Stdout, cmd.Stderr = stdout, stderr
+	cmd.WaitDelay = time.Second
+	err = cmd.Run()
+	var exit *exec.ExitError
+	switch {
+	case ctx.Err() != nil:
+		return 0, context.Cause(ctx)
+	case errors.As(err, &exit):
+		return exit.ExitCode(), nil
+	case err != nil:
+		return 0, strata.E(strata.Invalid, "run %q: %w", command, err)
+	}
+	return 0, nil
+}
+
+func shell(ctx context.Context, command string) *exec.Cmd {
+	if runtime.GOOS == "windows" {
+		return exec.CommandContext(ctx, "cmd", "/C", command)
+	}
+	return exec.CommandContext(ctx, "sh", "-c", command)
+}
