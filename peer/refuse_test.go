@@ -133,6 +133,13 @@ func TestBodyMismatchStoresNothing(t *testing.T) {
 	if code := n.send(r); code != strata.Invalid {
 		t.Errorf("got %q", code)
 	}
+	// The right bytes under a wrong hash: the root fits, the order would not.
+	r = n.put(data)
+	r.bodySum[0]++
+	n.resign(r, n.validator)
+	if code := n.send(r); code != strata.Invalid {
+		t.Errorf("wrong hash signed: %q", code)
+	}
 	if n.miner.has(root) {
 		t.Error("the shard is stored")
 	}

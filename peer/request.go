@@ -236,7 +236,9 @@ type hashedBody struct {
 	err  error
 }
 
-// Read implements io.Reader. Its last error sticks.
+// Read implements io.Reader. Its last error sticks. The last bytes of a wrong
+// body are held back: whoever reads exactly as many as announced, as io.ReadFull
+// does, would not see an error that comes with them.
 func (b *hashedBody) Read(p []byte) (int, error) {
 	if b.err != nil {
 		return 0, b.err
@@ -246,7 +248,9 @@ func (b *hashedBody) Read(p []byte) (int, error) {
 	switch {
 	case err == io.EOF:
 		b.done()
-		b.err = b.ended()
+		if b.err = b.ended(); b.err != io.EOF {
+			n = 0
+		}
 	case err != nil:
 		b.err = bodyError(err)
 	}
