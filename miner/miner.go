@@ -273,7 +273,7 @@ func (m *Miner) report() Progress {
 		last = now
 		rate := float64(done) / max(now.Sub(started).Seconds(), 1e-3)
 		m.Log.Info("sealing", "done", done, "of", total, "mb_per_s", int(rate/1e6),
-			"eta", time.Duration(float64(total-done)/max(rate, 1)*float64(time.Second)).Round(time.Second))
+			"eta", time.Duration(float64(total-done)/max(rate, 1)*float64(time.Second)).Round(time.Second).String())
 	}
 }
 

@@ -65,7 +65,7 @@ type rate struct {
 // within three days (98 %). An audit costs a miner up to 16 reads. Local sectors
 // are small and tempos short, so everything is faster there.
 var (
-	localRate  = rate{checksPerDay: 2880, per: strata.MiB, least: 3600, most: 7200}
+	localRate  = rate{checksPerDay: 43200, per: strata.MiB, least: 3600, most: 7200}
 	publicRate = rate{checksPerDay: 12, per: strata.TiB, least: 12, most: 360}
 )
 

@@ -53,7 +53,7 @@ func TestIntensity(t *testing.T) {
 	if n := TrickleChecks(strata.MainProfile, 0); n != 0 {
 		t.Errorf("a miner without sectors gets %d checks", n)
 	}
-	if l, m := TrickleChecks(strata.LocalProfile, 1), TrickleChecks(strata.MainProfile, 1); l != 2880 || m != 12 {
+	if l, m := TrickleChecks(strata.LocalProfile, 1), TrickleChecks(strata.MainProfile, 1); l != 43200 || m != 12 {
 		t.Errorf("trickle = %d local, %d main", l, m)
 	}
 }

@@ -55,7 +55,7 @@ type Pace struct {
 func (p Pace) withDefaults(prof strata.Profile) Pace {
 	d := Pace{Pull: time.Minute, Recheck: 10 * time.Second, Reconcile: 10 * time.Minute, Flush: time.Second, CheckShare: 50, Cohort: 1800, First: 25}
 	if prof.Name == strata.LocalProfile.Name {
-		d.Pull, d.Recheck, d.Reconcile, d.Cohort, d.First = time.Second, 2*time.Second, 5*time.Second, 5, 1
+		d.Pull, d.Recheck, d.Reconcile, d.Cohort, d.First = time.Second, 2*time.Second, 5*time.Second, 10, 10
 	}
 	set(&p.Pull, d.Pull)
 	set(&p.Recheck, d.Recheck)
