@@ -23,11 +23,7 @@ func keyFromSeed(t testing.TB, seed [32]byte) key {
 	if err != nil {
 		t.Fatal(err)
 	}
-	pub, err := mini.Public().Encode(), error(nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return key{mini.ExpandEd25519(), pub}
+	return key{mini.ExpandEd25519(), mini.Public().Encode()}
 }
 
 // alice is //Alice; newKey makes keys that nobody endowed.
