@@ -61,12 +61,18 @@ func BenchmarkAudit(b *testing.B) {
 // BenchmarkPut stores shards of 256 KiB, eight at a time.
 func BenchmarkPut(b *testing.B) {
 	s := sealed(b, 256)
+	for _, d := range s.disks {
+		if _, err := d.db.Write.Exec("PRAGMA synchronous = FULL"); err != nil {
+			b.Fatal(err)
+		}
+	}
 	b.SetBytes(tinySector / 4)
 	b.SetParallelism(4)
 	seeds := make(chan uint64, 1024)
 	for i := range uint64(cap(seeds)) {
 		seeds <- i
 	}
+	b.ResetTimer()
 	b.RunParallel(func(pb *testing.PB) {
 		for pb.Next() {
 			select {

@@ -363,7 +363,7 @@ func TestShardsAgainstModel(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		ck := &clock{now: start}
 		cfg := testConfig(filepath.Join(t.TempDir(), "copy"))
-		cfg.Clock = ck.Now
+		cfg.Clock, cfg.fs = ck.Now, &cutFS{}
 		if err := os.CopyFS(cfg.Paths[0], os.DirFS(ready.cfg.Paths[0])); err != nil {
 			rt.Fatal(err)
 		}
@@ -411,6 +411,7 @@ func TestShardsAgainstModel(t *testing.T) {
 				if s, err = Open(context.Background(), cfg); err != nil {
 					rt.Fatal(err)
 				}
+				hasten(t, s)
 			case "pull":
 				since = pull(rt, t, s, puller, since)
 			}
