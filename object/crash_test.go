@@ -6,6 +6,7 @@ import (
 	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -176,8 +177,19 @@ func TestDeleteWhileSending(t *testing.T) {
 	if err := w.store.Delete(t.Context(), info.ID); err != nil {
 		t.Fatal(err)
 	}
+	w.eventually("the stored shards deleted", func() bool { return w.fleet.stored() == 0 })
+	mark := time.Now()
+	w.eventually("the others looked at, too", func() bool {
+		due, err := w.db.DueDeletions(t.Context(), mark.Add(time.Hour), 100)
+		return err == nil && !slices.ContainsFunc(due, func(d catalog.Deletion) bool { return d.Next.Before(mark) })
+	})
 	w.fleet.gate <- struct{}{}
 	w.fleet.gate <- struct{}{}
+	w.eventually("the late sends arrived", func() bool {
+		w.fleet.mu.Lock()
+		defer w.fleet.mu.Unlock()
+		return w.fleet.puts == 6
+	})
 	w.eventually("nothing is left", func() bool {
 		due, err := w.db.DueDeletions(t.Context(), time.Now().Add(1e15), 100)
 		return err == nil && len(due) == 0 && w.fleet.stored() == 0

@@ -68,10 +68,10 @@ func TestSchemeFits(t *testing.T) {
 	for _, p := range []strata.Profile{strata.LocalProfile, strata.TestProfile, strata.MainProfile} {
 		for miners := 1; miners <= 40; miners++ {
 			k, _, success, total := placement.Scale(miners)
-			s := newScheme(k, success, total, p, int64(128*strata.MiB))
+			s := newScheme(k, success, total, p, int64(defaultMemory))
 			full := int64(s.rows) * int64(s.rowPlain())
 			shard := layout{k, full}.shardLen()
-			if full > maxSegment || shard > int64(p.MaxShard()) || 2*shard*int64(total) > int64(128*strata.MiB) || s.rows < 1 {
+			if full > maxSegment || shard > int64(p.MaxShard()) || 2*shard*int64(total) > int64(defaultMemory) || s.rows < 1 {
 				t.Errorf("%s, %d miners: %d rows, segments of %d, shards of %d", p.Name, miners, s.rows, full, shard)
 			}
 		}

@@ -130,10 +130,6 @@ func (p *parcel) find(h strata.Hotkey) Candidate {
 func (p *parcel) deliver(ctx context.Context, counts chan<- error) {
 	defer p.close()
 	shards := p.record.Shards
-	for _, h := range shards {
-		p.w.s.inflight.add(h.Root, 1)
-		defer p.w.s.inflight.add(h.Root, -1)
-	}
 	send, cancel := context.WithCancel(p.w.ctx)
 	defer cancel()
 	// Until the segment counts, its sends end with the request.
@@ -142,7 +138,12 @@ func (p *parcel) deliver(ctx context.Context, counts chan<- error) {
 
 	results := make(chan outcome, len(shards))
 	for i, to := range slices.Clone(p.used) {
-		go func() { results <- outcome{i, p.sendShard(send, i, to)} }()
+		p.w.s.inflight.add(shards[i].Root, 1)
+		go func() {
+			err := p.sendShard(send, i, to)
+			p.w.s.inflight.add(shards[i].Root, -1)
+			results <- outcome{i, err}
+		}()
 	}
 	var t tally
 	told := false

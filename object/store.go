@@ -68,6 +68,10 @@ type Timing struct {
 	DeleteLimit time.Duration // for one miner to answer a deletion (20 s)
 }
 
+// defaultMemory keeps a gateway that streams well below 256 MiB resident: the
+// garbage collector lets the heap grow to twice what is live.
+const defaultMemory = 64 * strata.MiB
+
 // Options configures a Store. All but Memory, Timing, Now and Log are needed.
 type Options struct {
 	Catalog   Catalog
@@ -75,7 +79,7 @@ type Options struct {
 	Network   Network
 	Secret    Secret
 	Profile   strata.Profile
-	Memory    strata.ByteSize // for encoded segments on their way, all objects together (128 MiB)
+	Memory    strata.ByteSize // for encoded segments on their way, all objects together (64 MiB)
 	Timing    Timing
 	Now       func() time.Time
 	Log       *slog.Logger
@@ -122,7 +126,7 @@ func New(ctx context.Context, o Options) (*Store, error) {
 		s.log = slog.New(slog.DiscardHandler)
 	}
 	if s.memory == 0 {
-		s.memory = int64(128 * strata.MiB)
+		s.memory = int64(defaultMemory)
 	}
 	s.reserve = semaphore.NewWeighted(s.memory)
 	s.ranks = newRanks(s.now)
