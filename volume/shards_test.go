@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -298,6 +299,21 @@ func TestConcurrentPutsAndAudits(t *testing.T) {
 			}
 		}
 	})
+	audits.Go(func() { // a puller that falls behind by a change never agrees again
+		have, since := map[uint64]wire.Entry{}, uint64(0)
+		for ctx.Err() == nil {
+			page, err := s.Manifest(context.Background(), wire.ManifestQuery{Validator: alice, Since: since}, 0, sign)
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			since = page.Head.Sequence
+			if merge(have, page.Entries) != page.Head.EntriesRoot {
+				t.Errorf("a puller of changes does not agree with head %d", since)
+				return
+			}
+		}
+	})
 	work.Go(func() {
 		if err := s.Seal(context.Background(), 2, nil); err != nil {
 			t.Error(err)
@@ -435,19 +451,22 @@ func TestShardsAgainstModel(t *testing.T) {
 // pull brings a puller's copy up to date and compares it with the head.
 func pull(rt *rapid.T, t *testing.T, s *Store, have map[uint64]wire.Entry, since uint64) uint64 {
 	h, delta := manifest(t, s, alice, since)
+	if merge(have, delta) != h.EntriesRoot {
+		rt.Fatalf("what a puller has after head %d is not what the head says", h.Sequence)
+	}
+	return h.Sequence
+}
+
+// merge takes changed entries over and returns the root of all.
+func merge(have map[uint64]wire.Entry, delta []wire.Entry) [32]byte {
 	for _, e := range delta {
 		have[e.Number] = e
 	}
 	var all []wire.Entry
-	for n := uint64(0); len(all) < len(have); n++ {
-		if e, ok := have[n]; ok {
-			all = append(all, e)
-		}
+	for _, n := range slices.Sorted(maps.Keys(have)) {
+		all = append(all, have[n])
 	}
-	if rootOf(all) != h.EntriesRoot {
-		rt.Fatalf("what a puller has after head %d is not what the head says", h.Sequence)
-	}
-	return h.Sequence
+	return rootOf(all)
 }
 
 func TestDataSectorFull(t *testing.T) {
