@@ -31,9 +31,6 @@ func (c *gatewayCmd) Run(ctx context.Context, s streams) error {
 	if err != nil {
 		return abandon(g, err)
 	}
-	if _, _, err := n.registered(g.Context()); err != nil {
-		return abandon(g, err)
-	}
 	o := &onlooker{config: n.validatorConfig()}
 	if err := o.look(g.Context()); err != nil {
 		return abandon(g, err)

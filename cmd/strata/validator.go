@@ -88,6 +88,9 @@ func openNode(g *lifecycle.Group, w walletFlags, c chainFlags, d dbFlags, roles 
 		return nil, err
 	}
 	g.OnClose("chain", s.chain.Close)
+	if _, _, err := s.registered(g.Context()); err != nil {
+		return nil, err // before any file is made
+	}
 	n := &node{session: s, dir: roleDir(path, w)}
 	if n.db, err = sqlite.Open(g.Context(), filepath.Join(n.dir, "strata.db"), roles...); err != nil {
 		return nil, err
