@@ -1,7 +1,6 @@
 package miner
 
 import (
-	"context"
 	"sync"
 	"time"
 
@@ -12,24 +11,24 @@ import (
 )
 
 // formerAccess is how long a validator that lost its permit may still read,
-// delete, audit and recover while it has live shards here.
+// delete, audit and recover its own partition while it has live shards here.
 const formerAccess = 30 * 24 * time.Hour
 
 // access knows which validators are permitted. It is safe for concurrent use.
 // It is kept in memory: after a restart the time of a former validator begins
 // anew, which errs on the side of the data.
 type access struct {
-	self strata.Hotkey
-	now  func() time.Time
-	live func(v strata.Hotkey) bool // has live shards here
+	self    strata.Hotkey
+	now     func() time.Time
+	holders func() map[strata.Hotkey]bool // who has live shards here
 
 	mu        sync.Mutex // guards what follows
 	permitted map[strata.Hotkey]bool
-	lost      map[strata.Hotkey]time.Time // when a permit was first seen gone
+	former    map[strata.Hotkey]time.Time // not permitted but with live shards, since when
 }
 
-func newAccess(self strata.Hotkey, now func() time.Time, live func(strata.Hotkey) bool) *access {
-	return &access{self: self, now: now, live: live, lost: map[strata.Hotkey]time.Time{}}
+func newAccess(self strata.Hotkey, now func() time.Time, holders func() map[strata.Hotkey]bool) *access {
+	return &access{self: self, now: now, holders: holders}
 }
 
 // update takes over who is permitted now.
@@ -38,50 +37,82 @@ func (a *access) update(m *chain.Metagraph) {
 	for _, v := range allocation.Eligible(neurons(m, nil), a.self) {
 		permitted[v.Hotkey] = true
 	}
+	holders, former := a.holders(), map[strata.Hotkey]time.Time{}
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	for v := range a.permitted {
-		if !permitted[v] {
-			a.lost[v] = a.now()
+	for v := range holders {
+		if permitted[v] {
+			continue
 		}
+		since, known := a.former[v]
+		if !known {
+			since = a.now()
+		}
+		former[v] = since
 	}
-	for v := range permitted {
-		delete(a.lost, v)
-	}
-	a.permitted = permitted
+	a.permitted, a.former = permitted, former
 }
 
-// authorize answers peer.Miner's Authorize.
-func (a *access) authorize(_ context.Context, caller strata.Hotkey, what wire.Action, partition strata.Hotkey) error {
-	open := what == wire.ActionManifest || what == wire.ActionAudit
-	if !open && caller != partition {
-		return strata.E(strata.Forbidden, "%s may not %s in the partition of %s", caller, what, partition)
-	}
-	a.mu.Lock()
-	permitted := a.permitted[caller]
-	since, former := a.lost[caller]
-	a.mu.Unlock()
+// authorize decides what a caller may do in a partition. In an audit the zero
+// partition is one not known yet: authorize is asked again when it is.
+//
+//	                          own partition               another's
+//	permitted validator       all                         manifest, audit
+//	former one, live shards,  all but to store (shards,   nothing
+//	at most 30 days           superblocks)
+//	anyone else               nothing                     nothing
+func (a *access) authorize(caller strata.Hotkey, what wire.Action, partition strata.Hotkey) error {
+	own := caller == partition || what == wire.ActionAudit && partition.IsZero()
+	read := what == wire.ActionManifest || what == wire.ActionAudit
+	store := what == wire.ActionPut || what == wire.ActionPutSuperblock
+	permitted, former := a.standing(caller)
 	switch {
-	case permitted:
+	case permitted && (own || read), former && own && !store:
 		return nil
-	case what == wire.ActionPut || what == wire.ActionPutSuperblock:
-		return strata.E(strata.Forbidden, "%s has no validator permit on this subnet: it may not %s", caller, what)
-	case a.live(caller) && (!former || a.now().Sub(since) < formerAccess):
-		return nil
+	case permitted || former && !own:
+		return strata.E(strata.Forbidden, "%s may not %s in the partition of %s", caller, what, partition)
 	default:
 		return strata.E(strata.Forbidden, "%s has no validator permit on this subnet: it may not %s", caller, what)
 	}
 }
 
+// standing says what a caller is. Only those who had live shards at the last
+// update are worth the look whether they still have: a stranger costs nothing.
+func (a *access) standing(caller strata.Hotkey) (permitted, former bool) {
+	a.mu.Lock()
+	permitted = a.permitted[caller]
+	since, known := a.former[caller]
+	a.mu.Unlock()
+	return permitted, known && a.now().Sub(since) < formerAccess && a.holders()[caller]
+}
+
+// holders returns the validators that have live shards here.
+func holders(s Space) map[strata.Hotkey]bool {
+	out := map[strata.Hotkey]bool{}
+	for _, p := range s.Partitions() {
+		for _, h := range p.Holdings {
+			if h.Live > 0 {
+				out[p.Validator] = true
+			}
+		}
+	}
+	return out
+}
+
 // neurons turns a metagraph into what the allocation rule reads. before is the
 // metagraph a smoothing window ago, nil where the profile smooths nothing.
 func neurons(m, before *chain.Metagraph) []allocation.Neuron {
+	old := map[strata.Hotkey]strata.Rao{} // not registered then: no stake
+	if before != nil {
+		for _, n := range before.Neurons {
+			old[n.Hotkey] = n.Stake
+		}
+	}
 	out := make([]allocation.Neuron, len(m.Neurons))
 	for i, n := range m.Neurons {
 		out[i] = allocation.Neuron{Hotkey: n.Hotkey, Permit: n.Permit, Stake: n.Stake, StakeBefore: n.Stake}
 		if before != nil {
-			old, _ := before.Neuron(n.Hotkey) // not registered then: no stake
-			out[i].StakeBefore = old.Stake
+			out[i].StakeBefore = old[n.Hotkey]
 		}
 	}
 	return out

@@ -6,7 +6,8 @@
 //	access.go   who may do what
 //	serve.go    the answers to validators (what package peer serves)
 //	axon.go     publishing the address on chain
-//	miner.go    the loops that tie them together
+//	miner.go    what it is made of, start and end
+//	follow.go, reallocate.go, sealing.go   its loops
 //
 // Everything durable is in the Space it is given; a miner that is killed at any
 // point starts again from there.

@@ -3,14 +3,16 @@ package miner
 import (
 	"context"
 	"io"
+	"slices"
 
 	"strata"
 	"strata/wire"
 )
 
-// Status says who and what the miner is.
+// Status says who and what the miner is. Partitions that are empty and to stay
+// so are left out: those of validators long gone must not crowd out others.
 func (m *Miner) Status(context.Context) wire.Status {
-	parts := m.Space.Sealed()
+	parts := slices.DeleteFunc(m.Space.Sealed(), func(p wire.Partition) bool { return p.Sealed == 0 && p.Target == 0 })
 	if len(parts) > wire.MaxPartitions {
 		parts = parts[:wire.MaxPartitions]
 	}
@@ -20,10 +22,12 @@ func (m *Miner) Status(context.Context) wire.Status {
 	}
 }
 
-// Authorize lets every permitted validator read manifests and audit, and each
-// into its own partition alone.
-func (m *Miner) Authorize(ctx context.Context, caller strata.Hotkey, what wire.Action, partition strata.Hotkey) error {
-	return m.access.authorize(ctx, caller, what, partition)
+// Authorize lets every permitted validator read all manifests, audit all
+// partitions and use its own. One that lost its permit keeps its own, but to
+// store there, for 30 days while it has live shards. The zero partition is one
+// that is not known yet. Code Forbidden.
+func (m *Miner) Authorize(_ context.Context, caller strata.Hotkey, what wire.Action, partition strata.Hotkey) error {
+	return m.access.authorize(caller, what, partition)
 }
 
 // Manifest returns a page of what is held for a validator, with a signed head.
@@ -31,8 +35,12 @@ func (m *Miner) Manifest(ctx context.Context, q wire.ManifestQuery) (wire.Manife
 	return m.Space.Manifest(ctx, q, func(h *wire.Head) error { return h.Sign(m.Domain, m.Key) })
 }
 
-// Audit opens leaves.
-func (m *Miner) Audit(ctx context.Context, _ strata.Hotkey, r wire.AuditRequest) (wire.AuditResponse, error) {
+// Audit opens leaves. Whose partition it is shows in the request only, so the
+// caller is checked again: code Forbidden.
+func (m *Miner) Audit(ctx context.Context, caller strata.Hotkey, r wire.AuditRequest) (wire.AuditResponse, error) {
+	if err := m.access.authorize(caller, wire.ActionAudit, r.Partition); err != nil {
+		return wire.AuditResponse{}, err
+	}
 	return m.Space.OpenLeaves(ctx, r)
 }
 
@@ -43,7 +51,10 @@ func (m *Miner) PutShard(ctx context.Context, v strata.Hotkey, root strata.Root,
 	if err != nil {
 		return wire.Receipt{}, err
 	}
-	return r, r.Sign(m.Domain, m.Key)
+	if err := r.Sign(m.Domain, m.Key); err != nil {
+		return wire.Receipt{}, err
+	}
+	return r, nil
 }
 
 // ShardRange opens a shard for reading.
