@@ -62,8 +62,8 @@ func Start(ctx context.Context, cfg Config) (*Node, error) {
 		cfg: cfg, rt: rt, url: "ws://" + listener.Addr().String(), ledger: l, pool: newPool(), feeds: map[int]feed{},
 		group: lifecycle.New(ctx, cfg.Log, closeGrace), done: make(chan struct{}),
 	}
+	cfg.Log.Info("local chain starts", "url", n.url, "genesis", hexOf(l.genesis.hash[:]), "block", l.head().header.number)
 	n.run(listener)
-	cfg.Log.Info("local chain started", "url", n.url, "genesis", hexOf(l.genesis.hash[:]), "block", l.head().header.number)
 	return n, nil
 }
 
