@@ -38,6 +38,15 @@ func (s Sector) Listed() bool {
 	return (s.Entry.State == wire.Filler || s.Entry.State == wire.Data) && !s.Void
 }
 
+// Mark is what a validator notes of a sector beside its entry.
+type Mark struct {
+	Validator strata.Hotkey // whose partition it is in
+	Number    uint64
+	Cohort    uint64
+	Checked   bool
+	Void      bool
+}
+
 // WeightRecord is one entry of a weight vector that was set, with its reason.
 type WeightRecord struct {
 	Hotkey strata.Hotkey
@@ -63,11 +72,15 @@ type Ledger interface {
 	SaveMiners(ctx context.Context, m []MinerRecord) error
 	// Heads returns the last head of each partition.
 	Heads(ctx context.Context) (map[Partition]wire.Head, error)
-	// SavePull writes a partition's new head and the sectors that changed with
-	// it in one transaction, so that the ledger always agrees with some head.
-	SavePull(ctx context.Context, p Partition, h wire.Head, changed []Sector) error
-	// SaveSectors writes Cohort, Checked and Void of known sectors.
-	SaveSectors(ctx context.Context, p Partition, s []Sector) error
+	// SavePull writes a partition's new head, the sectors that changed with it
+	// and the record of its miner, m, in one transaction: the ledger always
+	// agrees with some head, and the score with the sectors. Code Invalid if m
+	// is not the partition's miner.
+	SavePull(ctx context.Context, m MinerRecord, p Partition, h wire.Head, changed []Sector) error
+	// SaveMarks writes the marks of known sectors of a miner and its record in
+	// one transaction. A mark of an unknown sector gives code NotFound, and
+	// nothing is written.
+	SaveMarks(ctx context.Context, m MinerRecord, marks []Mark) error
 	// Sector returns one sector (code NotFound).
 	Sector(ctx context.Context, p Partition, number uint64) (Sector, error)
 	// Sectors calls fn for every sector of a partition in order of number. fn

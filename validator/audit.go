@@ -4,12 +4,14 @@ import (
 	"context"
 	"encoding/binary"
 	"math"
+	"slices"
 	"time"
 
 	"crypto/rand"
 
 	"strata"
 	"strata/catalog"
+	"strata/merkle"
 	"strata/score"
 	"strata/wire"
 )
@@ -49,27 +51,28 @@ func (v *Validator) audit(ctx context.Context, b *book) error {
 	if err != nil || len(qs) == 0 {
 		return err
 	}
-	failed, retry := v.ask(ctx, b, validator, qs)
-	if ctx.Err() != nil {
-		return ctx.Err()
-	}
-	asked := uint64(len(qs))
-	if len(retry) > 0 {
-		void, wrong, err := v.recheck(ctx, b, validator, retry)
-		if err != nil {
+	asked, failed := uint64(len(qs)), uint64(0)
+	wrong, answered := v.ask(ctx, b, validator, qs)
+	switch {
+	case !answered:
+		failed = asked
+	case len(wrong) > 0:
+		var void uint64
+		if void, failed, err = v.recheck(ctx, b, validator, wrong); err != nil {
 			return err
 		}
-		failed += wrong
 		asked -= void
+	}
+	if ctx.Err() != nil {
+		return ctx.Err()
 	}
 	b.apply(score.Event{Kind: score.Audited, Leaves: score.Leaves{Passed: asked - failed, Failed: failed}})
 	return nil
 }
 
-// ask sends the questions. It returns how many leaves failed for good (all of
-// them when the answer is late or missing) and those whose failure may be
-// explained by a newer manifest.
-func (v *Validator) ask(ctx context.Context, b *book, validator strata.Hotkey, qs []question) (failed uint64, retry []question) {
+// ask sends the questions. It returns those without a right answer, and false
+// if there was none at all in time.
+func (v *Validator) ask(ctx context.Context, b *book, validator strata.Hotkey, qs []question) (wrong []question, answered bool) {
 	req := wire.AuditRequest{Partition: validator}
 	for _, q := range qs {
 		req.Leaves = append(req.Leaves, q.ref)
@@ -80,62 +83,95 @@ func (v *Validator) ask(ctx context.Context, b *book, validator strata.Hotkey, q
 	actx, cancel := context.WithTimeout(ctx, limit+answerLimit)
 	defer cancel()
 	answer, took, err := v.Miners.Audit(actx, b.endpoint(), req)
-	switch {
-	case err != nil:
-		b.seen(err)
-		return uint64(len(qs)), nil
-	case took > limit:
-		b.seen(strata.E(strata.Unavailable, "an audit was answered after %s, %s are allowed", took.Round(time.Millisecond), limit))
-		return uint64(len(qs)), nil
+	if err == nil && took > limit {
+		err = strata.E(strata.Unavailable, "an audit was answered after %s, %s are allowed", took.Round(time.Millisecond), limit)
 	}
-	b.seen(nil)
+	if ctx.Err() == nil {
+		b.seen(err)
+	}
+	if err != nil {
+		return nil, false
+	}
 	for i, q := range qs {
 		if i >= len(answer.Openings) || answer.Openings[i].Verify(q.root, q.size, uint64(q.ref.Leaf)) != nil {
-			retry = append(retry, q)
+			wrong = append(wrong, q)
 		}
 	}
-	return 0, retry
+	return wrong, true
 }
 
-// recheck judges failed leaves by a newer manifest. Between a pull and an audit
-// a shard may have been written over filler, and a deleted one compacted away:
-// such a question is void. A leaf that the miner still claims, or whose sector
-// it withdraws or releases now, has failed.
-func (v *Validator) recheck(ctx context.Context, b *book, validator strata.Hotkey, qs []question) (void, wrong uint64, err error) {
+// recheck judges leaves without a right answer by the manifest as it is now.
+// Between a pull and an audit a shard may have been written over filler, and a
+// deleted one forgotten: such a question is void. A live shard may have moved:
+// it is asked for once more, where it is now. A leaf that the miner still
+// claims, or whose sector it withdraws or releases now, has failed.
+func (v *Validator) recheck(ctx context.Context, b *book, validator strata.Hotkey, qs []question) (void, failed uint64, err error) {
 	if err := wait(ctx, v.Pace.Recheck); err != nil {
 		return 0, 0, err
 	}
-	if err := v.pull(ctx, b, validator); err != nil {
-		if ctx.Err() != nil {
-			return 0, 0, ctx.Err()
-		}
-		return 0, uint64(len(qs)), nil
+	if err := v.repull(ctx, b, validator); err != nil {
+		v.Log.Debug("no newer manifest explains failed leaves", "miner", b.hotkey, "err", err)
 	}
+	places, err := v.placesOf(ctx, b, validator, qs)
+	if err != nil {
+		return 0, 0, err
+	}
+	var moved []question
 	for _, q := range qs {
-		s, err := v.Ledger.Sector(ctx, catalog.Partition{Miner: b.hotkey, Validator: validator}, q.ref.Sector)
-		if err != nil {
+		e, err := v.Ledger.Sector(ctx, catalog.Partition{Miner: b.hotkey, Validator: validator}, q.ref.Sector)
+		at, listed := places[q.ref.Shard]
+		switch {
+		case err != nil:
 			return 0, 0, err
-		}
-		if v.excused(q, s.Entry) {
+		case q.ref.Shard == strata.Root{} && overlaid(e.Entry, q.ref.Leaf), q.gone && !listed:
 			void++
-			continue
+		case listed && at != q.ref.Sector:
+			q.ref.Sector = at
+			moved = append(moved, q)
+		default:
+			failed++
+			v.Log.Debug("a leaf failed", "miner", b.hotkey, "sector", q.ref.Sector, "leaf", q.ref.Leaf, "shard", q.ref.Shard)
 		}
-		wrong++
-		v.Log.Debug("a leaf failed", "miner", b.hotkey, "sector", q.ref.Sector, "leaf", q.ref.Leaf, "shard", q.ref.Shard)
 	}
-	return void, wrong, nil
+	if len(moved) > 0 {
+		wrong, answered := v.ask(ctx, b, validator, moved)
+		if !answered {
+			wrong = moved
+		}
+		failed += uint64(len(wrong))
+	}
+	return void, failed, nil
 }
 
-// excused says whether the entry as it is now explains that a leaf could not be
-// opened as asked.
-func (v *Validator) excused(q question, e wire.Entry) bool {
-	if q.ref.Shard != (strata.Root{}) {
-		return q.gone
+// repull is a pull that a miner cannot draw out to put off the verdict.
+func (v *Validator) repull(ctx context.Context, b *book, validator strata.Hotkey) error {
+	ctx, cancel := context.WithTimeout(ctx, answerLimit)
+	defer cancel()
+	return v.pull(ctx, b, validator)
+}
+
+// placesOf returns in which sectors the shards asked for are listed now.
+func (v *Validator) placesOf(ctx context.Context, b *book, validator strata.Hotkey, qs []question) (map[strata.Root]uint64, error) {
+	places := map[strata.Root]uint64{}
+	if !slices.ContainsFunc(qs, func(q question) bool { return q.ref.Shard != strata.Root{} }) {
+		return places, nil
 	}
-	// Filler: an ordered shard has come to lie there.
+	return places, v.Ledger.Sectors(ctx, catalog.Partition{Miner: b.hotkey, Validator: validator}, func(s catalog.Sector) error {
+		for _, h := range s.Entry.Shards {
+			places[h.Root] = s.Entry.Number
+		}
+		return nil
+	})
+}
+
+// overlaid says whether ordered shards have come to lie over a leaf that was
+// filler, up to the whole group of leaves in which the last of them ends.
+func overlaid(e wire.Entry, leaf uint32) bool {
+	const group = merkle.GroupSize / merkle.LeafSize
 	for _, s := range e.Shards {
-		if q.ref.Leaf >= s.Offset && uint64(q.ref.Leaf) < uint64(s.Offset)+leaves(s) {
-			return true
+		end := uint64(s.Offset) + leaves(s)
+		if leaf >= s.Offset && uint64(leaf) < (end+group-1)/group*group {
+			return leaf < e.Tail
 		}
 	}
 	return false

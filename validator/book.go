@@ -18,7 +18,13 @@ type book struct {
 	v      *Validator
 	hotkey strata.Hotkey
 
-	mu       sync.Mutex // guards what follows
+	// turn is held from a read of the miner's part of the ledger until the
+	// write that rests on it: pulls, checks, cohorts and flushes of one miner
+	// take turns, so that none writes back what another has changed. It is
+	// never held across the network or a fill, and is taken before mu.
+	turn turn
+
+	mu       sync.Mutex // guards what follows; taken after Validator.mu
 	rec      catalog.MinerRecord
 	dirty    bool // rec has changed since it was saved
 	row      chain.Neuron
@@ -27,13 +33,36 @@ type book struct {
 	status   wire.Partition // the miner's own words about our partition
 	lastErr  string
 	rtt      roundTrips
-	// formed is the block at which the last cohort was formed.
-	formed uint64
+	// waiting is the block since when sectors wait for a cohort, 0 while none do.
+	waiting uint64
 	// unchecked are the sectors of each cohort that arrival checks are still
 	// drawn from.
 	unchecked map[uint64][]place
 	trickle   time.Time // when the next check of the trickle is due
 }
+
+// turn is a lock whose wait ends with a context.
+type turn chan struct{}
+
+func (t turn) take(ctx context.Context) error {
+	select {
+	case t <- struct{}{}:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+func (t turn) try() bool {
+	select {
+	case t <- struct{}{}:
+		return true
+	default:
+		return false
+	}
+}
+
+func (t turn) give() { <-t }
 
 // place names a sector of a miner.
 type place struct {
@@ -54,48 +83,55 @@ func newBook(v *Validator, r catalog.MinerRecord) *book {
 	if r.NextCohort == 0 {
 		r.NextCohort = 1
 	}
-	return &book{v: v, hotkey: r.Hotkey, rec: r, holdings: map[strata.Hotkey]*holding{}, unchecked: map[uint64][]place{}}
+	return &book{
+		v: v, hotkey: r.Hotkey, rec: r, turn: make(turn, 1),
+		holdings: map[strata.Hotkey]*holding{}, unchecked: map[uint64][]place{},
+	}
 }
 
-// load rebuilds a holding from the ledger and counts, in members, the sectors
-// of each cohort.
-func (b *book) load(ctx context.Context, p catalog.Partition, h wire.Head, members map[uint64]uint64) error {
+// load rebuilds a holding from the ledger.
+func (b *book) load(ctx context.Context, p catalog.Partition, h wire.Head) error {
 	hold := &holding{head: h}
-	known := map[uint64]bool{}
-	for _, c := range b.rec.Score.Cohorts {
-		known[c.ID] = true
-	}
-	err := b.v.Ledger.Sectors(ctx, p, func(s catalog.Sector) error {
-		if !s.Listed() {
-			return nil
+	b.holdings[p.Validator] = hold
+	return b.v.Ledger.Sectors(ctx, p, func(s catalog.Sector) error {
+		hold.count(b.v, s)
+		if s.Listed() && s.Cohort != 0 && !s.Checked {
+			b.unchecked[s.Cohort] = append(b.unchecked[s.Cohort], place{p.Validator, s.Entry.Number})
 		}
-		n := s.Entry.Number
-		hold.numbers = append(hold.numbers, n)
-		switch {
-		case !known[s.Cohort]:
-			hold.pending = append(hold.pending, n)
-		case !s.Checked:
-			b.unchecked[s.Cohort] = append(b.unchecked[s.Cohort], place{p.Validator, n})
-		}
-		members[s.Cohort]++
-		covered, free := b.v.cover(s.Entry)
-		hold.covered += covered
-		hold.free += free
 		return nil
 	})
-	b.holdings[p.Validator] = hold
-	return err
 }
 
-// settle makes the score agree with the sectors after a crash that came between
-// the writes of the two: a cohort has no more bytes than its sectors.
-func (b *book) settle(members map[uint64]uint64) {
-	size := uint64(b.v.Profile.SectorSize())
-	for _, c := range b.rec.Score.Cohorts {
-		if have := members[c.ID] * size; have < c.Bytes {
-			b.applyLocked(b.v.rules, b.rec.Score.Block, score.Event{Kind: score.Withdrawn, Cohort: c.ID, Bytes: c.Bytes - have})
-		}
+// count adds a sector, which must come in order of number.
+func (h *holding) count(v *Validator, s catalog.Sector) {
+	if !s.Listed() {
+		return
 	}
+	h.numbers = append(h.numbers, s.Entry.Number)
+	if s.Cohort == 0 {
+		h.pending = append(h.pending, s.Entry.Number)
+	}
+	covered, free := v.cover(s.Entry)
+	h.covered += covered
+	h.free += free
+}
+
+// drop takes out a sector that has turned out to be void.
+func (h *holding) drop(v *Validator, e wire.Entry) {
+	h.numbers = without(h.numbers, e.Number)
+	h.pending = without(h.pending, e.Number)
+	covered, free := v.cover(e)
+	h.covered -= covered
+	h.free -= free
+}
+
+// without returns an ascending list without n, as a copy.
+func without(list []uint64, n uint64) []uint64 {
+	i, found := slices.BinarySearch(list, n)
+	if !found {
+		return list
+	}
+	return slices.Concat(list[:i], list[i+1:])
 }
 
 // cover returns how many bytes of a sector are proven (filler or shards) and
@@ -109,38 +145,73 @@ func (v *Validator) cover(e wire.Entry) (covered, free uint64) {
 	return min(covered, uint64(v.Profile.SectorSize())), free
 }
 
-// apply moves the score. An event that cannot be is a race with another one
-// (a cohort gone meanwhile) and changes nothing.
+// apply moves the score by something that changes no sector. It is durable with
+// the next flush.
 func (b *book) apply(e score.Event) {
 	rules, block := b.v.clock()
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.applyLocked(rules, block, e)
+	b.become(b.after(b.rec, rules, block, e))
 }
 
-func (b *book) applyLocked(rules score.Rules, block uint64, e score.Event) {
-	e.Block = max(block, b.rec.Score.Block)
-	next, err := b.rec.Score.Apply(rules, e)
-	if err != nil {
-		b.v.Log.Debug("score event dropped", "miner", b.hotkey, "err", err)
-		return
+// commit moves the score by events that change sectors: write saves the sectors
+// and the record that it is given in one transaction, and takeOver, with mu
+// held, does to memory what write did. The caller has the turn. A crash, or an
+// error of write, leaves all as it was.
+func (b *book) commit(events []score.Event, write func(catalog.MinerRecord) error, takeOver func()) error {
+	rules, block := b.v.clock()
+	b.mu.Lock()
+	next := b.after(b.rec, rules, block, events...)
+	b.mu.Unlock()
+	if err := write(next); err != nil {
+		return err
 	}
-	if was := b.rec.Score.Standing; was != next.Standing {
-		b.v.Log.Warn("standing changed", "miner", b.hotkey, "from", was.String(), "to", next.Standing.String(), "block", e.Block)
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	// Audits may have been counted meanwhile, which touch no cohort: the events
+	// move what is there now to the same cohorts.
+	b.become(b.after(b.rec, rules, block, events...))
+	takeOver()
+	return nil
+}
+
+// become takes over a record. The caller holds mu.
+func (b *book) become(next catalog.MinerRecord) {
+	if was := b.rec.Score.Standing; was != next.Score.Standing {
+		b.v.Log.Warn("standing changed", "miner", b.hotkey, "from", was.String(), "to", next.Score.Standing.String(), "block", next.Score.Block)
 	}
-	b.rec.Score, b.dirty = next, true
-	if e.Kind == score.Audited {
-		b.rec.Passed += e.Leaves.Passed
-		b.rec.Failed += e.Leaves.Failed
+	b.rec, b.dirty = next, true
+}
+
+// after returns a record after events. One that cannot be changes nothing.
+func (b *book) after(r catalog.MinerRecord, rules score.Rules, block uint64, events ...score.Event) catalog.MinerRecord {
+	for _, e := range events {
+		e.Block = max(block, r.Score.Block)
+		next, err := r.Score.Apply(rules, e)
+		if err != nil {
+			b.v.Log.Error("score event dropped", "miner", b.hotkey, "err", err)
+			continue
+		}
+		r.Score = next
+		r.Passed += e.Leaves.Passed
+		r.Failed += e.Leaves.Failed
+		if e.Kind == score.Arrived {
+			r.NextCohort = max(r.NextCohort, e.Cohort+1)
+		}
 	}
+	return r
 }
 
 // credit returns the proven bytes at the present block: the score's credit for
-// the part of the sectors' bytes that filler and ordered shards cover.
+// the part of the sectors' bytes that filler and ordered shards cover. A miner
+// that serves nowhere cannot be audited, so it has none.
 func (b *book) credit() uint64 {
 	rules, block := b.v.clock()
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	if !b.present {
+		return 0
+	}
 	listed, covered := uint64(0), uint64(0)
 	for _, h := range b.holdings {
 		listed += uint64(len(h.numbers)) * uint64(b.v.Profile.SectorSize())
@@ -150,51 +221,59 @@ func (b *book) credit() uint64 {
 }
 
 // formCohort makes the sectors that arrived since the last one a cohort, once
-// they have been collected long enough.
+// they have been collected long enough. A miner whose turn is taken is left for
+// the next block, so that it delays nobody.
 func (b *book) formCohort(ctx context.Context) error {
-	rules, block := b.v.clock()
+	if !b.turn.try() {
+		return nil
+	}
+	defer b.turn.give()
+	id, marks := b.ready()
+	if len(marks) == 0 {
+		return nil
+	}
+	e := score.Event{Kind: score.Arrived, Cohort: id, Bytes: uint64(len(marks)) * uint64(b.v.Profile.SectorSize())}
+	return b.commit([]score.Event{e}, func(r catalog.MinerRecord) error {
+		return b.v.Ledger.SaveMarks(ctx, r, marks)
+	}, func() { b.arrived(marks) })
+}
+
+// ready returns the marks of the next cohort if its time has come.
+func (b *book) ready() (id uint64, marks []catalog.Mark) {
+	_, block := b.v.clock()
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	id = b.rec.NextCohort
+	for validator, h := range b.holdings {
+		for _, n := range h.pending {
+			marks = append(marks, catalog.Mark{Validator: validator, Number: n, Cohort: id})
+		}
+	}
+	switch {
+	case len(marks) == 0:
+		b.waiting = 0
+	case b.waiting == 0:
+		b.waiting = max(1, block)
+	}
 	every := b.v.Pace.Cohort
 	if len(b.rec.Score.Cohorts) == 0 {
 		every = b.v.Pace.First
 	}
-	if block < b.formed+every {
-		return nil
+	if block < b.waiting+every {
+		return id, nil
 	}
-	id, members := b.rec.NextCohort, []place{}
-	for validator, h := range b.holdings {
-		for _, n := range h.pending {
-			members = append(members, place{validator, n})
-		}
-	}
-	if len(members) == 0 {
-		return nil
-	}
-	// A crash between these writes leaves a cohort with fewer sectors than its
-	// bytes: settle puts that right.
-	b.rec.NextCohort++
-	b.applyLocked(rules, block, score.Event{Kind: score.Arrived, Cohort: id, Bytes: uint64(len(members)) * uint64(b.v.Profile.SectorSize())})
-	if err := b.v.Ledger.SaveMiners(ctx, []catalog.MinerRecord{b.rec}); err != nil {
-		return err
-	}
-	for validator, h := range b.holdings {
-		if err := b.v.Ledger.SaveSectors(ctx, catalog.Partition{Miner: b.hotkey, Validator: validator}, inCohort(h.pending, id)); err != nil {
-			return err
-		}
-		h.pending = nil
-	}
-	b.unchecked[id] = members
-	b.formed = block
-	return nil
+	return id, marks
 }
 
-func inCohort(numbers []uint64, id uint64) []catalog.Sector {
-	out := make([]catalog.Sector, len(numbers))
-	for i, n := range numbers {
-		out[i] = catalog.Sector{Entry: wire.Entry{Number: n}, Cohort: id}
+// arrived takes over a cohort that is in the ledger. The caller holds mu.
+func (b *book) arrived(members []catalog.Mark) {
+	for _, m := range members {
+		b.unchecked[m.Cohort] = append(b.unchecked[m.Cohort], place{m.Validator, m.Number})
 	}
-	return out
+	for _, h := range b.holdings {
+		h.pending = nil
+	}
+	b.waiting = 0
 }
 
 // seen notes an answer of the miner.
@@ -255,10 +334,10 @@ func (r *roundTrips) add(now time.Time, d time.Duration) {
 	r.took = append(slices.Delete(r.took, 0, old), d)
 }
 
-// best is the smallest, at most limit; 0 if none was measured.
+// best is the smallest, at most limit, which it is as long as none was measured.
 func (r *roundTrips) best(limit time.Duration) time.Duration {
 	if len(r.took) == 0 {
-		return 0
+		return limit
 	}
 	return min(slices.Min(r.took), limit)
 }

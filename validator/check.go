@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"math/big"
+	"slices"
 	"time"
 
 	"strata"
@@ -13,61 +14,75 @@ import (
 	"strata/seal"
 )
 
-// idle is how long the checker sleeps when no check is due.
-const idle = 200 * time.Millisecond
+const (
+	// idle is how long the checker sleeps when no check is due or none can be made.
+	idle = 200 * time.Millisecond
+	// breath is the least time between two checks.
+	breath = time.Millisecond
+)
 
 // check refills secretly chosen sectors, one at a time, within its share of a
 // core. Nobody learns which: there is nothing to ask the miner.
 func (v *Validator) check(ctx context.Context) error {
 	buf := make([]byte, v.Profile.SectorSize())
 	for {
-		pause := idle
-		if b, at, ok := v.nextCheck(); ok {
-			started := v.Now()
-			if err := v.checkSector(ctx, b, at, buf); err != nil && ctx.Err() == nil {
-				v.Log.Error("a commitment check was not made", "miner", b.hotkey, "sector", at.number, "err", err)
-			}
-			busy := v.Now().Sub(started)
-			pause = busy * time.Duration(100-min(v.Pace.CheckShare, 100)) / time.Duration(max(v.Pace.CheckShare, 1))
-		}
-		if err := wait(ctx, pause); err != nil {
+		if err := wait(ctx, v.checkOne(ctx, buf)); err != nil {
 			return err
 		}
 	}
 }
 
-// nextCheck draws a sector of the miner with the most urgent reason, a random
-// one among equals.
-func (v *Validator) nextCheck() (*book, place, bool) {
-	best, urgency, ties := (*book)(nil), 0, 0
-	for _, b := range v.all() {
-		u := b.urgency()
-		if u == 0 || u < urgency {
-			continue
-		}
-		if u > urgency {
-			best, urgency, ties = b, u, 0
-		}
-		if ties++; draw(ties) == 0 {
-			best = b
-		}
+// checkOne makes a check if one is due and returns how long to rest.
+func (v *Validator) checkOne(ctx context.Context, buf []byte) time.Duration {
+	b, at, ok := v.nextCheck()
+	if !ok {
+		return idle
 	}
-	if best == nil {
-		return nil, place{}, false
+	started := v.Now()
+	if err := v.checkSector(ctx, b, at, buf); err != nil {
+		if ctx.Err() == nil {
+			v.Log.Error("a commitment check was not made", "miner", b.hotkey, "sector", at.number, "err", err)
+		}
+		return idle
 	}
-	at, ok := best.drawCheck(urgency)
-	return best, at, ok
+	share := time.Duration(min(max(v.Pace.CheckShare, 1), 100))
+	return max(breath, v.Now().Sub(started)*(100-share)/share)
 }
 
-// The reasons for a check, most urgent last.
+// nextCheck draws a check: first among the reasons that there are, then among
+// the miners that have it. So neither many miners that owe checks nor many that
+// arrive keep the others waiting for ever.
+func (v *Validator) nextCheck() (*book, place, bool) {
+	due := map[int][]*book{}
+	var reasons []int
+	for _, b := range v.all() {
+		r := b.reason()
+		if r == 0 {
+			continue
+		}
+		if due[r] == nil {
+			reasons = append(reasons, r)
+		}
+		due[r] = append(due[r], b)
+	}
+	if len(reasons) == 0 {
+		return nil, place{}, false
+	}
+	r := reasons[draw(len(reasons))]
+	b := due[r][draw(len(due[r]))]
+	at, ok := b.drawCheck(r)
+	return b, at, ok
+}
+
+// The reasons for a check.
 const (
 	reasonTrickle = 1 + iota
 	reasonArrival
 	reasonOwed
 )
 
-// urgency returns why the miner is due for a check, 0 if it is not.
-func (b *book) urgency() int {
+// reason returns why the miner is due for a check, 0 if it is not.
+func (b *book) reason() int {
 	now := b.v.Now()
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -109,17 +124,28 @@ func (b *book) drawCheck(reason int) (place, bool) {
 		if len(list) == 0 {
 			return place{}, false
 		}
-		i := draw(len(list))
-		at := list[i]
-		list[i] = list[len(list)-1]
-		b.unchecked[id] = list[:len(list)-1]
-		return at, true
+		return list[draw(len(list))], true // it leaves the list when the check is made
 	}
 	if reason == reasonTrickle {
 		perDay := score.TrickleChecks(b.v.Profile, 1)
 		b.trickle = b.v.Now().Add(jitter(24 * time.Hour / time.Duration(max(perDay, 1))))
 	}
-	return b.drawSector()
+	return b.drawMember()
+}
+
+// drawMember picks a sector that is in a cohort, each with the same chance;
+// false if it meets none, because few are. The caller holds mu.
+func (b *book) drawMember() (place, bool) {
+	for range 64 {
+		at, ok := b.drawSector()
+		if !ok {
+			break
+		}
+		if _, waits := slices.BinarySearch(b.holdings[at.validator].pending, at.number); !waits {
+			return at, true
+		}
+	}
+	return place{}, false
 }
 
 // drawSector picks any sector that counts, each with the same chance. The
@@ -142,37 +168,74 @@ func (b *book) drawSector() (place, bool) {
 	return place{}, false
 }
 
-// checkSector fills a sector and compares. The result is in the ledger before
-// it counts; a crash before that makes the check undone.
+// checkSector fills a sector and compares. A crash before the result is in the
+// ledger makes the check undone.
 func (v *Validator) checkSector(ctx context.Context, b *book, at place, buf []byte) error {
 	p := catalog.Partition{Miner: b.hotkey, Validator: at.validator}
 	before, err := v.Ledger.Sector(ctx, p, at.number)
-	if err != nil || !before.Listed() || before.Cohort == 0 {
+	if err != nil {
 		return err
+	}
+	if before.Cohort == 0 {
+		b.checked(at) // released or withdrawn since it was put on the list
+		return nil
 	}
 	root, err := v.fill(ctx, p, at.number, buf)
 	if err != nil {
 		return err
 	}
-	now, err := v.Ledger.Sector(ctx, p, at.number)
-	if err != nil || !now.Listed() || now.Cohort != before.Cohort {
-		return err // released or withdrawn meanwhile
-	}
-	now.Checked = true
-	event := score.Event{Kind: score.Matched, Cohort: now.Cohort}
-	if root != before.Entry.Root {
-		event = score.Event{Kind: score.Mismatched, Cohort: now.Cohort, Bytes: uint64(v.Profile.SectorSize())}
-		now.Void = true
-		v.Log.Warn("a sector's root is false", "miner", b.hotkey, "validator", at.validator, "sector", at.number, "said", before.Entry.Root, "is", root)
-	}
-	if err := v.Ledger.SaveSectors(ctx, p, []catalog.Sector{now}); err != nil {
+	return v.compare(ctx, b, at, before, root)
+}
+
+// compare counts a check of a sector as it was before the fill. A false root
+// was false when it was signed, even if the miner took it back meanwhile.
+func (v *Validator) compare(ctx context.Context, b *book, at place, before catalog.Sector, root strata.Root) error {
+	if err := b.turn.take(ctx); err != nil {
 		return err
 	}
-	b.apply(event)
-	if now.Void {
-		b.drop(at)
+	defer b.turn.give()
+	now, err := v.Ledger.Sector(ctx, catalog.Partition{Miner: b.hotkey, Validator: at.validator}, at.number)
+	if err != nil {
+		return err
 	}
-	return v.save(ctx)
+	mark := catalog.Mark{Validator: at.validator, Number: at.number, Cohort: now.Cohort, Checked: true}
+	event := score.Event{Kind: score.Matched, Cohort: now.Cohort}
+	switch {
+	case root != before.Entry.Root:
+		v.Log.Warn("a sector's root is false", "miner", b.hotkey, "validator", at.validator, "sector", at.number, "said", before.Entry.Root, "is", root)
+		mark.Void = true
+		event = score.Event{Kind: score.Mismatched, Cohort: before.Cohort}
+		if now.Cohort != 0 {
+			event.Cohort, event.Bytes, mark.Cohort = now.Cohort, uint64(v.Profile.SectorSize()), 0
+		}
+	case now.Cohort == 0:
+		b.checked(at)
+		return nil
+	}
+	return b.commit([]score.Event{event}, func(r catalog.MinerRecord) error {
+		return v.Ledger.SaveMarks(ctx, r, []catalog.Mark{mark})
+	}, func() {
+		b.unlist(at)
+		if h := b.holdings[at.validator]; h != nil && mark.Void && now.Listed() {
+			h.drop(v, now.Entry)
+		}
+	})
+}
+
+// checked takes a sector off the list of those to be checked.
+func (b *book) checked(at place) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.unlist(at)
+}
+
+func (b *book) unlist(at place) {
+	for id, list := range b.unchecked {
+		if i := slices.Index(list, at); i >= 0 {
+			list[i] = list[len(list)-1]
+			b.unchecked[id] = list[:len(list)-1]
+		}
+	}
 }
 
 func (v *Validator) fill(ctx context.Context, p catalog.Partition, number uint64, buf []byte) (strata.Root, error) {
@@ -184,26 +247,6 @@ func (v *Validator) fill(ctx context.Context, p catalog.Partition, number uint64
 		return strata.Root{}, err
 	}
 	return merkle.Build(buf).Root(), nil
-}
-
-// drop takes a void sector out of what counts.
-func (b *book) drop(at place) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	if h := b.holdings[at.validator]; h != nil {
-		h.numbers = without(h.numbers, at.number)
-		h.covered -= min(h.covered, uint64(b.v.Profile.SectorSize()))
-	}
-}
-
-func without(list []uint64, n uint64) []uint64 {
-	out := list[:0:0]
-	for _, x := range list {
-		if x != n {
-			out = append(out, x)
-		}
-	}
-	return out
 }
 
 // draw returns a secret uniform number in [0, n).

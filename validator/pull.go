@@ -2,6 +2,7 @@ package validator
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"time"
 
@@ -16,8 +17,14 @@ const (
 	answerLimit = 30 * time.Second
 	// rttEach is how often a connect is timed.
 	rttEach = 10 * time.Minute
-	// maxPulled bounds the entries of one pull: 100 TB in 4 GiB sectors are 25,000.
-	maxPulled = 1 << 20
+	// pullLimit is how long all pages of one pull may take.
+	pullLimit = 10 * time.Minute
+	// maxPulled bounds the bytes of one pull. A sixty-fourth of 100 TB, full of
+	// shards of 6 MB, is 36 MB.
+	maxPulled = 256 << 20
+	// maxNumber bounds sector numbers: more than any miner can hold, and in
+	// order in every database, which know no unsigned numbers.
+	maxNumber = 1 << 48
 )
 
 // pullLoop keeps what is known of one miner's manifests fresh.
@@ -30,9 +37,12 @@ func (v *Validator) pullLoop(ctx context.Context, b *book) {
 			}
 		}
 		err := v.look(ctx, b)
+		if ctx.Err() != nil {
+			return
+		}
 		b.seen(err)
 		if err != nil {
-			v.Log.Debug("a miner does not answer", "miner", b.hotkey, "err", err)
+			v.Log.Debug("a miner's manifests were not read", "miner", b.hotkey, "err", err)
 		} else if v.Now().Sub(reconciled) > v.Pace.Reconcile {
 			reconciled = v.Now()
 			if err := v.reconcile(ctx, b); err != nil && ctx.Err() == nil {
@@ -58,19 +68,42 @@ func (v *Validator) timeConnect(ctx context.Context, b *book) error {
 	return nil
 }
 
-// look asks a miner for its status and for what is new in each partition.
+// look asks a miner for its status and for what is new in each partition. What
+// is wrong with one partition does not keep the others from being seen; the
+// first such error is returned.
 func (v *Validator) look(ctx context.Context, b *book) error {
 	if err := v.askStatus(ctx, b); err != nil {
 		return err
 	}
-	for _, validator := range v.permitted() {
+	var first error
+	for _, validator := range v.partitions(b) {
 		err := v.pull(ctx, b, validator)
-		// A miner that has nothing for a validator says so.
-		if err != nil && strata.CodeOf(err) != strata.NotFound {
-			return err
+		if strata.CodeOf(err) == strata.NotFound && b.head(validator) == (wire.Head{}) {
+			err = nil // it has never had anything for this validator
+		}
+		if first == nil {
+			first = err
+		}
+		if strata.CodeOf(err) == strata.Unavailable || ctx.Err() != nil {
+			break // nobody answers: the rest would wait in vain
 		}
 	}
-	return nil
+	return first
+}
+
+// partitions returns the validators whose partitions are looked at: those with
+// a permit, and those that had one when something was held for them, as that
+// counts until it is replaced.
+func (v *Validator) partitions(b *book) []strata.Hotkey {
+	out := v.permitted()
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for validator := range b.holdings {
+		if !slices.Contains(out, validator) {
+			out = append(out, validator)
+		}
+	}
+	return out
 }
 
 func (v *Validator) askStatus(ctx context.Context, b *book) error {
@@ -91,31 +124,76 @@ func (v *Validator) askStatus(ctx context.Context, b *book) error {
 	return nil
 }
 
+// errDisagrees is wrapped by the error for entries that do not give the head.
+var errDisagrees = errors.New("the entries are not the head's")
+
+// errOvertaken says that another pull came first: the changes that were fetched
+// are not to what is known now.
+var errOvertaken = errors.New("another pull came first")
+
 // pull brings one partition up to date. What does not fit together (a sequence
 // that goes back, entries that do not hash to the head) is refused whole; the
-// ledger keeps what it had, and that is what is audited.
+// ledger keeps what it had, and that is what is audited. Changes that do not
+// fit what is known are asked for once more as a whole manifest, so that a miner
+// that lost its index is not refused for ever.
 func (v *Validator) pull(ctx context.Context, b *book, validator strata.Hotkey) error {
-	p := catalog.Partition{Miner: b.hotkey, Validator: validator}
-	known := b.head(validator)
-	head, entries, err := v.fetch(ctx, b.endpoint(), validator, known.Sequence)
-	if err != nil || head == known {
+	ctx, cancel := context.WithTimeout(ctx, pullLimit)
+	defer cancel()
+	for whole := false; ; {
+		known := b.head(validator)
+		err := v.pullFrom(ctx, b, validator, known, whole)
+		switch {
+		case errors.Is(err, errOvertaken):
+		case errors.Is(err, errDisagrees) && !whole && known.Sequence > 0:
+			whole = true
+		default:
+			return err
+		}
+	}
+}
+
+// pullFrom pulls what changed since a known head, or the whole manifest.
+func (v *Validator) pullFrom(ctx context.Context, b *book, validator strata.Hotkey, known wire.Head, whole bool) error {
+	since := known.Sequence
+	if whole {
+		since = 0
+	}
+	head, entries, err := v.fetch(ctx, b.endpoint(), validator, since)
+	if err != nil {
 		return err
+	}
+	if err := b.turn.take(ctx); err != nil {
+		return err
+	}
+	defer b.turn.give()
+	if b.head(validator) != known {
+		return errOvertaken
+	}
+	if same(known, head) {
+		return nil
 	}
 	if err := v.follows(known, head); err != nil {
 		return err
 	}
-	m, err := v.merge(ctx, p, entries)
+	p := catalog.Partition{Miner: b.hotkey, Validator: validator}
+	m, err := v.merge(ctx, p, entries, since == 0)
+	if err == nil {
+		err = m.agrees(head)
+	}
 	if err != nil {
 		return err
 	}
-	if err := m.agrees(head); err != nil {
-		return err
-	}
-	if err := v.Ledger.SavePull(ctx, p, head, m.changed); err != nil {
-		return err
-	}
-	b.adopt(validator, head, m)
-	return nil
+	m.hold.head = head
+	return b.commit(m.events, func(r catalog.MinerRecord) error {
+		return v.Ledger.SavePull(ctx, r, p, head, m.changed)
+	}, func() { b.holdings[validator] = &m.hold })
+}
+
+// same says whether two heads say the same: a signature is made with chance, so
+// the same statement may carry another.
+func same(a, b wire.Head) bool {
+	a.Signature = b.Signature
+	return a == b
 }
 
 // fetch gets all pages of one head; a head that changes on the way starts it
@@ -132,6 +210,7 @@ func (v *Validator) fetch(ctx context.Context, ep wire.Endpoint, validator strat
 
 func (v *Validator) fetchOnce(ctx context.Context, ep wire.Endpoint, validator strata.Hotkey, since uint64) (head wire.Head, entries []wire.Entry, whole bool, err error) {
 	q := wire.ManifestQuery{Validator: validator, Since: since}
+	size := 0
 	for first := true; ; first = false {
 		page, err := v.page(ctx, ep, q)
 		if err != nil {
@@ -141,14 +220,22 @@ func (v *Validator) fetchOnce(ctx context.Context, ep wire.Endpoint, validator s
 			return head, nil, false, nil
 		}
 		head = page.Head
-		entries = append(entries, page.Entries...)
-		if len(entries) > maxPulled {
-			return head, nil, false, strata.E(strata.TooLarge, "the manifest of miner %s has over %d entries", ep.Hotkey, maxPulled)
+		for _, e := range page.Entries {
+			if e.Number < q.After || e.Number > maxNumber {
+				return head, nil, false, strata.E(strata.Invalid, "the manifest of miner %s lists sector %d out of order or out of reach", ep.Hotkey, e.Number)
+			}
+			q.After, size = e.Number+1, size+e.Size()
 		}
+		if size > maxPulled {
+			return head, nil, false, strata.E(strata.TooLarge, "the manifest of miner %s is over %s", ep.Hotkey, strata.ByteSize(maxPulled))
+		}
+		entries = append(entries, page.Entries...)
 		if !page.More {
 			return head, entries, true, nil
 		}
-		q.After = page.Next()
+		if len(page.Entries) == 0 {
+			return head, nil, false, strata.E(strata.Invalid, "the manifest of miner %s promises more and gives nothing", ep.Hotkey)
+		}
 	}
 }
 
@@ -173,115 +260,133 @@ func (v *Validator) follows(known, head wire.Head) error {
 
 // merged is a partition as it would be after a pull.
 type merged struct {
+	v       *Validator
+	p       catalog.Partition
 	changed []catalog.Sector
 	events  []score.Event
 	hold    holding // without head
 	hashes  [][32]byte
 	sectors uint32
-	shards  uint32
+	shards  map[strata.Root]bool   // listed
+	ordered map[strata.Root]uint32 // lengths of shards whose order was verified before
 }
 
-// merge lays the pulled entries over the ledger's sectors, in order of number.
-func (v *Validator) merge(ctx context.Context, p catalog.Partition, entries []wire.Entry) (*merged, error) {
-	m := &merged{}
-	i := 0
-	err := v.Ledger.Sectors(ctx, p, func(old catalog.Sector) error {
-		for ; i < len(entries) && entries[i].Number < old.Entry.Number; i++ {
-			if err := v.add(m, p, catalog.Sector{}, entries[i]); err != nil {
-				return err
-			}
-		}
-		if i < len(entries) && entries[i].Number == old.Entry.Number {
+// merge lays the pulled entries over the ledger's sectors, both in order of
+// number. In a whole manifest a sector that is not listed is gone.
+func (v *Validator) merge(ctx context.Context, p catalog.Partition, entries []wire.Entry, whole bool) (*merged, error) {
+	m := &merged{v: v, p: p, shards: map[strata.Root]bool{}, ordered: map[strata.Root]uint32{}}
+	old, err := m.known(ctx)
+	if err != nil {
+		return nil, err
+	}
+	for i := 0; err == nil && (len(old) > 0 || i < len(entries)); {
+		switch {
+		case len(old) == 0 || i < len(entries) && entries[i].Number < old[0].Entry.Number:
+			err = m.add(catalog.Sector{}, entries[i])
 			i++
-			return v.add(m, p, old, entries[i-1])
+			continue
+		case i < len(entries) && entries[i].Number == old[0].Entry.Number:
+			err = m.add(old[0], entries[i])
+			i++
+		case whole:
+			err = m.add(old[0], wire.Entry{Number: old[0].Entry.Number, State: wire.Gone})
+		default:
+			err = m.count(old[0])
 		}
-		m.count(v, old)
-		return nil
-	})
-	for ; err == nil && i < len(entries); i++ {
-		err = v.add(m, p, catalog.Sector{}, entries[i])
+		old = old[1:]
 	}
 	return m, err
 }
 
+// known reads the ledger's sectors. It does nothing else meanwhile: verifying
+// orders takes long, and others wait for the database.
+func (m *merged) known(ctx context.Context) (old []catalog.Sector, err error) {
+	err = m.v.Ledger.Sectors(ctx, m.p, func(s catalog.Sector) error {
+		old = append(old, s)
+		for _, h := range s.Entry.Shards {
+			m.ordered[h.Root] = h.Length
+		}
+		return nil
+	})
+	return old, err
+}
+
 // add takes one new or changed entry. old is the zero value for a new number.
-func (v *Validator) add(m *merged, p catalog.Partition, old catalog.Sector, e wire.Entry) error {
-	if err := e.Fits(v.Profile); err != nil {
+func (m *merged) add(old catalog.Sector, e wire.Entry) error {
+	if err := e.Fits(m.v.Profile); err != nil {
 		return err
 	}
-	if err := v.ordered(p, old.Entry, &e); err != nil {
+	shards, err := m.verify(e)
+	if err != nil {
 		return err
 	}
+	e.Shards = shards
 	s := catalog.Sector{Entry: e, Cohort: old.Cohort, Checked: old.Checked, Void: old.Void}
-	size := uint64(v.Profile.SectorSize())
-	if old.Entry.State != 0 && old.Entry.Root != e.Root {
+	switch {
+	case e.State == wire.Gone:
+		s.Entry.Root = old.Entry.Root // what is gone is not under the signature
+	case old.Entry.Root != (strata.Root{}) && old.Entry.Root != e.Root:
 		// The old root is under a signed head, and so is this one.
-		v.Log.Error("a second root for one sector number: fraud", "miner", p.Miner, "sector", e.Number, "first", old.Entry.Root, "second", e.Root)
+		m.v.Log.Error("a second root for one sector number: fraud", "miner", m.p.Miner, "sector", e.Number, "first", old.Entry.Root, "second", e.Root)
 		m.events = append(m.events, score.Event{Kind: score.SecondRoot})
 		s.Void = true
 	}
 	if old.Listed() && !s.Listed() {
 		if s.Cohort != 0 {
-			m.events = append(m.events, score.Event{Kind: score.Withdrawn, Cohort: s.Cohort, Bytes: size})
+			m.events = append(m.events, score.Event{Kind: score.Withdrawn, Cohort: s.Cohort, Bytes: uint64(m.v.Profile.SectorSize())})
 		}
 		s.Cohort, s.Checked = 0, false // if it comes back, it arrives anew
 	}
 	m.changed = append(m.changed, s)
-	m.count(v, s)
-	return nil
+	return m.count(s)
 }
 
-// ordered drops from an entry the orders that it has verified. A shard without
-// the order of the partition's validator is nobody's data: it proves nothing.
-func (v *Validator) ordered(p catalog.Partition, old wire.Entry, e *wire.Entry) error {
-	known := map[strata.Root]bool{}
-	for _, s := range old.Shards {
-		known[s.Root] = true
-	}
-	e.Shards = slices.Clone(e.Shards)
-	for i, s := range e.Shards {
-		if !known[s.Root] {
-			if s.Order == nil {
-				return strata.E(strata.Invalid, "sector %d lists shard %s without its order", e.Number, s.Root)
+// verify returns an entry's shards without their orders, which it has verified:
+// a shard without the order of the partition's validator is nobody's data and
+// proves nothing. An order is good for one length, known before or not.
+func (m *merged) verify(e wire.Entry) ([]wire.ShardEntry, error) {
+	shards := slices.Clone(e.Shards)
+	for i, s := range shards {
+		if length, ok := m.ordered[s.Root]; !ok || length != s.Length {
+			if s.Order == nil || s.Order.Root != s.Root || s.Order.Length != uint64(s.Length) {
+				return nil, strata.E(strata.Invalid, "sector %d lists shard %s without its order", e.Number, s.Root)
 			}
-			if err := s.Order.Verify(v.Domain, p.Validator, p.Miner); err != nil {
-				return err
+			if err := s.Order.Verify(m.v.Domain, m.p.Validator, m.p.Miner); err != nil {
+				return nil, err
 			}
 		}
-		e.Shards[i].Order = nil
+		shards[i].Order = nil
 	}
-	return nil
+	return shards, nil
 }
 
-// count adds a sector to the totals that the head is compared with.
-func (m *merged) count(v *Validator, s catalog.Sector) {
+// count adds a sector to the totals that the head is compared with. A shard is
+// ordered once, so it may fill space once.
+func (m *merged) count(s catalog.Sector) error {
 	e := s.Entry
-	m.shards += uint32(len(e.Shards))
+	for _, h := range e.Shards {
+		if m.shards[h.Root] {
+			return strata.E(strata.Invalid, "sector %d lists shard %s, which is listed already", e.Number, h.Root)
+		}
+		m.shards[h.Root] = true
+	}
 	if e.Listed() {
 		m.hashes = append(m.hashes, e.Hash())
 	}
 	if e.State == wire.Filler || e.State == wire.Data {
 		m.sectors++
 	}
-	if !s.Listed() {
-		return
-	}
-	m.hold.numbers = append(m.hold.numbers, e.Number)
-	if s.Cohort == 0 {
-		m.hold.pending = append(m.hold.pending, e.Number)
-	}
-	covered, free := v.cover(e)
-	m.hold.covered += covered
-	m.hold.free += free
+	m.hold.count(m.v, s)
+	return nil
 }
 
 // agrees checks the whole partition against the signed head.
 func (m *merged) agrees(h wire.Head) error {
-	if m.sectors != h.Sectors || m.shards != h.Shards {
-		return strata.E(strata.Invalid, "manifest %d says %d sectors and %d shards, its entries are %d and %d", h.Sequence, h.Sectors, h.Shards, m.sectors, m.shards)
+	if m.sectors != h.Sectors || len(m.shards) != int(h.Shards) {
+		return strata.E(strata.Invalid, "manifest %d says %d sectors and %d shards, there are %d and %d: %w", h.Sequence, h.Sectors, h.Shards, m.sectors, len(m.shards), errDisagrees)
 	}
 	if wire.EntriesRoot(slices.Values(m.hashes)) != h.EntriesRoot {
-		return strata.E(strata.Invalid, "manifest %d does not hash to its own root", h.Sequence)
+		return strata.E(strata.Invalid, "manifest %d does not hash to its own root: %w", h.Sequence, errDisagrees)
 	}
 	return nil
 }
@@ -293,17 +398,4 @@ func (b *book) head(validator strata.Hotkey) wire.Head {
 		return h.head
 	}
 	return wire.Head{}
-}
-
-// adopt takes over a pull that is in the ledger.
-func (b *book) adopt(validator strata.Hotkey, head wire.Head, m *merged) {
-	rules, block := b.v.clock()
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	hold := m.hold
-	hold.head = head
-	b.holdings[validator] = &hold
-	for _, e := range m.events {
-		b.applyLocked(rules, block, e)
-	}
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"math/bits"
 	"sync"
+	"time"
 
 	"strata"
 	"strata/allocation"
@@ -12,8 +13,13 @@ import (
 	"strata/score"
 )
 
-// refreshEach is how many blocks a metagraph may be old.
-const refreshEach = 5
+const (
+	// refreshEach is how many blocks a metagraph may be old.
+	refreshEach = 5
+	// chainLimit is how long a node may take for an answer, or to get weights
+	// into a block: new heads wait for it.
+	chainLimit = 2 * time.Minute
+)
 
 // follow looks at every head, keeps one worker for each miner, forms cohorts
 // and sets weights. A node that fails now is asked again at the next head.
@@ -24,34 +30,45 @@ func (v *Validator) follow(ctx context.Context) error {
 	}
 	workers := &workers{v: v, running: map[strata.Hotkey]func(){}}
 	defer workers.stop()
-	v.mu.Lock()
-	workers.match(ctx, v.graph, v.self, v.books)
-	v.mu.Unlock()
+	workers.match(ctx)
 	for h := range heads {
-		v.mu.Lock()
-		v.head = h
-		v.mu.Unlock()
-		if h.Number%refreshEach == 0 {
-			if _, err := v.refresh(ctx, h.Hash); err != nil {
-				v.Log.Warn("the metagraph was not read", "block", h.Number, "err", err)
-			} else {
-				v.mu.Lock()
-				workers.match(ctx, v.graph, v.self, v.books)
-				v.mu.Unlock()
-			}
+		if v.advance(ctx, h) {
+			workers.match(ctx)
 		}
-		for _, b := range v.all() {
-			if err := b.formCohort(ctx); err != nil {
-				v.Log.Error("a cohort was not written", "miner", b.hotkey, "err", err)
-			}
-		}
+		v.formCohorts(ctx)
 		v.maybeWeigh(ctx, h)
 	}
 	return ctx.Err()
 }
 
+// advance takes over a head and says whether the metagraph was read with it.
+func (v *Validator) advance(ctx context.Context, h chain.Head) bool {
+	v.mu.Lock()
+	v.head = h
+	due := h.Number >= v.graph.Head.Number+refreshEach || h.Number < v.graph.Head.Number
+	v.mu.Unlock()
+	if !due {
+		return false
+	}
+	if _, err := v.refresh(ctx, h.Hash); err != nil {
+		v.Log.Warn("the metagraph was not read", "block", h.Number, "err", err)
+		return false
+	}
+	return true
+}
+
+func (v *Validator) formCohorts(ctx context.Context) {
+	for _, b := range v.all() {
+		if err := b.formCohort(ctx); err != nil && ctx.Err() == nil {
+			v.Log.Error("a cohort was not written", "miner", b.hotkey, "err", err)
+		}
+	}
+}
+
 // refresh reads the metagraph and the subnet's settings at a block.
 func (v *Validator) refresh(ctx context.Context, at strata.BlockHash) (*chain.Metagraph, error) {
+	ctx, cancel := context.WithTimeout(ctx, chainLimit)
+	defer cancel()
 	g, err := v.Chain.Metagraph(ctx, v.Domain.Netuid, at)
 	if err != nil {
 		return nil, err
@@ -114,27 +131,37 @@ type workers struct {
 
 // match starts a worker for each miner that serves and stops those of miners
 // that are gone.
-func (w *workers) match(ctx context.Context, g *chain.Metagraph, self strata.Hotkey, books map[strata.Hotkey]*book) {
-	serving := map[strata.Hotkey]bool{}
-	for _, n := range g.Neurons {
-		serving[n.Hotkey] = n.Hotkey != self && n.Axon.Served()
-	}
+func (w *workers) match(ctx context.Context) {
+	serving := w.v.serving()
 	for hotkey, cancel := range w.running {
 		if !serving[hotkey] {
 			cancel()
 			delete(w.running, hotkey)
 		}
 	}
-	for hotkey, b := range books {
-		b.setPresent(serving[hotkey])
-		if !serving[hotkey] || w.running[hotkey] != nil {
+	for _, b := range w.v.all() {
+		if !serving[b.hotkey] || w.running[b.hotkey] != nil {
 			continue
 		}
 		ctx, cancel := context.WithCancel(ctx)
-		w.running[hotkey] = cancel
+		w.running[b.hotkey] = cancel
 		w.group.Go(func() { w.v.pullLoop(ctx, b) })
 		w.group.Go(func() { w.v.auditLoop(ctx, b) })
 	}
+}
+
+// serving returns the miners with an address, and notes it in their books.
+func (v *Validator) serving() map[strata.Hotkey]bool {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	out := map[strata.Hotkey]bool{}
+	for _, n := range v.graph.Neurons {
+		out[n.Hotkey] = n.Hotkey != v.self && n.Axon.Served()
+	}
+	for hotkey, b := range v.books {
+		b.setPresent(out[hotkey])
+	}
+	return out
 }
 
 func (w *workers) stop() {

@@ -129,22 +129,14 @@ func (v *Validator) restore(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	members := map[strata.Hotkey]map[uint64]uint64{} // sectors of each miner's cohorts
 	for p, h := range heads {
 		b := v.books[p.Miner]
-		if b == nil { // a crash came between the first pull and the first flush
-			b = newBook(v, catalog.MinerRecord{Hotkey: p.Miner})
-			v.books[p.Miner] = b
+		if b == nil {
+			return strata.E(strata.Corrupt, "the ledger has a manifest of miner %s but no record of it: restore strata.db from a backup", p.Miner)
 		}
-		if members[p.Miner] == nil {
-			members[p.Miner] = map[uint64]uint64{}
-		}
-		if err := b.load(ctx, p, h, members[p.Miner]); err != nil {
+		if err := b.load(ctx, p, h); err != nil {
 			return err
 		}
-	}
-	for _, b := range v.books {
-		b.settle(members[b.hotkey])
 	}
 	block, last, err := v.Ledger.LastWeights(ctx)
 	if err != nil {
@@ -172,7 +164,7 @@ func (v *Validator) Start(ctx context.Context) error {
 	return nil
 }
 
-// Run validates until ctx is done.
+// Run validates until ctx is done. Start has succeeded before.
 func (v *Validator) Run(ctx context.Context) error {
 	g := lifecycle.New(ctx, v.Log, time.Minute)
 	g.Go("follow", v.follow)
@@ -195,11 +187,16 @@ func (v *Validator) flush(ctx context.Context) error {
 }
 
 // save writes the records that changed. A crash before it loses the audits
-// since the last one.
+// since the last one. A miner whose turn is taken is left for the next time, or
+// for the write that is being made: it delays nobody.
 func (v *Validator) save(ctx context.Context) error {
 	var dirty []catalog.MinerRecord
 	var from []*book
 	for _, b := range v.all() {
+		if !b.turn.try() {
+			continue
+		}
+		defer b.turn.give()
 		if r, ok := b.takeDirty(); ok {
 			dirty, from = append(dirty, r), append(from, b)
 		}

@@ -21,12 +21,15 @@ func (v *Validator) maybeWeigh(ctx context.Context, h chain.Head) {
 	if into < epoch-epoch/4-1 || h.Number < last+epoch/2 {
 		return
 	}
-	if reason := v.mayWeigh(graph, params, h.Number); reason != "" {
+	if row, ok := graph.Neuron(v.self); ok && row.LastUpdate > 0 && h.Number < row.LastUpdate+params.WeightsRateLimit {
+		return // the subnet's rate limit has not passed; it may at a later block
+	}
+	if reason := v.mayWeigh(graph, params); reason != "" {
 		v.Log.Info("no weights are set", "block", h.Number, "reason", reason)
 		v.attempted(h.Number)
 		return
 	}
-	if err := v.weigh(ctx, graph, params, h.Number); err != nil {
+	if err := v.weigh(ctx, params, h); err != nil {
 		v.Log.Warn("weights were not set; trying again at the next block", "block", h.Number, "err", err)
 	}
 }
@@ -37,8 +40,8 @@ func (v *Validator) attempted(block uint64) {
 	v.weightedAt = block
 }
 
-// mayWeigh says why weights cannot be set now, "" if they can.
-func (v *Validator) mayWeigh(g *chain.Metagraph, p chain.Hyperparameters, block uint64) string {
+// mayWeigh says why weights cannot be set in this epoch, "" if they can.
+func (v *Validator) mayWeigh(g *chain.Metagraph, p chain.Hyperparameters) string {
 	row, ok := g.Neuron(v.self)
 	switch {
 	case !ok:
@@ -47,18 +50,22 @@ func (v *Validator) mayWeigh(g *chain.Metagraph, p chain.Hyperparameters, block 
 		return "this hotkey has no validator permit: it needs more stake, or the next epoch"
 	case p.CommitReveal:
 		return "the subnet wants commit–reveal, which this version cannot do yet"
-	case row.LastUpdate > 0 && block < row.LastUpdate+p.WeightsRateLimit:
-		return "the subnet's weights rate limit has not passed"
 	}
 	return ""
 }
 
 // weigh turns credits into weights and submits them.
-func (v *Validator) weigh(ctx context.Context, g *chain.Metagraph, p chain.Hyperparameters, block uint64) error {
+func (v *Validator) weigh(ctx context.Context, p chain.Hyperparameters, h chain.Head) error {
 	// What the weights rest on is durable before they are.
 	if err := v.save(ctx); err != nil {
 		return err
 	}
+	// A UID may have gone to another hotkey since the metagraph was last read.
+	g, err := v.refresh(ctx, h.Hash)
+	if err != nil {
+		return err
+	}
+	block := h.Number
 	records := v.vector(g)
 	var ws []chain.Weight
 	for _, r := range records {
@@ -71,7 +78,9 @@ func (v *Validator) weigh(ctx context.Context, g *chain.Metagraph, p chain.Hyper
 		v.attempted(block)
 		return nil
 	}
-	if _, err := v.Chain.SetWeights(ctx, v.Key, v.Domain.Netuid, ws, p.WeightsVersionKey); err != nil {
+	sctx, cancel := context.WithTimeout(ctx, chainLimit)
+	defer cancel()
+	if _, err := v.Chain.SetWeights(sctx, v.Key, v.Domain.Netuid, ws, p.WeightsVersionKey); err != nil {
 		return err
 	}
 	v.mu.Lock()

@@ -37,19 +37,24 @@ func scanMiner(s scanner) (m catalog.MinerRecord, err error) {
 func (db *DB) SaveMiners(ctx context.Context, miners []catalog.MinerRecord) error {
 	return db.write(ctx, func(tx *sql.Tx) error {
 		for _, m := range miners {
-			state, err := json.Marshal(m.Score)
-			if err != nil {
-				return err
-			}
-			if _, err := exec(ctx, tx, `INSERT INTO ledger_miners (hotkey, score, next_cohort, passed, failed, last_seen)
-				VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (hotkey) DO UPDATE SET score = excluded.score,
-				next_cohort = excluded.next_cohort, passed = excluded.passed, failed = excluded.failed, last_seen = excluded.last_seen`,
-				m.Hotkey[:], string(state), int64(m.NextCohort), int64(m.Passed), int64(m.Failed), nanos(m.LastSeen)); err != nil {
+			if err := saveMiner(ctx, tx, m); err != nil {
 				return err
 			}
 		}
 		return nil
 	})
+}
+
+func saveMiner(ctx context.Context, tx *sql.Tx, m catalog.MinerRecord) error {
+	state, err := json.Marshal(m.Score)
+	if err != nil {
+		return err
+	}
+	_, err = exec(ctx, tx, `INSERT INTO ledger_miners (hotkey, score, next_cohort, passed, failed, last_seen)
+		VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (hotkey) DO UPDATE SET score = excluded.score,
+		next_cohort = excluded.next_cohort, passed = excluded.passed, failed = excluded.failed, last_seen = excluded.last_seen`,
+		m.Hotkey[:], string(state), int64(m.NextCohort), int64(m.Passed), int64(m.Failed), nanos(m.LastSeen))
+	return err
 }
 
 // Heads implements catalog.Ledger.
@@ -79,9 +84,15 @@ func (db *DB) Heads(ctx context.Context) (map[catalog.Partition]wire.Head, error
 }
 
 // SavePull implements catalog.Ledger. A crash leaves the head before with its
-// sectors, or this one with these: the next pull continues from either.
-func (db *DB) SavePull(ctx context.Context, p catalog.Partition, h wire.Head, changed []catalog.Sector) error {
+// sectors and score, or this one with these: the next pull continues from either.
+func (db *DB) SavePull(ctx context.Context, m catalog.MinerRecord, p catalog.Partition, h wire.Head, changed []catalog.Sector) error {
+	if m.Hotkey != p.Miner {
+		return strata.E(strata.Invalid, "a pull from miner %s with the record of %s", p.Miner, m.Hotkey)
+	}
 	return db.write(ctx, func(tx *sql.Tx) error {
+		if err := saveMiner(ctx, tx, m); err != nil {
+			return err
+		}
 		var id int64
 		err := tx.QueryRowContext(ctx, `INSERT INTO ledger_partitions (id, miner, validator, head)
 			SELECT COALESCE(MAX(id), 0) + 1, $1, $2, $3 FROM ledger_partitions WHERE true
@@ -90,15 +101,42 @@ func (db *DB) SavePull(ctx context.Context, p catalog.Partition, h wire.Head, ch
 		if err != nil {
 			return err
 		}
-		st, err := tx.PrepareContext(ctx, `INSERT INTO ledger_sectors (partition, number, entry, cohort, checked, void)
-			VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (partition, number) DO UPDATE SET
-			entry = excluded.entry, cohort = excluded.cohort, checked = excluded.checked, void = excluded.void`)
+		return saveSectors(ctx, tx, id, changed)
+	})
+}
+
+func saveSectors(ctx context.Context, tx *sql.Tx, partition int64, changed []catalog.Sector) error {
+	st, err := tx.PrepareContext(ctx, `INSERT INTO ledger_sectors (partition, number, entry, cohort, checked, void)
+		VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (partition, number) DO UPDATE SET
+		entry = excluded.entry, cohort = excluded.cohort, checked = excluded.checked, void = excluded.void`)
+	if err != nil {
+		return err
+	}
+	defer st.Close()
+	for _, s := range changed {
+		if _, err := st.ExecContext(ctx, partition, int64(s.Entry.Number), s.Entry.Encode(), int64(s.Cohort), s.Checked, s.Void); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+const partitionID = `(SELECT id FROM ledger_partitions WHERE miner = $1 AND validator = $2)`
+
+// SaveMarks implements catalog.Ledger. A crash leaves all of it or nothing.
+func (db *DB) SaveMarks(ctx context.Context, m catalog.MinerRecord, marks []catalog.Mark) error {
+	return db.write(ctx, func(tx *sql.Tx) error {
+		if err := saveMiner(ctx, tx, m); err != nil {
+			return err
+		}
+		st, err := tx.PrepareContext(ctx, `UPDATE ledger_sectors SET cohort = $4, checked = $5, void = $6
+			WHERE partition = `+partitionID+` AND number = $3`)
 		if err != nil {
 			return err
 		}
 		defer st.Close()
-		for _, s := range changed {
-			if _, err := st.ExecContext(ctx, id, int64(s.Entry.Number), s.Entry.Encode(), int64(s.Cohort), s.Checked, s.Void); err != nil {
+		for _, k := range marks {
+			if err := mark(ctx, st, m.Hotkey, k); err != nil {
 				return err
 			}
 		}
@@ -106,24 +144,15 @@ func (db *DB) SavePull(ctx context.Context, p catalog.Partition, h wire.Head, ch
 	})
 }
 
-const partitionID = `(SELECT id FROM ledger_partitions WHERE miner = $1 AND validator = $2)`
-
-// SaveSectors implements catalog.Ledger.
-func (db *DB) SaveSectors(ctx context.Context, p catalog.Partition, sectors []catalog.Sector) error {
-	return db.write(ctx, func(tx *sql.Tx) error {
-		st, err := tx.PrepareContext(ctx, `UPDATE ledger_sectors SET cohort = $4, checked = $5, void = $6
-			WHERE partition = `+partitionID+` AND number = $3`)
-		if err != nil {
-			return err
-		}
-		defer st.Close()
-		for _, s := range sectors {
-			if _, err := st.ExecContext(ctx, p.Miner[:], p.Validator[:], int64(s.Entry.Number), int64(s.Cohort), s.Checked, s.Void); err != nil {
-				return err
-			}
-		}
-		return nil
-	})
+func mark(ctx context.Context, st *sql.Stmt, miner strata.Hotkey, k catalog.Mark) error {
+	r, err := st.ExecContext(ctx, miner[:], k.Validator[:], int64(k.Number), int64(k.Cohort), k.Checked, k.Void)
+	if err != nil {
+		return err
+	}
+	if n, err := r.RowsAffected(); err != nil || n != 1 {
+		return errors.Join(err, strata.E(strata.NotFound, "the ledger has no sector %d of miner %s for %s", k.Number, miner, k.Validator))
+	}
+	return nil
 }
 
 const sectorColumns = `SELECT entry, cohort, checked, void FROM ledger_sectors WHERE partition = ` + partitionID

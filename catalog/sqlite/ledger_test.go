@@ -43,13 +43,13 @@ func TestLedgerSurvivesReopening(t *testing.T) {
 
 	db := ledgerAt(t, path)
 	steps := []error{
-		db.SavePull(ctx, p, wire.Head{Validator: p.Validator, Sequence: 2}, []catalog.Sector{sectorFixture(1)}),
-		db.SavePull(ctx, p, head, []catalog.Sector{sectorFixture(0), sectorFixture(2)}),
-		db.SavePull(ctx, catalog.Partition{Miner: p.Miner, Validator: strata.Hotkey{5}}, head, nil),
-		db.SaveMiners(ctx, []catalog.MinerRecord{{Hotkey: p.Miner}, miner}),
+		db.SavePull(ctx, catalog.MinerRecord{Hotkey: p.Miner}, p, wire.Head{Validator: p.Validator, Sequence: 2}, []catalog.Sector{sectorFixture(1)}),
+		db.SavePull(ctx, catalog.MinerRecord{Hotkey: p.Miner}, p, head, []catalog.Sector{sectorFixture(0), sectorFixture(2)}),
+		db.SavePull(ctx, catalog.MinerRecord{Hotkey: p.Miner}, catalog.Partition{Miner: p.Miner, Validator: strata.Hotkey{5}}, head, nil),
+		db.SaveMiners(ctx, []catalog.MinerRecord{{Hotkey: p.Miner}, {Hotkey: p.Miner, Passed: 1}}),
 		db.SaveWeights(ctx, 10, []catalog.WeightRecord{{UID: 1, Value: 1}}),
 		db.SaveWeights(ctx, 20, weights),
-		db.SaveSectors(ctx, p, []catalog.Sector{{Entry: wire.Entry{Number: 2}, Cohort: 6, Void: true}}),
+		db.SaveMarks(ctx, miner, []catalog.Mark{{Validator: p.Validator, Number: 2, Cohort: 6, Void: true}}),
 		db.Close(),
 	}
 	for i, err := range steps {
@@ -84,6 +84,33 @@ func TestLedgerSurvivesReopening(t *testing.T) {
 	block, last, err := db.LastWeights(ctx)
 	if err != nil || block != 20 || !cmp.Equal(last, weights) {
 		t.Errorf("weights = %d, %v, %v", block, last, err)
+	}
+}
+
+// TestLedgerRefusesWhole checks that a write that cannot be leaves nothing of it.
+func TestLedgerRefusesWhole(t *testing.T) {
+	ctx := context.Background()
+	db := ledgerAt(t, filepath.Join(t.TempDir(), "strata.db"))
+	defer db.Close()
+	p := catalog.Partition{Miner: strata.Hotkey{1}, Validator: strata.Hotkey{2}}
+	before := catalog.MinerRecord{Hotkey: p.Miner, NextCohort: 5}
+	if err := db.SavePull(ctx, before, p, wire.Head{}, []catalog.Sector{sectorFixture(1)}); err != nil {
+		t.Fatal(err)
+	}
+	after := catalog.MinerRecord{Hotkey: p.Miner, NextCohort: 6}
+	err := db.SaveMarks(ctx, after, []catalog.Mark{{Validator: p.Validator, Number: 1, Cohort: 9}, {Validator: p.Validator, Number: 2}})
+	if strata.CodeOf(err) != strata.NotFound {
+		t.Errorf("a mark of an unknown sector gave %v", err)
+	}
+	err = db.SavePull(ctx, catalog.MinerRecord{Hotkey: strata.Hotkey{7}}, p, wire.Head{}, nil)
+	if strata.CodeOf(err) != strata.Invalid {
+		t.Errorf("a pull with another miner's record gave %v", err)
+	}
+	if miners, err := db.Miners(ctx); err != nil || !cmp.Equal(miners, []catalog.MinerRecord{before}) {
+		t.Errorf("miners = %+v, %v", miners, err)
+	}
+	if s, err := db.Sector(ctx, p, 1); err != nil || !cmp.Equal(s, sectorFixture(1)) {
+		t.Errorf("sector = %+v, %v", s, err)
 	}
 }
 
