@@ -299,6 +299,7 @@ type cutFS struct {
 	keep    loss
 	count   int
 	files   []*cutFile
+	lost    bool // the crash found unsynced writes
 	full    bool // every Allocate and write fails as on a full disk
 	noSpace bool // space says that nothing is free
 }
@@ -392,6 +393,7 @@ func (c *cutFile) Sync() error {
 func (f *cutFS) crash(t *testing.T) {
 	t.Helper()
 	for _, c := range f.files {
+		f.lost = f.lost || len(c.undo) > 0
 		w, err := os.OpenFile(c.Name(), os.O_RDWR, 0)
 		if err != nil {
 			t.Fatal(err)
@@ -436,11 +438,13 @@ func crashTable(t *testing.T, prepare func(s *Store), act func(s *Store) error, 
 	}
 	for at := 1; at <= total; at++ {
 		for keep := range lossKinds {
-			runCut(t, base, &cutFS{at: at, keep: keep}, act, verify)
+			fs := &cutFS{at: at, keep: keep}
+			if runCut(t, base, fs, act, verify); !fs.lost {
+				break // nothing was unsynced: the other kinds are the same
+			}
 		}
 		runCut(t, base, &cutFS{at: at, keep: keepAll, done: true}, act, verify)
 	}
-	t.Logf("%d points, %d crashes", total, total*(int(lossKinds)+1))
 }
 
 func runCut(t *testing.T, base string, fs *cutFS, act func(*Store) error, verify func(*testing.T, *Store, bool)) int {

@@ -432,7 +432,7 @@ func TestShardsAgainstModel(t *testing.T) {
 				since = pull(rt, t, s, puller, since)
 			}
 		}
-		for range rapid.IntRange(5, 20).Draw(rt, "steps") {
+		for range rapid.IntRange(5, 12).Draw(rt, "steps") {
 			step()
 		}
 		var want []strata.Root
