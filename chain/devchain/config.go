@@ -22,8 +22,8 @@ const (
 )
 
 // Params are what a new subnet and the genesis block start with. Zero values
-// mean the defaults in brackets. They are read when a chain is made; a chain
-// that exists keeps its own.
+// mean the defaults in brackets. A subnet and a chain keep what they were made
+// with; BlockEmission alone follows the running node.
 type Params struct {
 	// Tempo is the number of blocks between epochs, less one [20].
 	Tempo uint16

@@ -186,7 +186,7 @@ func TestPrunedChainRestarts(t *testing.T) {
 }
 
 func TestGenesisDiffers(t *testing.T) {
-	if start(t, nil).Genesis() == start(t, nil).Genesis() {
+	if one, other := start(t, nil), start(t, nil); one.Genesis() == other.Genesis() {
 		t.Error("two chains have one genesis hash")
 	}
 }
