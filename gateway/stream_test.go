@@ -147,8 +147,7 @@ func TestWrongContentNeverArrivesWhole(t *testing.T) {
 		}, 502},
 		"unreachable": {func() io.Reader { return failing{strata.E(strata.Unavailable, "too few miners")} }, 503},
 	} {
-		var b *bench
-		b = newBench(t, func(cfg *Config) { cfg.Objects = oddObjects{cfg.Objects.(*memory), odd{c.body}} })
+		b := newBench(t, func(cfg *Config) { cfg.Objects = oddObjects{cfg.Objects.(*memory), odd{c.body}} })
 		id := b.put("f", "", "0123456789")
 		a := b.get("/retrieve/?hash=" + id.String())
 		if a.status != c.status {

@@ -46,7 +46,6 @@ type fleet struct {
 	served     int64            // bytes given to readers
 	onPut      func(stored int) // called with the number of shards stored so far, mu not held
 	gate       chan struct{}    // when set, a put waits for one
-	onGet      func(h, chunk uint64)
 }
 
 type fakeMiner struct {

@@ -186,7 +186,8 @@ func TestPrunedChainRestarts(t *testing.T) {
 }
 
 func TestGenesisDiffers(t *testing.T) {
-	if one, other := start(t, nil), start(t, nil); one.Genesis() == other.Genesis() {
+	one, other := start(t, nil), start(t, nil)
+	if one.Genesis() == other.Genesis() {
 		t.Error("two chains have one genesis hash")
 	}
 }
