@@ -307,10 +307,14 @@ type slowStore struct {
 }
 
 func (s slowStore) Put(ctx context.Context, r PutRequest) (Object, error) {
-	o, err := s.memory.Put(ctx, r)
+	data, err := io.ReadAll(r.Body)
+	if err != nil {
+		return Object{}, err
+	}
 	select {
 	case <-time.After(s.takes):
-		return o, err
+		r.Body = bytes.NewReader(data)
+		return s.memory.Put(ctx, r)
 	case <-ctx.Done():
 		return Object{}, ctx.Err()
 	}

@@ -1,0 +1,94 @@
+// The gateway's interface (docs/gateway.md). Every failure is an ApiError whose
+// message is one line for the user.
+
+export class ApiError extends Error {
+  constructor(code, message) {
+    super(message)
+    this.code = code
+  }
+}
+
+const KEY = 'strata-token'
+
+// takeToken moves a token from the address's fragment into the tab's storage
+// and out of the address, so that it is in no history. It returns the token, or ''.
+export function takeToken() {
+  const fragment = new URLSearchParams(location.hash.slice(1))
+  const token = fragment.get('token')
+  if (token) {
+    sessionStorage.setItem(KEY, token)
+    history.replaceState(null, '', location.pathname + location.search)
+  }
+  return sessionStorage.getItem(KEY) ?? ''
+}
+
+export function keepToken(token) {
+  sessionStorage.setItem(KEY, token)
+}
+
+export function forgetToken() {
+  sessionStorage.removeItem(KEY)
+}
+
+const authorization = () => 'Bearer ' + (sessionStorage.getItem(KEY) ?? '')
+
+function failure(text, status) {
+  try {
+    const f = JSON.parse(text)
+    if (f.code && f.error) return new ApiError(f.code, f.error)
+  } catch {
+    // not from a gateway: told below
+  }
+  return new ApiError('unavailable', `The gateway answered ${status}.`)
+}
+
+const unreachable = () => new ApiError('unavailable', 'The gateway does not answer. Is it running?')
+
+async function call(method, path, body) {
+  let response
+  try {
+    response = await fetch(path, {
+      method,
+      headers: { authorization: authorization(), ...(body && { 'content-type': 'application/json' }) },
+      body: body && JSON.stringify(body),
+      cache: 'no-store',
+    })
+  } catch {
+    throw unreachable()
+  }
+  const text = await response.text().catch(() => '')
+  if (!response.ok) throw failure(text, response.status)
+  return text ? JSON.parse(text) : null
+}
+
+export const list = (query) => call('GET', '/api/objects?' + new URLSearchParams(query))
+export const remove = (hash) => call('DELETE', '/api/objects/' + hash)
+export const network = () => call('GET', '/api/network')
+
+// download swaps the token for a single-use ticket and lets the browser save
+// the file by itself, however large it is.
+export async function download(hash) {
+  const { ticket } = await call('POST', '/api/tickets', { hash })
+  const link = document.createElement('a')
+  link.href = '/retrieve/?' + new URLSearchParams({ hash, ticket })
+  link.download = ''
+  link.click()
+}
+
+// upload sends a file and tells progress(bytes) of the file sent so far. done
+// is a promise of the hash; cancel() makes it fail with code "cancelled".
+export function upload(file, progress) {
+  const xhr = new XMLHttpRequest()
+  const done = new Promise((resolve, reject) => {
+    xhr.upload.onprogress = (e) => progress(Math.min(file.size, e.loaded))
+    xhr.onload = () => (xhr.status === 200 ? resolve(JSON.parse(xhr.responseText).hash) : reject(failure(xhr.responseText, xhr.status)))
+    xhr.onerror = () => reject(unreachable())
+    xhr.onabort = () => reject(new ApiError('cancelled', 'Cancelled.'))
+  })
+  const form = new FormData()
+  form.append('file', file, file.name)
+  xhr.open('POST', '/store/')
+  xhr.setRequestHeader('authorization', authorization())
+  xhr.send(form)
+  return { done, cancel: () => xhr.abort() }
+}
