@@ -111,6 +111,12 @@ func (c *fakeChain) grow(to uint64) {
 // mine makes blocks up to a number, tells the last one, and waits until
 // everything in the bubble has come to rest.
 func (c *fakeChain) mine(to uint64) {
+	c.tell(to)
+	synctest.Wait()
+}
+
+// tell makes blocks up to a number and tells the last one.
+func (c *fakeChain) tell(to uint64) {
 	c.grow(to)
 	c.mu.Lock()
 	subs := c.subs
@@ -118,7 +124,6 @@ func (c *fakeChain) mine(to uint64) {
 	for _, s := range subs {
 		s <- headOf(to)
 	}
-	synctest.Wait()
 }
 
 func (c *fakeChain) failing(call string) error {
