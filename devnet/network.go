@@ -119,7 +119,9 @@ func (n *Network) Processes() []*Process {
 }
 
 func (n *Network) address(role, what string) string {
-	for _, p := range n.Processes() {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	for _, p := range n.processes {
 		if p.Role == role {
 			return p.Addresses[what]
 		}
@@ -155,17 +157,22 @@ func (n *Network) Page() (string, error) {
 // Up starts the chain, registers everybody and starts every role. It returns
 // once all of them serve; Ready tells when they are sealed and audited.
 func (n *Network) Up(ctx context.Context) error {
-	if _, err := n.start(ctx, "chain", "chain", "chain", "devchain",
-		"--dir", filepath.Join(n.cfg.Dir, "chain"),
-		"--listen", "127.0.0.1:0",
-		"--tempo", fmt.Sprint(n.plan.Tempo),
-		"--block_time", n.plan.BlockTime.String()); err != nil {
+	if err := n.startChain(ctx); err != nil {
 		return err
 	}
 	if err := n.register(ctx); err != nil {
 		return err
 	}
 	return n.startRoles(ctx)
+}
+
+func (n *Network) startChain(ctx context.Context) error {
+	_, err := n.start(ctx, "chain", "chain", "chain", "devchain",
+		"--dir", filepath.Join(n.cfg.Dir, "chain"),
+		"--listen", "127.0.0.1:0",
+		"--tempo", fmt.Sprint(n.plan.Tempo),
+		"--block_time", n.plan.BlockTime.String())
+	return err
 }
 
 // startRoles starts validators first: a miner's first manifest is then pulled

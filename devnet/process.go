@@ -22,7 +22,8 @@ type Ready struct {
 	Addresses map[string]string `json:"addresses"` // e.g. "axon": "127.0.0.1:8091"
 }
 
-// Process is one entry of processes.json.
+// Process is one entry of processes.json. PID and Addresses are zero until it
+// serves; the Network's mu guards them until Up has returned.
 type Process struct {
 	Role      string            `json:"role"`
 	Name      string            `json:"name"`
@@ -77,7 +78,9 @@ func (n *Network) awaitReady(ctx context.Context, p *Process, file string) error
 		b, err := os.ReadFile(file)
 		var r Ready
 		if err == nil && json.Unmarshal(b, &r) == nil {
+			n.mu.Lock()
 			p.PID, p.Addresses = r.PID, r.Addresses
+			n.mu.Unlock()
 			return n.writeProcesses()
 		}
 		select {
