@@ -235,7 +235,7 @@ func TestChainTroubles(t *testing.T) {
 			n.chain.with(func() {
 				n.chain.stall = func(ctx context.Context) error { <-ctx.Done(); return ctx.Err() }
 			})
-			n.chain.mine(30)
+			n.chain.mine(41) // both the metagraph and a plan are due
 			time.Sleep(time.Hour)
 			n.chain.with(func() { n.chain.stall = nil })
 		},

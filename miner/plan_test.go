@@ -49,17 +49,17 @@ func TestStakeIsReadAtTheGrid(t *testing.T) {
 }
 
 func TestStakeIsSmoothed(t *testing.T) {
-	alice, bob := key(t, "Alice"), key(t, "Bob")
-	c := newChain(neuron(alice, 10, true))
+	alice, bob, carol := key(t, "Alice"), key(t, "Bob"), key(t, "Carol")
+	c := newChain(neuron(alice, 10, true), neuron(carol, 2, true))
 	c.grow(9)
-	c.set(neuron(alice, 4, true), neuron(bob, 8, true)) // bob registers after block 5
+	c.set(neuron(alice, 4, true), neuron(bob, 8, true), neuron(carol, 6, true)) // bob registers after block 5
 	c.grow(19)
 	for _, step := range []struct {
 		final uint64
 		want  map[strata.Hotkey]strata.Rao
 	}{
-		{19, map[strata.Hotkey]strata.Rao{alice.Hotkey(): 4, bob.Hotkey(): 0}}, // 15 and 5
-		{24, map[strata.Hotkey]strata.Rao{alice.Hotkey(): 4, bob.Hotkey(): 8}}, // 20 and 10
+		{19, map[strata.Hotkey]strata.Rao{alice.Hotkey(): 4, bob.Hotkey(): 0, carol.Hotkey(): 2}}, // 15 and 5
+		{24, map[strata.Hotkey]strata.Rao{alice.Hotkey(): 4, bob.Hotkey(): 8, carol.Hotkey(): 6}}, // 20 and 10
 	} {
 		c.grow(step.final)
 		vs, _, err := planner(c, smoothed).Validators(t.Context())
