@@ -46,6 +46,9 @@ func TestTokenIsNeeded(t *testing.T) {
 	if b.objects.len() != 1 {
 		t.Error("something was stored or deleted")
 	}
+	if !strings.Contains(b.log.String(), "path=/retrieve/ status=401") {
+		t.Error("refused requests are not in the log")
+	}
 	if strings.Contains(b.log.String(), b.token.Reveal()) || strings.Contains(b.log.String(), "ticket=") {
 		t.Errorf("the log tells a secret:\n%s", &b.log)
 	}

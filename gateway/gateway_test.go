@@ -10,6 +10,7 @@ import (
 	"net/http/httptest"
 	"net/textproto"
 	"strings"
+	"sync"
 	"testing"
 	"testing/fstest"
 	"time"
@@ -25,7 +26,7 @@ type bench struct {
 	now     time.Time
 	server  *Server
 	url     string
-	log     bytes.Buffer
+	log     journal
 }
 
 func newBench(t *testing.T, change ...func(*Config)) *bench {
@@ -48,6 +49,24 @@ func newBench(t *testing.T, change ...func(*Config)) *bench {
 	t.Cleanup(web.Close)
 	b.server, b.url = s, web.URL
 	return b
+}
+
+// journal is a log that can be read while the server writes.
+type journal struct {
+	mu  sync.Mutex
+	buf bytes.Buffer
+}
+
+func (j *journal) Write(p []byte) (int, error) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return j.buf.Write(p)
+}
+
+func (j *journal) String() string {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return j.buf.String()
 }
 
 type answer struct {
