@@ -11,7 +11,7 @@ import (
 )
 
 const (
-	maxQuery         = 2 * MaxName // bytes in prefix or after
+	maxQuery         = 4 * MaxName // bytes in prefix or after: a cursor may encode a whole name
 	maxTicketRequest = 1 << 10     // bytes
 )
 
