@@ -18,7 +18,7 @@ func (v *Validator) maybeWeigh(ctx context.Context, h chain.Head) {
 	v.mu.Unlock()
 	epoch := uint64(params.Tempo) + 1
 	into := (h.Number + uint64(v.Domain.Netuid) + 1) % epoch // blocks since the last epoch
-	if into < epoch-epoch/4-1 || h.Number < last+epoch/2 {
+	if into < epoch-epoch/4-1 || last > 0 && h.Number < last+epoch/2 {
 		return
 	}
 	if row, ok := graph.Neuron(v.self); ok && row.LastUpdate > 0 && h.Number < row.LastUpdate+params.WeightsRateLimit {
