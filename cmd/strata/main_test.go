@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"net"
 	"os"
 	"path/filepath"
 	"strings"
@@ -27,6 +28,7 @@ func TestMain(m *testing.M) {
 //	CHAIN    a chain with subnet 1 and a registered, staked validator
 //	OTHER    another chain with subnet 1: another genesis
 //	SKEWED   a chain whose clock is an hour ahead
+//	TAKEN    a port of 127.0.0.1 that somebody listens on
 //	WALLETS  a copy of wallets: validator and miner (both registered on CHAIN
 //	         and OTHER), stranger (funded, not registered)
 func TestScripts(t *testing.T) {
@@ -38,12 +40,22 @@ func TestScripts(t *testing.T) {
 	for _, url := range []string{main, other} {
 		populate(t, url, keys)
 	}
+	taken, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { taken.Close() }) // scripts run after this function has returned
+	_, port, err := net.SplitHostPort(taken.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
 	testscript.Run(t, testscript.Params{
 		Dir: "testdata/script",
 		Setup: func(e *testscript.Env) error {
 			e.Setenv("CHAIN", main)
 			e.Setenv("OTHER", other)
 			e.Setenv("SKEWED", skewed)
+			e.Setenv("TAKEN", port)
 			e.Setenv("WALLETS", filepath.Join(e.WorkDir, "wallets"))
 			e.Setenv("HOME", e.WorkDir)
 			return os.CopyFS(filepath.Join(e.WorkDir, "wallets"), os.DirFS(wallets))

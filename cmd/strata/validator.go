@@ -96,6 +96,7 @@ func openNode(g *lifecycle.Group, w walletFlags, c chainFlags, d dbFlags, roles 
 		return nil, err
 	}
 	g.OnClose("catalog", n.db.Close)
+	limitMemory(s.profile.SectorSize())
 	n.peers = peer.NewClient(peer.ClientConfig{Hotkey: s.hotkey, Signer: s.key, Domain: s.domain()})
 	g.OnClose("peers", n.peers.Close)
 	return n, nil
