@@ -244,12 +244,12 @@ func TestDropperLosesItsWeight(t *testing.T) {
 	// Leaves are counted in buckets of a tempo; the one in which the data was
 	// dropped counts in two more.
 	tempo := uint64(n.plan.Tempo) + 1
-	until := (head.Number/tempo + 3) * tempo
+	clean := (head.Number/tempo + 3) * tempo
 	after := 0
 	eachVote(ctx, t, c, n, func(v vote) bool {
 		t.Logf("dropped at block %d; block %d: weights %v", head.Number, v.block, v.weights)
 		wantHonestPaid(ctx, t, c, n, v)
-		if v.block < until {
+		if v.block < clean {
 			return false
 		}
 		if w := v.weights[drops.uid]; w != 0 {

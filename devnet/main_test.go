@@ -211,8 +211,8 @@ func eachVote(ctx context.Context, t *testing.T, c chain.Reader, n *Network, f f
 }
 
 // processesFile reads processes.json as another program would.
-func processesFile(dir string) ([]Process, error) {
-	b, err := os.ReadFile(filepath.Join(dir, "processes.json"))
+func processesFile(path string) ([]Process, error) {
+	b, err := os.ReadFile(path)
 	if err != nil {
 		return nil, err
 	}

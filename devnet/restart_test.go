@@ -33,6 +33,7 @@ func TestRestartKeepsEverything(t *testing.T) {
 	if err := n.Close(); err != nil {
 		t.Fatal(err)
 	}
+	wantEnded(t, n)
 
 	// The second start is told nothing but the directory.
 	n = open(t, Config{Dir: n.Dir(), Binary: n.cfg.Binary, Log: n.cfg.Log})
@@ -132,6 +133,18 @@ func endValidator(ctx context.Context, t *testing.T, n *Network) {
 		if p.Role == "validator" {
 			p.stdin.Close()
 			until(ctx, t, "the validator has ended", func() bool { return !p.Alive() })
+		}
+	}
+}
+
+// wantEnded checks that every process has ended, and did so by itself.
+func wantEnded(t *testing.T, n *Network) {
+	t.Helper()
+	for _, p := range n.Processes() {
+		if p.Alive() {
+			t.Errorf("%s still runs", p.Name)
+		} else if p.err != nil {
+			t.Errorf("%s ended with %v when it was asked to stop", p.Name, p.err)
 		}
 	}
 }
