@@ -15,10 +15,14 @@ import (
 
 // filesBucket holds what comes through the page and POST /store/. Two uploads
 // of one name are two files, so a key is the name, a zero byte and a random
-// tail; keys therefore sort by name.
+// tail; keys therefore sort by name. Of a name too long for a key the key has
+// the beginning, and the metadata all of it.
 const (
 	filesBucket = "files"
 	keySep      = "\x00"
+	tailSize    = 8                                         // random bytes
+	maxKeyName  = catalog.MaxKey - len(keySep) - 2*tailSize // bytes of a name in its key
+	fullName    = "name"                                    // metadata of a name that was cut
 )
 
 // files makes an object.Store what the gateway asks for.
@@ -36,10 +40,9 @@ func ensureBucket(ctx context.Context, c catalog.Buckets) error {
 }
 
 func (f files) Put(ctx context.Context, r gateway.PutRequest) (gateway.Object, error) {
-	var tail [8]byte
-	_, _ = rand.Read(tail[:]) // never fails: crypto/rand ends the process instead
+	key, meta := keyOf(r.Name)
 	info, err := f.store.Put(ctx, object.PutRequest{
-		Bucket: filesBucket, Name: r.Name + keySep + hex.EncodeToString(tail[:]),
+		Bucket: filesBucket, Name: key, Meta: meta,
 		ContentType: r.ContentType, Size: r.Size, Body: r.Body,
 	})
 	if err != nil {
@@ -47,6 +50,20 @@ func (f files) Put(ctx context.Context, r gateway.PutRequest) (gateway.Object, e
 	}
 	return fileOf(info), nil
 }
+
+// keyOf returns a fresh key for a name, and the metadata that it needs.
+func keyOf(name string) (key string, meta map[string]string) {
+	var tail [tailSize]byte
+	_, _ = rand.Read(tail[:]) // never fails: crypto/rand ends the process instead
+	begin := keyName(name)
+	if begin != name {
+		meta = map[string]string{fullName: name}
+	}
+	return begin + keySep + hex.EncodeToString(tail[:]), meta
+}
+
+// keyName returns what of a name, or of the beginning of one, is in its key.
+func keyName(name string) string { return name[:min(len(name), maxKeyName)] }
 
 func (f files) Stat(ctx context.Context, id strata.ObjectID) (gateway.Object, error) {
 	h, err := f.store.Stat(ctx, id)
@@ -67,15 +84,19 @@ func (f files) Stat(ctx context.Context, id strata.ObjectID) (gateway.Object, er
 // worse compares what is left to lose.
 func worse(a, b gateway.Health) bool { return a.Live-a.Needed < b.Live-b.Needed }
 
-// List returns a page.
+// List returns a page. It may hold fewer than Limit and still have a next one:
+// a prefix longer than what a key has of a name is compared here.
 func (f files) List(ctx context.Context, r gateway.ListRequest) (gateway.ObjectList, error) {
-	page, err := f.store.List(ctx, object.ListRequest{Bucket: filesBucket, Prefix: r.Prefix, After: unhex(r.After), Limit: r.Limit})
+	page, err := f.store.List(ctx, object.ListRequest{Bucket: filesBucket, Prefix: keyName(r.Prefix), After: unhex(r.After), Limit: r.Limit})
 	if err != nil {
 		return gateway.ObjectList{}, err
 	}
 	list := gateway.ObjectList{Objects: []gateway.Object{}}
 	for _, info := range page.Objects {
 		o := fileOf(info)
+		if !strings.HasPrefix(o.Name, r.Prefix) {
+			continue
+		}
 		if r.Health {
 			o, err = f.Stat(ctx, info.ID)
 		}
@@ -114,6 +135,9 @@ func (f files) Open(ctx context.Context, id strata.ObjectID) (gateway.Object, ga
 func (f files) Delete(ctx context.Context, id strata.ObjectID) error { return f.store.Delete(ctx, id) }
 
 func fileOf(i object.Info) gateway.Object {
-	name, _, _ := strings.Cut(i.Name, keySep)
+	name, cut := i.Meta[fullName]
+	if !cut {
+		name, _, _ = strings.Cut(i.Name, keySep)
+	}
 	return gateway.Object{ID: i.ID, Name: name, ContentType: i.ContentType, Size: i.Size, Created: i.Modified}
 }

@@ -1,0 +1,175 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"io"
+	"net/netip"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"strata"
+	"strata/catalog"
+	"strata/catalog/sqlite"
+	"strata/gateway"
+	"strata/object"
+	"strata/wire"
+)
+
+// hoard is a network of six miners in memory that always answer.
+type hoard struct {
+	mu     sync.Mutex
+	shards map[strata.Root][]byte // guarded by mu
+}
+
+func (h *hoard) Candidates(context.Context) (out []object.Candidate, err error) {
+	for i := range byte(6) {
+		c := object.Candidate{Endpoint: wire.Endpoint{Hotkey: strata.Hotkey{i + 1}, Addr: netip.AddrPortFrom(netip.AddrFrom4([4]byte{10, i, 0, 1}), 8091)}}
+		c.Hotkey, c.Coldkey, c.Addr = c.Endpoint.Hotkey, strata.Coldkey{i + 1}, c.Endpoint.Addr.Addr()
+		c.Free, c.Score = strata.GiB, 1_000_000
+		out = append(out, c)
+	}
+	return out, nil
+}
+
+func (h *hoard) PutShard(_ context.Context, _ wire.Endpoint, root strata.Root, body []byte) (wire.Receipt, error) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.shards[root] = bytes.Clone(body)
+	return wire.Receipt{Root: root, Length: uint64(len(body))}, nil
+}
+
+func (h *hoard) GetShard(_ context.Context, _ wire.Endpoint, root strata.Root, _, off, n uint64) (io.ReadCloser, error) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return io.NopCloser(bytes.NewReader(h.shards[root][off : off+n])), nil
+}
+
+func (h *hoard) DeleteShard(context.Context, wire.Endpoint, strata.Root) error { return nil }
+
+// Derive makes it the gateway's secret, too.
+func (h *hoard) Derive(_ string, n int) ([]byte, error) { return bytes.Repeat([]byte{7}, n), nil }
+
+// newFiles returns files over a new catalog.
+func newFiles(t *testing.T) files {
+	t.Helper()
+	db, err := sqlite.Open(t.Context(), filepath.Join(t.TempDir(), "strata.db"), sqlite.Gateway)
+	if err != nil {
+		t.Fatal(err)
+	}
+	h := &hoard{shards: map[strata.Root][]byte{}}
+	store, err := object.New(t.Context(), object.Options{Catalog: db, Transport: h, Network: h, Secret: h, Profile: strata.LocalProfile})
+	if err != nil {
+		t.Fatal(errors.Join(err, db.Close()))
+	}
+	t.Cleanup(func() {
+		store.Close()
+		if err := db.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	for range 2 { // a second start finds the bucket
+		if err := ensureBucket(t.Context(), db); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return files{store}
+}
+
+func (f files) mustPut(t *testing.T, name string) gateway.Object {
+	t.Helper()
+	o, err := f.Put(t.Context(), gateway.PutRequest{Name: name, ContentType: "text/plain", Size: -1, Body: strings.NewReader("of " + name)})
+	if err != nil {
+		t.Fatalf("a name of %d bytes: %v", len(name), err)
+	}
+	return o
+}
+
+// TestFileNames: a name of any length that the gateway takes comes back whole
+// from each call, with its content, though a key has less room than a name.
+func TestFileNames(t *testing.T) {
+	f := newFiles(t)
+	for _, name := range []string{
+		"a", strings.Repeat("b", maxKeyName-1), strings.Repeat("c", maxKeyName), strings.Repeat("d", maxKeyName+1),
+		strings.Repeat("e", catalog.MaxKey), "f" + strings.Repeat("ü🌍", 170), strings.Repeat("g", gateway.MaxName),
+	} {
+		o := f.mustPut(t, name)
+		stat, err := f.Stat(t.Context(), o.ID)
+		if err != nil || o.Name != name || stat.Name != name {
+			t.Errorf("%d bytes: put said %q, stat %q, %v", len(name), o.Name, stat.Name, err)
+		}
+		opened, content, err := f.Open(t.Context(), o.ID)
+		if err != nil {
+			t.Fatal(err)
+		}
+		r, err := content.Range(t.Context(), 0, opened.Size)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, err := io.ReadAll(r)
+		if err = errors.Join(err, r.Close(), content.Close()); err != nil || opened.Name != name || string(got) != "of "+name {
+			t.Errorf("%d bytes: opened as %q with %q, %v", len(name), opened.Name, got, err)
+		}
+	}
+}
+
+// TestFileListing: two files of one name are two, pages lead to one another,
+// and a prefix longer than what a key has of a name selects like any other.
+func TestFileListing(t *testing.T) {
+	f := newFiles(t)
+	long := strings.Repeat("x", maxKeyName)
+	for _, name := range []string{"one", "one", long + "abc", long + "abd", long + "ac"} {
+		f.mustPut(t, name)
+	}
+	for prefix, want := range map[string]int{"": 5, "o": 2, "one": 2, "onex": 0, long: 3, long + "a": 3, long + "ab": 2, long + "abd": 1, long + "b": 0} {
+		for _, health := range []bool{false, true} {
+			if got := f.names(t, prefix, health); len(got) != want {
+				t.Errorf("a prefix of %d bytes selects %d of %d files", len(prefix), len(got), want)
+			}
+		}
+	}
+}
+
+// names lists all files with a prefix in pages of two.
+func (f files) names(t *testing.T, prefix string, health bool) (out []string) {
+	t.Helper()
+	for r := (gateway.ListRequest{Prefix: prefix, Limit: 2, Health: health}); ; {
+		page, err := f.List(t.Context(), r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, o := range page.Objects {
+			if !strings.HasPrefix(o.Name, prefix) || (o.Health != nil) != health {
+				t.Errorf("%.20q is listed for %.20q with health %v", o.Name, prefix, o.Health)
+			}
+			out = append(out, o.Name)
+		}
+		if page.Next == "" {
+			return out
+		}
+		r.After = page.Next
+	}
+}
+
+// TestFileDelete: what is deleted is unknown to every call.
+func TestFileDelete(t *testing.T) {
+	f := newFiles(t)
+	o := f.mustPut(t, "gone")
+	if err := f.Delete(t.Context(), o.ID); err != nil {
+		t.Fatal(err)
+	}
+	_, statErr := f.Stat(t.Context(), o.ID)
+	_, _, openErr := f.Open(t.Context(), o.ID)
+	for _, err := range []error{statErr, openErr, f.Delete(t.Context(), o.ID)} {
+		if strata.CodeOf(err) != strata.NotFound {
+			t.Errorf("a deleted file: %v", err)
+		}
+	}
+	if left := f.names(t, "", false); len(left) != 0 || time.Since(o.Created) > time.Minute {
+		t.Errorf("%d files left; made at %s", len(left), o.Created)
+	}
+}
