@@ -7,14 +7,8 @@ import (
 	"os"
 	"path/filepath"
 
-	"github.com/google/renameio/v2"
-
 	"strata"
-)
-
-const (
-	fileMode = 0o600
-	dirMode  = 0o700
+	"strata/internal/durable"
 )
 
 // Mnemonics are the words that restore a wallet. They are for showing to its
@@ -122,64 +116,18 @@ func writePair(file, pubFile string, k *Key) error {
 }
 
 // writeFile makes a file appear whole, readable by its owner only, and on the
-// disk when it returns. A crash before the rename leaves at most a temporary
-// file with mode 0600 beside it; after it, the new file.
+// disk when it returns. A crash before that leaves at most a temporary file with
+// mode 0600 beside it, never in a directory that others share.
 func writeFile(file string, content keyfile) error {
 	b, err := content.encode()
 	if err != nil {
 		return err
 	}
-	dir := filepath.Dir(file)
-	if err := makeDir(dir); err != nil {
-		return fmt.Errorf("create wallet directory %s: %w", dir, err)
+	if err := durable.MkdirAll(filepath.Dir(file)); err != nil {
+		return fmt.Errorf("create wallet directory: %w", err)
 	}
-	if err := replaceFile(dir, file, b); err != nil {
-		return fmt.Errorf("write wallet file %s: %w", file, err)
+	if err := durable.WriteFile(file, b, 0o600); err != nil {
+		return fmt.Errorf("save the wallet: %w", err)
 	}
 	return nil
-}
-
-// replaceFile keeps the temporary file in the wallet's directory, never in a
-// shared one.
-func replaceFile(dir, file string, b []byte) error {
-	t, err := renameio.NewPendingFile(file, renameio.WithTempDir(dir), renameio.WithStaticPermissions(fileMode))
-	if err != nil {
-		return err
-	}
-	defer t.Cleanup() // a no-op once the file is in place
-	if _, err := t.Write(b); err != nil {
-		return err
-	}
-	if err := t.CloseAtomicallyReplace(); err != nil {
-		return err
-	}
-	return syncDir(dir)
-}
-
-// makeDir creates a directory and the missing ones above it, each entry synced
-// to its parent.
-func makeDir(dir string) error {
-	err := os.Mkdir(dir, dirMode)
-	if errors.Is(err, fs.ErrExist) {
-		return nil
-	}
-	if errors.Is(err, fs.ErrNotExist) {
-		if err := makeDir(filepath.Dir(dir)); err != nil {
-			return err
-		}
-		err = os.Mkdir(dir, dirMode)
-	}
-	if err != nil {
-		return err
-	}
-	return syncDir(filepath.Dir(dir))
-}
-
-func syncDir(dir string) error {
-	d, err := os.Open(dir)
-	if err != nil {
-		return err
-	}
-	defer d.Close() // read only: nothing to lose
-	return d.Sync()
 }
