@@ -12,8 +12,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/google/renameio/v2"
-
 	"strata"
 	"strata/gateway"
 	"strata/internal/durable"
@@ -102,7 +100,7 @@ func (n *Network) writeJSON(name string, v any) error {
 	if err != nil {
 		return err
 	}
-	return renameio.WriteFile(filepath.Join(n.cfg.Dir, name), append(b, '\n'), 0o600)
+	return durable.WriteFile(filepath.Join(n.cfg.Dir, name), append(b, '\n'), 0o600)
 }
 
 // Close stops every process within five seconds and gives up the directory.
