@@ -81,7 +81,7 @@ func (f logFlags) logger(w io.Writer) (*slog.Logger, error) {
 		}
 		w = io.MultiWriter(w, file)
 	} else if isTerminal(w) {
-		return slog.New(tint.NewHandler(w, &tint.Options{Level: level, TimeFormat: time.TimeOnly})), nil
+		return slog.New(tint.NewTextHandler(w, &tint.Options{Level: level, TimeFormat: time.TimeOnly})), nil
 	}
 	return slog.New(slog.NewJSONHandler(w, &slog.HandlerOptions{Level: level})), nil
 }
