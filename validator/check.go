@@ -180,7 +180,7 @@ func (v *Validator) checkSector(ctx context.Context, b *book, at place, buf []by
 		b.checked(at) // released or withdrawn since it was put on the list
 		return nil
 	}
-	root, err := v.fill(ctx, p, at.number, buf)
+	root, err := v.refill(ctx, p, at.number, buf)
 	if err != nil {
 		return err
 	}

@@ -11,8 +11,10 @@
 //	reconcile.go  shards that should be on a miner and are not
 //	weigh.go      credits and weights
 //	status.go     what users and the gateway see
+//	observe.go    the same for a gateway in another process
 //
-// Everything that counts is in the ledger. A validator that is killed loses at
+// Everything that counts is in the ledger, a score and the sectors that it
+// speaks of in one transaction, and in memory only after that. A validator that is killed loses at
 // most the audits of the last second and the check it was making; it starts
 // again from the ledger's heads, scores and sectors.
 package validator

@@ -157,13 +157,24 @@ func (m *fakeMiner) alter(v strata.Hotkey, number uint64, f func(*sector)) {
 // seal fills sectors from up to, not including, to.
 func (m *fakeMiner) seal(v strata.Hotkey, from, to uint64) {
 	for n := from; n < to; n++ {
-		data := make([]byte, sectorSize)
-		id := seal.Sector{Genesis: domain.Genesis, Netuid: domain.Netuid, Miner: m.key.Hotkey(), Validator: v, Number: n, Blocks: prof.Blocks, Passes: prof.Passes}
-		if err := id.Fill(context.Background(), data); err != nil {
-			m.t.Fatal(err)
-		}
-		m.store(v, n, data)
+		m.store(v, n, m.filler(v, n))
 	}
+}
+
+// sealed are the sectors that any test has filled: filling is slow.
+var sealed sync.Map
+
+func (m *fakeMiner) filler(v strata.Hotkey, n uint64) []byte {
+	id := seal.Sector{Genesis: domain.Genesis, Netuid: domain.Netuid, Miner: m.key.Hotkey(), Validator: v, Number: n, Blocks: prof.Blocks, Passes: prof.Passes}
+	if data, ok := sealed.Load(id); ok {
+		return data.([]byte)
+	}
+	data := make([]byte, sectorSize)
+	if err := id.Fill(context.Background(), data); err != nil {
+		m.t.Fatal(err)
+	}
+	sealed.Store(id, data)
+	return data
 }
 
 // fake stores what can be computed from a number and signs its true hash, which

@@ -93,6 +93,9 @@ type Config struct {
 type Validator struct {
 	Config
 	self strata.Hotkey
+	// refill computes a sector's true root; buf has room for the sector. Tests,
+	// which check the same few sectors thousands of times, remember roots here.
+	refill func(ctx context.Context, p catalog.Partition, number uint64, buf []byte) (strata.Root, error)
 
 	mu         sync.Mutex // guards what follows
 	books      map[strata.Hotkey]*book
@@ -111,6 +114,7 @@ func New(ctx context.Context, c Config) (*Validator, error) {
 	}
 	c.Pace = c.Pace.withDefaults(c.Profile)
 	v := &Validator{Config: c, self: strata.Hotkey(c.Key.PublicKey()), books: map[strata.Hotkey]*book{}, weights: map[strata.Hotkey]uint16{}}
+	v.refill = v.fill
 	if err := v.restore(ctx); err != nil {
 		return nil, err
 	}

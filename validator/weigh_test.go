@@ -181,3 +181,30 @@ func TestStatusAndCandidates(t *testing.T) {
 		t.Errorf("candidates = %v, want those that serve", got)
 	}
 }
+
+// TestObserve: a validator that only looks on shows what the ledger knows.
+func TestObserve(t *testing.T) {
+	w := newWorld(t)
+	m := w.proven("//Miner", 10)
+	w.start()
+	w.earn(m)
+	w.seen(m)
+	if err := w.v.save(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	credit := w.book(m).credit()
+	w.restart()
+	looker, err := New(t.Context(), w.v.Config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if st, err := looker.Status(t.Context()); err != nil || len(st.Miners) != 0 {
+		t.Errorf("before the metagraph was read: %+v, %v", st.Miners, err)
+	}
+	if err := looker.Observe(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if st, err := looker.Status(t.Context()); err != nil || len(st.Miners) != 1 || st.Miners[0].ProvenBytes != credit || credit == 0 {
+		t.Errorf("miners = %+v, %v, want one with %d bytes", st.Miners, err, credit)
+	}
+}

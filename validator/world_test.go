@@ -6,6 +6,7 @@ import (
 	"math"
 	"path/filepath"
 	"slices"
+	"sync"
 	"testing"
 	"time"
 
@@ -82,12 +83,34 @@ func (w *world) start() {
 		Profile: prof, Pace: w.pace, Log: slog.New(slog.DiscardHandler), Now: func() time.Time { return w.now },
 	})
 	if err == nil {
+		w.v.refill = remember(w.v.refill)
 		err = w.v.Start(ctx)
 	}
 	if err != nil {
 		w.t.Fatal(err)
 	}
 	w.v.serving()
+}
+
+// roots are those that were computed once, by partition and number.
+var roots sync.Map
+
+// remember makes a refill that computes every root once in all tests.
+func remember(fill func(context.Context, catalog.Partition, uint64, []byte) (strata.Root, error)) func(context.Context, catalog.Partition, uint64, []byte) (strata.Root, error) {
+	return func(ctx context.Context, p catalog.Partition, number uint64, buf []byte) (strata.Root, error) {
+		type key struct {
+			catalog.Partition
+			number uint64
+		}
+		if r, ok := roots.Load(key{p, number}); ok {
+			return r.(strata.Root), nil
+		}
+		r, err := fill(ctx, p, number, buf)
+		if err == nil {
+			roots.Store(key{p, number}, r)
+		}
+		return r, err
+	}
 }
 
 // kill closes the ledger as a killed process does: nothing more is written.
