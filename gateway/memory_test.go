@@ -142,16 +142,20 @@ func (m *memory) len() int {
 	return len(m.objects)
 }
 
-// fakeNetwork is a Network with one good and one bad miner.
+// fakeNetwork is a Network with six good miners and a bad one.
 type fakeNetwork struct{ fail error }
 
 func (n fakeNetwork) Status(context.Context) (NetworkStatus, error) {
-	good, bad := strata.Hotkey{1, 2, 3}, strata.Hotkey{9, 8, 7}
-	return NetworkStatus{
-		Profile: "local", Netuid: 1, Block: 1234, BlockTime: testTime, SectorSize: 4 << 20, Objects: 1, ObjectBytes: 6_890_123,
-		Miners: []Miner{
-			{Hotkey: good, UID: 1, Address: "10.0.0.7:8091", Sealed: 62, Target: 64, ProvenBytes: 61 * 4 << 20, AuditsPassed: 4096, AuditsFailed: 2, Weight: 65535, LastSeen: testTime},
-			{Hotkey: bad, UID: 2, Address: "10.0.0.8:8091", Sealed: 20, Target: 64, ProvenBytes: 0, AuditsPassed: 0, AuditsFailed: 160, LastSeen: testTime.Add(-time.Hour), LastError: "connection refused"},
-		},
-	}, n.fail
+	st := NetworkStatus{Profile: "local", Netuid: 1, Block: 1234, BlockTime: testTime, SectorSize: 4 << 20, Objects: 1, ObjectBytes: 6_890_123}
+	for i := range byte(6) {
+		st.Miners = append(st.Miners, Miner{
+			Hotkey: strata.Hotkey{1, 2, 3, i}, UID: strata.UID(i), Address: "10.0.0.7:8091", Sealed: 62, Target: 64, ProvenBytes: 61 * 4 << 20,
+			AuditsPassed: 4096, AuditsFailed: 2, Weight: 65535, LastSeen: testTime,
+		})
+	}
+	st.Miners = append(st.Miners, Miner{
+		Hotkey: strata.Hotkey{9, 8, 7}, UID: 6, Address: "10.0.0.8:8091", Sealed: 20, Target: 64, AuditsFailed: 160,
+		LastSeen: testTime.Add(-time.Hour), LastError: "miner 5Xyz at 10.0.0.8:8091: dial tcp 10.0.0.8:8091: connect: connection refused",
+	})
+	return st, n.fail
 }

@@ -30,6 +30,9 @@ func (s *Server) list(w http.ResponseWriter, r *http.Request) {
 	if page.Objects == nil {
 		page.Objects = []Object{} // [] and not null
 	}
+	if req.Health {
+		s.temper(r.Context(), page.Objects)
+	}
 	reply(w, http.StatusOK, page)
 }
 
@@ -67,7 +70,9 @@ func (s *Server) stat(w http.ResponseWriter, r *http.Request) {
 		fail(w, err)
 		return
 	}
-	reply(w, http.StatusOK, object)
+	objects := []Object{object}
+	s.temper(r.Context(), objects)
+	reply(w, http.StatusOK, objects[0])
 }
 
 // delete answers DELETE /api/objects/{hash} with 204.
