@@ -14,7 +14,7 @@
 //	observe.go    the same for a gateway in another process
 //
 // Everything that counts is in the ledger, a score and the sectors that it
-// speaks of in one transaction, and in memory only after that. A validator that is killed loses at
-// most the audits of the last second and the check it was making; it starts
-// again from the ledger's heads, scores and sectors.
+// speaks of in one transaction, and in memory only after that. A validator that
+// is killed loses at most the audits of the last second and the check it was
+// making; it starts again from the ledger's heads, scores and sectors.
 package validator

@@ -64,6 +64,10 @@ func (n *network) Manifest(ctx context.Context, ep wire.Endpoint, q wire.Manifes
 	if err != nil {
 		return page, err
 	}
+	if f := m.shown; f != nil {
+		m.shown = nil
+		f()
+	}
 	return wire.DecodeManifestPage(page.Encode())
 }
 
@@ -106,6 +110,8 @@ type fakeMiner struct {
 	hangs bool          // takes connections and is silent
 	// forge changes a page before it is shown.
 	forge func(*wire.ManifestPage)
+	// shown is called once after a page was made and before it arrives.
+	shown func()
 	// asked is called with every audit before it is answered.
 	asked func(wire.AuditRequest)
 	pages int // entries in a page, 0: all

@@ -304,6 +304,31 @@ func TestOtherPartitions(t *testing.T) {
 	}
 }
 
+// TestOvertakenPull: a pull whose answer is on the way while another one
+// finishes starts again, and a withdrawal that both saw counts once.
+func TestOvertakenPull(t *testing.T) {
+	w := newWorld(t)
+	m := w.miner("//Busy")
+	self := w.key.Hotkey()
+	m.seal(self, 0, 4)
+	w.start()
+	w.admit(m)
+	m.state(self, 1, wire.Withdrawn)
+	m.shown = func() {
+		m.state(self, 2, wire.Gone)
+		if err := w.v.pull(t.Context(), w.book(m), self); err != nil {
+			t.Error(err)
+		}
+	}
+	if err := w.v.pull(t.Context(), w.book(m), self); err != nil {
+		t.Error(err)
+	}
+	if c := w.score(m).Cohorts; len(c) != 1 || c[0].Bytes != 2*sectorSize {
+		t.Errorf("cohorts = %+v, want one of two sectors", c)
+	}
+	w.consistent(m)
+}
+
 // TestTurns runs what changes one miner's sectors all at once.
 func TestTurns(t *testing.T) {
 	w := newWorld(t)
