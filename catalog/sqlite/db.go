@@ -14,26 +14,22 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"net/url"
-	"os"
 	"path/filepath"
 
 	"github.com/gofrs/flock"
 	"github.com/pressly/goose/v3"
 	driver "modernc.org/sqlite"
-	sqlite3 "modernc.org/sqlite/lib"
 
 	"strata"
 	"strata/catalog"
+	"strata/internal/durable"
 )
 
 //go:embed migrations/*.sql
 var migrations embed.FS
 
-const (
-	readers     = 4     // connections that read
-	busyTimeout = 10000 // ms to wait for another process's write
-)
+// readers is how many connections read at once.
+const readers = 4
 
 // Role is what a process does with the file. A gateway may share a validator's
 // file; two processes of one role may not.
@@ -46,11 +42,12 @@ const (
 )
 
 // DB is an open file. It is safe for concurrent use. It implements
-// catalog.Catalog.
+// catalog.Catalog and catalog.Ledger.
 type DB struct {
 	path  string
-	w, r  *sql.DB // w has one connection, whose transactions are immediate
-	locks []*flock.Flock
+	file  *durable.DB
+	w, r  *sql.DB // of file
+	locks []*durable.Lock
 }
 
 var _ catalog.Catalog = (*DB)(nil)
@@ -60,7 +57,7 @@ var _ catalog.Catalog = (*DB)(nil)
 // Corrupt if the file is damaged or no database; Conflict if a newer version of
 // strata wrote it.
 func Open(ctx context.Context, path string, roles ...Role) (*DB, error) {
-	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+	if err := durable.MkdirAll(filepath.Dir(path)); err != nil {
 		return nil, fmt.Errorf("cannot create the folder of the metadata file: %w", err)
 	}
 	db := &DB{path: path}
@@ -72,21 +69,20 @@ func Open(ctx context.Context, path string, roles ...Role) (*DB, error) {
 
 func (db *DB) open(ctx context.Context, roles []Role) error {
 	for _, role := range roles {
-		l, err := lockRole(db.path, role)
+		l, err := durable.AcquireLock(db.path + "." + string(role) + ".lock")
+		if strata.CodeOf(err) == strata.Locked {
+			return strata.E(strata.Locked, "the metadata file %s has another %s: %w", db.path, role, err)
+		}
 		if err != nil {
 			return err
 		}
 		db.locks = append(db.locks, l)
 	}
 	var err error
-	if db.w, err = sql.Open("sqlite", dsn(db.path, "_txlock=immediate")); err != nil {
+	if db.file, err = durable.OpenDB(ctx, db.path, readers); err != nil {
 		return err
 	}
-	db.w.SetMaxOpenConns(1)
-	if db.r, err = sql.Open("sqlite", dsn(db.path, "_pragma=query_only(1)")); err != nil {
-		return err
-	}
-	db.r.SetMaxOpenConns(readers)
+	db.w, db.r = db.file.Write, db.file.Read
 	return db.migrate(ctx)
 }
 
@@ -122,13 +118,11 @@ func (db *DB) migrate(ctx context.Context) error {
 // Close closes the file and gives its roles up.
 func (db *DB) Close() error {
 	var errs []error
-	for _, d := range []*sql.DB{db.r, db.w} {
-		if d != nil {
-			errs = append(errs, d.Close())
-		}
+	if db.file != nil {
+		errs = append(errs, db.file.Close())
 	}
 	for _, l := range db.locks {
-		errs = append(errs, l.Close())
+		errs = append(errs, l.Release())
 	}
 	return errors.Join(errs...)
 }
@@ -191,27 +185,11 @@ func exec(ctx context.Context, q querier, query string, args ...any) (int64, err
 	return res.RowsAffected()
 }
 
-// fail turns SQLite's errors into ones for a person; it keeps others.
+// fail gives SQLite's errors their code and a text for a person; it keeps others.
 func (db *DB) fail(err error) error {
 	var e *driver.Error
 	if !errors.As(err, &e) {
 		return err
 	}
-	switch e.Code() & 0xff {
-	case sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT:
-		return strata.E(strata.Corrupt, "the metadata file %s is damaged or not a database: restore a backup of it, or move it aside and recover the metadata from the network (%w)", db.path, err)
-	case sqlite3.SQLITE_FULL:
-		return strata.E(strata.NoSpace, "no room on the disk for the metadata file %s: free some and try again (%w)", db.path, err)
-	case sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED:
-		return strata.E(strata.Unavailable, "the metadata file %s is busy: try again (%w)", db.path, err)
-	case sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_PERM:
-		return strata.E(strata.Unavailable, "the metadata file %s cannot be read or written: check the disk and the folder's permissions (%w)", db.path, err)
-	}
-	return err
-}
-
-// dsn makes the driver's name for the file, with one more option.
-func dsn(path, option string) string {
-	u := url.URL{Scheme: "file", OmitHost: true, Path: path}
-	return u.String() + fmt.Sprintf("?_pragma=busy_timeout(%d)&_pragma=journal_mode(WAL)&_pragma=synchronous(FULL)&_pragma=foreign_keys(1)&%s", busyTimeout, option)
+	return durable.ClassifyDB(err, db.path)
 }

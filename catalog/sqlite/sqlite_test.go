@@ -49,8 +49,8 @@ func TestSecondOfARoleIsRefused(t *testing.T) {
 	first := open(t, path, sqlite.Gateway, sqlite.Validator)
 	for _, role := range []sqlite.Role{sqlite.Gateway, sqlite.Validator} {
 		_, err := sqlite.Open(t.Context(), path, role)
-		if strata.CodeOf(err) != strata.Locked || !strings.Contains(err.Error(), fmt.Sprintf("pid %d", os.Getpid())) {
-			t.Errorf("%s: %v, want code locked and the pid", role, err)
+		if strata.CodeOf(err) != strata.Locked || !strings.Contains(err.Error(), fmt.Sprintf("process %d", os.Getpid())) {
+			t.Errorf("%s: %v, want code locked and the process", role, err)
 		}
 	}
 	closeDB(t, first)

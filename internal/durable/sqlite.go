@@ -61,11 +61,12 @@ func open(ctx context.Context, abs, query string, conns int) (*sql.DB, error) {
 	return db, nil
 }
 
-// ClassifyDB gives an error of SQLite the code that fits: Corrupt, NoSpace or
-// Locked, naming the file at path; others are wrapped. nil stays nil.
+// ClassifyDB gives an error of SQLite the code that fits (Corrupt, NoSpace,
+// Locked, Unavailable), naming the file at path; others are wrapped. nil and
+// what has a code stay as they are.
 func ClassifyDB(err error, path string) error {
-	if err == nil {
-		return nil
+	if err == nil || strata.CodeOf(err) != strata.Internal {
+		return err // classified already
 	}
 	var se *sqlite.Error
 	if !errors.As(err, &se) {
@@ -73,11 +74,13 @@ func ClassifyDB(err error, path string) error {
 	}
 	switch se.Code() & 0xff { // the low byte is the primary result code
 	case sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB:
-		return strata.E(strata.Corrupt, "database %s is damaged: restore it from a copy: %w", path, err)
+		return strata.E(strata.Corrupt, "database %s is damaged or no database: restore a backup of it, or move it aside: %w", path, err)
 	case sqlite3.SQLITE_FULL:
 		return strata.E(strata.NoSpace, "no space left to write database %s: free some space on that disk: %w", path, err)
 	case sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED:
 		return strata.E(strata.Locked, "database %s is in use by another process: stop it first: %w", path, err)
+	case sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_PERM:
+		return strata.E(strata.Unavailable, "database %s cannot be read or written: check the disk and the folder's permissions: %w", path, err)
 	default:
 		return fmt.Errorf("database %s: %w", path, err)
 	}
