@@ -305,7 +305,7 @@ func TestOtherPartitions(t *testing.T) {
 }
 
 // TestOvertakenPull: a pull whose answer is on the way while another one
-// finishes starts again, and a withdrawal that both saw counts once.
+// finishes starts again, and does not bring back what was before.
 func TestOvertakenPull(t *testing.T) {
 	w := newWorld(t)
 	m := w.miner("//Busy")
@@ -314,17 +314,28 @@ func TestOvertakenPull(t *testing.T) {
 	w.start()
 	w.admit(m)
 	m.state(self, 1, wire.Withdrawn)
+	w.seen(m)
+	m.state(self, 2, wire.Withdrawn)
 	m.shown = func() {
-		m.state(self, 2, wire.Gone)
+		m.state(self, 2, wire.Filler)
 		if err := w.v.pull(t.Context(), w.book(m), self); err != nil {
 			t.Error(err)
+		}
+	}
+	requests := 0
+	m.forge = func(p *wire.ManifestPage) {
+		if requests++; requests == 3 && len(p.Entries) != 0 {
+			t.Errorf("the third answer has %d entries, want none: all is known", len(p.Entries))
 		}
 	}
 	if err := w.v.pull(t.Context(), w.book(m), self); err != nil {
 		t.Error(err)
 	}
-	if c := w.score(m).Cohorts; len(c) != 1 || c[0].Bytes != 2*sectorSize {
-		t.Errorf("cohorts = %+v, want one of two sectors", c)
+	if got := w.book(m).head(self).Sequence; got != 4 || requests != 3 {
+		t.Errorf("head %d is known after %d answers, want 4 after 3", got, requests)
+	}
+	if c := w.score(m).Cohorts; len(c) != 1 || c[0].Bytes != 3*sectorSize {
+		t.Errorf("cohorts = %+v, want one of three sectors: one never was away", c)
 	}
 	w.consistent(m)
 }
