@@ -8,6 +8,7 @@ import (
 
 	"strata"
 	"strata/chain"
+	"strata/internal/lifecycle"
 )
 
 // Blocks and times of following the chain.
@@ -34,7 +35,7 @@ func (m *Miner) follow(ctx context.Context) error {
 			return ctx.Err()
 		}
 		m.Log.Warn("the chain is not followed; trying again", "in", chainRetry.String(), "err", err)
-		if err := wait(ctx, chainRetry); err != nil {
+		if err := lifecycle.Sleep(ctx, chainRetry); err != nil {
 			return err
 		}
 	}

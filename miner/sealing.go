@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"strata"
+	"strata/internal/lifecycle"
 )
 
 // A failed seal waits before the next attempt, each time twice as long: a full
@@ -87,29 +88,18 @@ func (m *Miner) report() Progress {
 		last = now
 		rate := float64(done) / max(now.Sub(started).Seconds(), 1e-3)
 		left := float64(total-min(done, total)) / max(rate, 1)
-		m.Log.Info("sealing", "done", done, "of", total, "mb_per_s", int(rate/1e6),
+		m.Log.Info("sealing", "done", done.String(), "of", total.String(), "mb_per_s", int(rate/1e6),
 			"eta", time.Duration(left*float64(time.Second)).Round(time.Second).String())
 	}
 }
 
 func (m *Miner) compact(ctx context.Context) error {
 	for {
-		if err := wait(ctx, compactEach); err != nil {
+		if err := lifecycle.Sleep(ctx, compactEach); err != nil {
 			return err
 		}
 		if err := m.Space.Compact(ctx); err != nil && ctx.Err() == nil {
 			m.Log.Warn("compaction stopped; trying again", "err", err)
 		}
-	}
-}
-
-func wait(ctx context.Context, d time.Duration) error {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-ctx.Done():
-		return ctx.Err()
-	case <-t.C:
-		return nil
 	}
 }

@@ -6,6 +6,7 @@ import (
 
 	"strata"
 	"strata/chain/subtensor"
+	"strata/wallet"
 )
 
 // spendFlags are what every command needs that signs with the coldkey.
@@ -31,69 +32,87 @@ type transferCmd struct {
 	spendFlags
 }
 
-// dial connects without a hotkey: spending needs the coldkey alone.
-func (f spendFlags) dial(ctx context.Context, s streams) (*subtensor.Client, strata.Profile, error) {
+// purse is a coldkey on a chain, about to spend.
+type purse struct {
+	spendFlags
+	streams streams
+	cold    *wallet.Key
+	chain   *subtensor.Client
+	profile strata.Profile
+}
+
+// open loads the coldkey and connects. The caller closes the chain.
+func (f spendFlags) open(ctx context.Context, s streams) (*purse, error) {
 	log, err := f.logger(s.err)
 	if err != nil {
-		return nil, strata.Profile{}, err
+		return nil, err
+	}
+	cold, err := f.walletFlags.open().LoadColdkey()
+	if err != nil {
+		return nil, err
 	}
 	c, err := f.chainFlags.dial(ctx, log)
 	if err != nil {
-		return nil, strata.Profile{}, err
+		return nil, err
 	}
 	g, err := c.Genesis(ctx)
 	if err != nil {
 		c.Close()
-		return nil, strata.Profile{}, err
+		return nil, err
 	}
-	return c, strata.ProfileFor(g), nil
+	return &purse{f, s, cold, c, strata.ProfileFor(g)}, nil
+}
+
+// target returns the subnet and the hotkey that a command is about.
+func (p *purse) target() (strata.Netuid, strata.Hotkey, error) {
+	netuid, err := p.subnet(p.profile)
+	if err != nil {
+		return 0, strata.Hotkey{}, err
+	}
+	hot, err := p.walletFlags.open().LoadHotkeyPub()
+	return netuid, hot, err
 }
 
 // confirm asks unless told not to. A refusal is an error, so that a script sees it.
-func (f spendFlags) confirm(s streams, question string) error {
-	if f.NoPrompt {
+func (p *purse) confirm(format string, args ...any) error {
+	if p.NoPrompt {
 		return nil
 	}
-	yes, err := ask(s, question)
+	yes, err := ask(p.streams, fmt.Sprintf(format, args...))
 	if err == nil && !yes {
 		err = strata.E(strata.Invalid, "nothing was sent: the question was not answered with y (see --no_prompt)")
 	}
 	return err
 }
 
+func (p *purse) say(format string, args ...any) error {
+	_, err := fmt.Fprintf(p.streams.out, format+"\n", args...)
+	return err
+}
+
 // Run pays the subnet's burn for a place on it.
 func (c *registerCmd) Run(ctx context.Context, s streams) error {
-	w := c.walletFlags.open()
-	hot, err := w.LoadHotkeyPub()
+	p, err := c.open(ctx, s)
 	if err != nil {
 		return err
 	}
-	cold, err := w.LoadColdkey()
+	defer p.chain.Close()
+	netuid, hot, err := p.target()
 	if err != nil {
 		return err
 	}
-	client, profile, err := c.dial(ctx, s)
+	params, err := p.chain.Hyperparameters(ctx, netuid)
 	if err != nil {
 		return err
 	}
-	defer client.Close()
-	netuid, err := c.subnet(profile)
+	if err := p.confirm("Register %s on subnet %d for %s TAO?", hot, netuid, params.Burn); err != nil {
+		return err
+	}
+	block, err := p.chain.BurnedRegister(ctx, p.cold, netuid, hot)
 	if err != nil {
 		return err
 	}
-	params, err := client.Hyperparameters(ctx, netuid)
-	if err != nil {
-		return err
-	}
-	if err := c.confirm(s, fmt.Sprintf("Register %s on subnet %d for %s TAO?", hot, netuid, params.Burn)); err != nil {
-		return err
-	}
-	block, err := client.BurnedRegister(ctx, cold, netuid, hot)
-	if err != nil {
-		return err
-	}
-	_, err = fmt.Fprintf(s.out, "registered %s on subnet %d in block %s\n", hot, netuid, block)
-	return err
+	return p.say("registered %s on subnet %d in block %s", hot, netuid, block)
 }
 
 // Run moves TAO from the coldkey's balance to stake on the hotkey.
@@ -102,33 +121,23 @@ func (c *stakeCmd) Run(ctx context.Context, s streams) error {
 	if err != nil {
 		return err
 	}
-	w := c.walletFlags.open()
-	hot, err := w.LoadHotkeyPub()
+	p, err := c.open(ctx, s)
 	if err != nil {
 		return err
 	}
-	cold, err := w.LoadColdkey()
+	defer p.chain.Close()
+	netuid, hot, err := p.target()
 	if err != nil {
 		return err
 	}
-	client, profile, err := c.dial(ctx, s)
+	if err := p.confirm("Stake %s TAO on %s, subnet %d?", amount, hot, netuid); err != nil {
+		return err
+	}
+	block, err := p.chain.AddStake(ctx, p.cold, hot, netuid, amount)
 	if err != nil {
 		return err
 	}
-	defer client.Close()
-	netuid, err := c.subnet(profile)
-	if err != nil {
-		return err
-	}
-	if err := c.confirm(s, fmt.Sprintf("Stake %s TAO on %s, subnet %d?", amount, hot, netuid)); err != nil {
-		return err
-	}
-	block, err := client.AddStake(ctx, cold, hot, netuid, amount)
-	if err != nil {
-		return err
-	}
-	_, err = fmt.Fprintf(s.out, "staked %s TAO on %s, subnet %d, in block %s\n", amount, hot, netuid, block)
-	return err
+	return p.say("staked %s TAO on %s, subnet %d, in block %s", amount, hot, netuid, block)
 }
 
 // Run sends TAO.
@@ -137,22 +146,17 @@ func (c *transferCmd) Run(ctx context.Context, s streams) error {
 	if err != nil {
 		return err
 	}
-	cold, err := c.walletFlags.open().LoadColdkey()
+	p, err := c.open(ctx, s)
 	if err != nil {
 		return err
 	}
-	client, _, err := c.dial(ctx, s)
+	defer p.chain.Close()
+	if err := p.confirm("Send %s TAO to %s?", amount, c.To); err != nil {
+		return err
+	}
+	block, err := p.chain.Transfer(ctx, p.cold, c.To, amount)
 	if err != nil {
 		return err
 	}
-	defer client.Close()
-	if err := c.confirm(s, fmt.Sprintf("Send %s TAO to %s?", amount, c.To)); err != nil {
-		return err
-	}
-	block, err := client.Transfer(ctx, cold, c.To, amount)
-	if err != nil {
-		return err
-	}
-	_, err = fmt.Fprintf(s.out, "sent %s TAO to %s in block %s\n", amount, c.To, block)
-	return err
+	return p.say("sent %s TAO to %s in block %s", amount, c.To, block)
 }

@@ -136,3 +136,15 @@ func (g *Group) names() []string {
 	}
 	return out
 }
+
+// Sleep returns after d, or with the context's error as soon as it is done.
+func Sleep(ctx context.Context, d time.Duration) error {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-t.C:
+		return nil
+	}
+}
