@@ -8,6 +8,7 @@ import (
 	"mime/multipart"
 	"net/http"
 	"strings"
+	"sync"
 	"unicode"
 	"unicode/utf8"
 
@@ -38,11 +39,21 @@ func (s *Server) store(w http.ResponseWriter, r *http.Request) {
 	reply(w, http.StatusOK, Stored{Status: true, Hash: object.ID})
 }
 
+// bodyBuffers are what uploads are read through. mime/multipart asks for 4 KiB
+// at a time; without them each would cost a system call and a deadline.
+var bodyBuffers = sync.Pool{New: func() any { return bufio.NewReaderSize(nil, 128<<10) }}
+
 func (s *Server) receive(w http.ResponseWriter, r *http.Request) (Object, error) {
 	if limit := s.cfg.MaxObject; limit > 0 && r.ContentLength > limit+formOverhead {
 		return Object{}, s.tooLarge()
 	}
-	r.Body = io.NopCloser(&patient{body: r.Body, rc: http.NewResponseController(w), idle: s.cfg.Idle})
+	in := bodyBuffers.Get().(*bufio.Reader)
+	in.Reset(&patient{body: r.Body, rc: http.NewResponseController(w), idle: s.cfg.Idle})
+	defer func() {
+		in.Reset(nil) // Put is over: nobody reads any more
+		bodyBuffers.Put(in)
+	}()
+	r.Body = io.NopCloser(in)
 	form, err := r.MultipartReader()
 	if err != nil {
 		return Object{}, strata.E(strata.Invalid, "the request is no file upload: send multipart/form-data with a field named file")
