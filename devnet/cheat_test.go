@@ -179,8 +179,8 @@ func (d *dropper) drop(t *testing.T, dir string, validator strata.Hotkey) {
 			t.Fatal(err)
 		}
 	}
-	if len(d.gone) < 4 {
-		t.Fatalf("only %d of %d sectors were dropped", len(d.gone), len(numbers))
+	if len(d.gone) != 8 {
+		t.Fatalf("%d of %d sectors were dropped, want 8 of 16", len(d.gone), len(numbers))
 	}
 }
 
@@ -234,6 +234,10 @@ func TestDropperLosesItsWeight(t *testing.T) {
 		return cheat
 	})
 	validator := hotkeyOf(t, n, "validator-1")
+	until(ctx, t, "the miner has sealed its sectors", func() bool {
+		parts := drops.space.Sealed()
+		return len(parts) == 1 && parts[0].Sealed == 16
+	})
 	eachVote(ctx, t, c, n, func(v vote) bool { return v.weights[drops.uid] > 0 })
 	cheat.drop(t, drops.dir, validator)
 	head, err := c.Head(ctx)
