@@ -11,6 +11,7 @@ import (
 
 	"strata"
 	"strata/catalog"
+	"strata/internal/lifecycle"
 	"strata/merkle"
 	"strata/score"
 	"strata/wire"
@@ -30,12 +31,12 @@ func (v *Validator) auditLoop(ctx context.Context, b *book) {
 	for {
 		perHour := score.AuditsPerHour(v.Profile, b.bytes())
 		if perHour == 0 {
-			if wait(ctx, v.Pace.Pull) != nil {
+			if lifecycle.Sleep(ctx, v.Pace.Pull) != nil {
 				return
 			}
 			continue
 		}
-		if wait(ctx, exponential(time.Hour/time.Duration(perHour))) != nil {
+		if lifecycle.Sleep(ctx, exponential(time.Hour/time.Duration(perHour))) != nil {
 			return
 		}
 		if err := v.audit(ctx, b); err != nil && ctx.Err() == nil {
@@ -106,7 +107,7 @@ func (v *Validator) ask(ctx context.Context, b *book, validator strata.Hotkey, q
 // it is asked for once more, where it is now. A leaf that the miner still
 // claims, or whose sector it withdraws or releases now, has failed.
 func (v *Validator) recheck(ctx context.Context, b *book, validator strata.Hotkey, qs []question) (void, failed uint64, err error) {
-	if err := wait(ctx, v.Pace.Recheck); err != nil {
+	if err := lifecycle.Sleep(ctx, v.Pace.Recheck); err != nil {
 		return 0, 0, err
 	}
 	if err := v.repull(ctx, b, validator); err != nil {

@@ -9,6 +9,7 @@ import (
 
 	"strata"
 	"strata/catalog"
+	"strata/internal/lifecycle"
 	"strata/merkle"
 	"strata/score"
 	"strata/seal"
@@ -26,7 +27,7 @@ const (
 func (v *Validator) check(ctx context.Context) error {
 	buf := make([]byte, v.Profile.SectorSize())
 	for {
-		if err := wait(ctx, v.checkOne(ctx, buf)); err != nil {
+		if err := lifecycle.Sleep(ctx, v.checkOne(ctx, buf)); err != nil {
 			return err
 		}
 	}

@@ -1,13 +1,16 @@
 package validator
 
 import (
+	"cmp"
 	"context"
 	"errors"
+	"maps"
 	"slices"
 	"time"
 
 	"strata"
 	"strata/catalog"
+	"strata/internal/lifecycle"
 	"strata/score"
 	"strata/wire"
 )
@@ -49,7 +52,7 @@ func (v *Validator) pullLoop(ctx context.Context, b *book) {
 				v.Log.Warn("shards were not reconciled", "miner", b.hotkey, "err", err)
 			}
 		}
-		if wait(ctx, v.Pace.Pull) != nil {
+		if lifecycle.Sleep(ctx, v.Pace.Pull) != nil {
 			return
 		}
 	}
@@ -196,47 +199,71 @@ func same(a, b wire.Head) bool {
 	return a == b
 }
 
-// fetch gets all pages of one head; a head that changes on the way starts it
-// again.
+// maxRounds bounds how often fetch runs after a manifest that changes.
+const maxRounds = 20
+
+// fetch gets what changed since a sequence, in order of number, and the head
+// that it belongs to. Where the head moves on between two pages, what changed
+// since the first page's head is fetched next and laid over it, so that a miner
+// whose manifest changes all the time can be read too.
 func (v *Validator) fetch(ctx context.Context, ep wire.Endpoint, validator strata.Hotkey, since uint64) (wire.Head, []wire.Entry, error) {
-	for range 5 {
-		head, entries, whole, err := v.fetchOnce(ctx, ep, validator, since)
-		if err != nil || whole {
-			return head, entries, err
+	f := &fetching{entries: map[uint64]wire.Entry{}}
+	for range maxRounds {
+		first, last, err := v.fetchPages(ctx, ep, wire.ManifestQuery{Validator: validator, Since: since}, f)
+		if err != nil {
+			return wire.Head{}, nil, err
 		}
+		if first == last {
+			return last, f.ordered(), nil
+		}
+		since = first.Sequence
 	}
 	return wire.Head{}, nil, strata.E(strata.Unavailable, "the manifest of miner %s changes faster than it can be read", ep.Hotkey)
 }
 
-func (v *Validator) fetchOnce(ctx context.Context, ep wire.Endpoint, validator strata.Hotkey, since uint64) (head wire.Head, entries []wire.Entry, whole bool, err error) {
-	q := wire.ManifestQuery{Validator: validator, Since: since}
-	size := 0
-	for first := true; ; first = false {
+// fetching is what a fetch has got so far.
+type fetching struct {
+	entries map[uint64]wire.Entry
+	size    int // bytes of all pages
+}
+
+// fetchPages follows the pages of one query and returns the first and the last
+// one's head.
+func (v *Validator) fetchPages(ctx context.Context, ep wire.Endpoint, q wire.ManifestQuery, f *fetching) (first, last wire.Head, err error) {
+	for {
 		page, err := v.page(ctx, ep, q)
 		if err != nil {
-			return head, nil, false, err
+			return first, last, err
 		}
-		if !first && page.Head != head {
-			return head, nil, false, nil
+		if last = page.Head; first == (wire.Head{}) {
+			first = last
 		}
-		head = page.Head
-		for _, e := range page.Entries {
-			if e.Number < q.After || e.Number > maxNumber {
-				return head, nil, false, strata.E(strata.Invalid, "the manifest of miner %s lists sector %d out of order or out of reach", ep.Hotkey, e.Number)
-			}
-			q.After, size = e.Number+1, size+e.Size()
-		}
-		if size > maxPulled {
-			return head, nil, false, strata.E(strata.TooLarge, "the manifest of miner %s is over %s", ep.Hotkey, strata.ByteSize(maxPulled))
-		}
-		entries = append(entries, page.Entries...)
-		if !page.More {
-			return head, entries, true, nil
+		if q.After, err = f.add(ep, page, q.After); err != nil || !page.More {
+			return first, last, err
 		}
 		if len(page.Entries) == 0 {
-			return head, nil, false, strata.E(strata.Invalid, "the manifest of miner %s promises more and gives nothing", ep.Hotkey)
+			return first, last, strata.E(strata.Invalid, "the manifest of miner %s promises more and gives nothing", ep.Hotkey)
 		}
 	}
+}
+
+// add takes a page's entries and returns the next page's cursor.
+func (f *fetching) add(ep wire.Endpoint, page wire.ManifestPage, after uint64) (uint64, error) {
+	for _, e := range page.Entries {
+		if e.Number < after || e.Number > maxNumber {
+			return after, strata.E(strata.Invalid, "the manifest of miner %s lists sector %d out of order or out of reach", ep.Hotkey, e.Number)
+		}
+		after, f.size = e.Number+1, f.size+e.Size()
+		f.entries[e.Number] = e
+	}
+	if f.size > maxPulled {
+		return after, strata.E(strata.TooLarge, "the manifest of miner %s is over %s", ep.Hotkey, strata.ByteSize(maxPulled))
+	}
+	return after, nil
+}
+
+func (f *fetching) ordered() []wire.Entry {
+	return slices.SortedFunc(maps.Values(f.entries), func(a, b wire.Entry) int { return cmp.Compare(a.Number, b.Number) })
 }
 
 func (v *Validator) page(ctx context.Context, ep wire.Endpoint, q wire.ManifestQuery) (wire.ManifestPage, error) {

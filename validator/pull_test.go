@@ -55,12 +55,12 @@ func TestRefusedManifests(t *testing.T) {
 			}
 		}, "out of order"},
 		"a number beyond all": {func(m *fakeMiner) { m.seal(self, 1<<63, 1<<63+1) }, "out of reach"},
-		"a head that changes with every page": {func(m *fakeMiner) {
-			m.pages = 1
-			more := uint64(0)
-			m.forge = func(p *wire.ManifestPage) {
-				more++
-				p.Head.Sequence += more
+		"a head that changes with every page, for ever": {func(m *fakeMiner) {
+			calls := uint64(0)
+			m.forge = func(p *wire.ManifestPage) { // always two pages, each with its head
+				calls++
+				p.Head.Sequence, p.More = 2+calls, calls%2 == 1
+				p.Entries = []wire.Entry{{Number: 6 - calls%2, State: wire.Filler, Changed: p.Head.Sequence}}
 				m.sign(&p.Head)
 			}
 		}, "changes faster"},
@@ -103,6 +103,33 @@ func TestRefusedManifests(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestManifestThatMoves: sectors are sealed between the pages of a pull. It ends
+// with what the last head says.
+func TestManifestThatMoves(t *testing.T) {
+	self := newKey(t, "//Validator").Hotkey()
+	w := newWorld(t)
+	m := w.miner("//Busy")
+	m.seal(self, 0, 4)
+	w.start()
+	m.pages = 2
+	next := uint64(4)
+	m.forge = func(p *wire.ManifestPage) {
+		if p.More && next < 12 { // between this page and the next
+			m.mu.Unlock()
+			m.seal(self, next, next+1)
+			m.mu.Lock()
+			next++
+		}
+	}
+	if err := w.look(m); err != nil {
+		t.Fatal(err)
+	}
+	if got, want := len(w.book(m).holdings[self].numbers), int(next); got != want || next < 6 {
+		t.Errorf("%d sectors are known, the miner has %d", got, want)
+	}
+	w.consistent(m)
 }
 
 // TestRollbackHeals: a miner that starts over is refused until its sequence is

@@ -180,7 +180,7 @@ func (v *Validator) Run(ctx context.Context) error {
 // flush writes audit results now and then, and once more at the end.
 func (v *Validator) flush(ctx context.Context) error {
 	for {
-		err := wait(ctx, v.Pace.Flush)
+		err := lifecycle.Sleep(ctx, v.Pace.Flush)
 		if ferr := v.save(context.WithoutCancel(ctx)); ferr != nil {
 			v.Log.Error("audit results were not written; trying again", "err", ferr)
 		}
@@ -226,15 +226,4 @@ func (v *Validator) all() []*book {
 		out = append(out, b)
 	}
 	return out
-}
-
-func wait(ctx context.Context, d time.Duration) error {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-ctx.Done():
-		return ctx.Err()
-	case <-t.C:
-		return nil
-	}
 }
