@@ -74,7 +74,7 @@ func ClassifyDB(err error, path string) error {
 	}
 	switch se.Code() & 0xff { // the low byte is the primary result code
 	case sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB:
-		return strata.E(strata.Corrupt, "database %s is damaged or no database: restore a backup of it, or move it aside: %w", path, err)
+		return strata.E(strata.Corrupt, "database %s is damaged or no database: restore it from a backup, or move it aside: %w", path, err)
 	case sqlite3.SQLITE_FULL:
 		return strata.E(strata.NoSpace, "no space left to write database %s: free some space on that disk: %w", path, err)
 	case sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED:
