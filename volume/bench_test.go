@@ -3,11 +3,10 @@ package volume
 import (
 	"bytes"
 	"context"
-	"database/sql"
 	"encoding/binary"
+	"fmt"
 	"testing"
 
-	"strata/merkle"
 	"strata/wire"
 )
 
@@ -19,7 +18,7 @@ func BenchmarkOpenMillionShards(b *testing.B) {
 	plan(b, s, alice, sectors)
 	d := s.disks[0]
 	for n := range uint64(sectors) {
-		if err := d.commit(func(tx *sql.Tx) error { return fakeShards(tx, n, each) }); err != nil {
+		if err := d.commit(func(tx *txn) error { return fakeShards(tx, n, each) }); err != nil {
 			b.Fatal(err)
 		}
 	}
@@ -31,7 +30,7 @@ func BenchmarkOpenMillionShards(b *testing.B) {
 	}
 }
 
-func fakeShards(tx *sql.Tx, number, each uint64) error {
+func fakeShards(tx *txn, number, each uint64) error {
 	nodes := make([]byte, 992) // of a shard of 1 MiB
 	for i := range each {
 		var root [32]byte
@@ -58,17 +57,24 @@ func BenchmarkAudit(b *testing.B) {
 	}
 }
 
-// BenchmarkPut stores shards of 256 KiB, eight at a time.
+// BenchmarkPut stores shards eight at a time: as large as a sector takes them,
+// and as small as those of a small file.
 func BenchmarkPut(b *testing.B) {
+	for _, size := range []int{tinySector / 4, 5 << 10} {
+		b.Run(fmt.Sprintf("%dKiB", size>>10), func(b *testing.B) { benchmarkPut(b, size) })
+	}
+}
+
+func benchmarkPut(b *testing.B, size int) {
 	s := sealed(b, 256)
 	for _, d := range s.disks {
 		if _, err := d.db.Write.Exec("PRAGMA synchronous = FULL"); err != nil {
 			b.Fatal(err)
 		}
 	}
-	b.SetBytes(tinySector / 4)
+	b.SetBytes(int64(size))
 	b.SetParallelism(4)
-	seeds := make(chan uint64, 1024)
+	seeds := make(chan uint64, 256*(tinySector/size)) // what there is room for
 	for i := range uint64(cap(seeds)) {
 		seeds <- i
 	}
@@ -77,8 +83,8 @@ func BenchmarkPut(b *testing.B) {
 		for pb.Next() {
 			select {
 			case seed := <-seeds:
-				data, _ := blob(seed, tinySector/4)
-				if _, err := s.PutShard(context.Background(), alice, merkle.Build(data).Root(), int64(len(data)), bytes.NewReader(data), nil); err != nil {
+				data, root := blob(seed, size)
+				if _, err := s.PutShard(context.Background(), alice, root, int64(size), bytes.NewReader(data), nil); err != nil {
 					b.Error(err)
 				}
 			default:

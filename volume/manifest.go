@@ -2,7 +2,6 @@ package volume
 
 import (
 	"context"
-	"database/sql"
 	"maps"
 	"slices"
 
@@ -150,7 +149,7 @@ func (s *Store) rehash(ctx context.Context, p *partition) (fresh []*sector, move
 // storeHashes commits new entry hashes and, on every disk, the head.
 func (s *Store) storeHashes(p *partition, fresh []*sector, head []byte) error {
 	for _, d := range s.disks {
-		if err := d.commit(func(tx *sql.Tx) error {
+		if err := d.commit(func(tx *txn) error {
 			for _, c := range fresh {
 				if c.disk != d {
 					continue
@@ -202,7 +201,7 @@ func (s *Store) StoreSuperblock(ctx context.Context, validator strata.Hotkey, b 
 		return err
 	}
 	for _, d := range s.disks {
-		if err := d.commit(func(tx *sql.Tx) error {
+		if err := d.commit(func(tx *txn) error {
 			return exec(tx, "UPDATE partitions SET superblock = $2 WHERE validator = $1", validator[:], b.Encode())
 		}); err != nil {
 			return err

@@ -2,7 +2,6 @@ package volume
 
 import (
 	"context"
-	"database/sql"
 	"io"
 	"sync"
 
@@ -149,7 +148,7 @@ func openChecked(group []byte, size, leaf uint64, root strata.Root, nodes merkle
 // before the commit leaves it to be found again.
 func (s *Store) withdraw(p *partition, c *sector, why error) error {
 	s.cfg.Log.Error("sector damaged and withdrawn: check the disk", "validator", p.validator, "sector", c.number, "dir", c.disk.dir, "err", why)
-	err := s.alter(p, c, func(tx *sql.Tx, _ uint64) (bool, error) {
+	err := s.alter(p, c, func(tx *txn, _ uint64) (bool, error) {
 		return affects(tx, "UPDATE sectors SET state = $3 WHERE validator = $1 AND number = $2 AND state IN (1, 2)", p.validator[:], c.number, wire.Withdrawn)
 	}, func(uint64) {
 		if c.state == wire.Filler || c.state == wire.Data {

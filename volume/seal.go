@@ -3,7 +3,6 @@ package volume
 import (
 	"cmp"
 	"context"
-	"database/sql"
 	"errors"
 	"fmt"
 	"runtime"
@@ -190,7 +189,7 @@ func (s *Store) sealSector(ctx context.Context, j job, buf []byte, progress func
 		return err
 	}
 	// Data and nodes are on disk: only now may the index promise them.
-	return s.alter(j.p, j.c, func(tx *sql.Tx, _ uint64) (bool, error) {
+	return s.alter(j.p, j.c, func(tx *txn, _ uint64) (bool, error) {
 		root := tree.Root()
 		return true, exec(tx, "UPDATE sectors SET state = $3, root = $4, tail = 0, used = 0 WHERE validator = $1 AND number = $2",
 			j.p.validator[:], j.c.number, wire.Filler, root[:])

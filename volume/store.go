@@ -2,7 +2,6 @@ package volume
 
 import (
 	"context"
-	"database/sql"
 	"errors"
 	"log/slog"
 	"maps"
@@ -67,7 +66,8 @@ type disk struct {
 	lock *durable.Lock
 	db   *durable.DB
 
-	commits group[change]
+	commits       group[change]
+	writes, reads *statements // of db's two pools
 
 	mu    sync.Mutex // guards files
 	files map[strata.Hotkey]*files
@@ -191,6 +191,7 @@ func openDisk(ctx context.Context, cfg Config, at int, dir string) (*disk, error
 	if err != nil {
 		return nil, errors.Join(err, lock.Release())
 	}
+	d.writes, d.reads = newStatements(d.db.Write), newStatements(d.db.Read)
 	return d, nil
 }
 
@@ -354,11 +355,11 @@ func (s *Store) identity(v strata.Hotkey, number uint64) seal.Sector {
 // index, then apply in memory, under mu. fn returns false to leave everything
 // as it is (something else was faster). A crash before the commit leaves the
 // old entry, after it the new one with the next head's sequence.
-func (s *Store) alter(p *partition, c *sector, fn func(tx *sql.Tx, sequence uint64) (bool, error), apply func(sequence uint64)) error {
+func (s *Store) alter(p *partition, c *sector, fn func(tx *txn, sequence uint64) (bool, error), apply func(sequence uint64)) error {
 	p.publish.RLock()
 	defer p.publish.RUnlock()
 	next, done := p.head.Sequence+1, false
-	err := c.disk.commit(func(tx *sql.Tx) (err error) {
+	err := c.disk.commit(func(tx *txn) (err error) {
 		if done, err = fn(tx, next); err != nil || !done {
 			return err
 		}

@@ -3,7 +3,6 @@ package volume
 import (
 	"bytes"
 	"context"
-	"database/sql"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -447,7 +446,7 @@ func TestCommitFailsAlone(t *testing.T) {
 	errs := make([]error, 20)
 	for i := range errs {
 		wg.Go(func() {
-			errs[i] = d.commit(func(tx *sql.Tx) error {
+			errs[i] = d.commit(func(tx *txn) error {
 				if i%5 == 0 {
 					return strata.E(strata.Invalid, "refused")
 				}
