@@ -1,3 +1,5 @@
+import { plain } from './format.js'
+
 // The gateway's interface (docs/gateway.md). Every failure is an ApiError whose
 // message is one line for the user.
 
@@ -35,7 +37,7 @@ const authorization = () => 'Bearer ' + (sessionStorage.getItem(KEY) ?? '')
 function failure(text, status) {
   try {
     const f = JSON.parse(text)
-    if (f.code && f.error) return new ApiError(f.code, f.error)
+    if (f.code && f.error) return new ApiError(f.code, plain(f.error))
   } catch {
     // not from a gateway: told below
   }
@@ -44,20 +46,21 @@ function failure(text, status) {
 
 const unreachable = () => new ApiError('unavailable', 'The gateway does not answer. Is it running?')
 
-async function call(method, path, body) {
+// ask returns the text of a good answer.
+async function ask(method, path, headers, body) {
   let response
   try {
-    response = await fetch(path, {
-      method,
-      headers: { authorization: authorization(), ...(body && { 'content-type': 'application/json' }) },
-      body: body && JSON.stringify(body),
-      cache: 'no-store',
-    })
+    response = await fetch(path, { method, headers: { authorization: authorization(), ...headers }, body, cache: 'no-store' })
   } catch {
     throw unreachable()
   }
   const text = await response.text().catch(() => '')
   if (!response.ok) throw failure(text, response.status)
+  return text
+}
+
+async function call(method, path, body) {
+  const text = await ask(method, path, body && { 'content-type': 'application/json' }, body && JSON.stringify(body))
   return text ? JSON.parse(text) : null
 }
 
@@ -66,8 +69,10 @@ export const remove = (hash) => call('DELETE', '/api/objects/' + hash)
 export const network = () => call('GET', '/api/network')
 
 // download swaps the token for a single-use ticket and lets the browser save
-// the file by itself, however large it is.
+// the file by itself, however large it is. A browser does not tell why a download
+// failed, so the first byte is asked for here: most reasons show there.
 export async function download(hash) {
+  await ask('GET', '/retrieve/?' + new URLSearchParams({ hash }), { range: 'bytes=0-0' })
   const { ticket } = await call('POST', '/api/tickets', { hash })
   const link = document.createElement('a')
   link.href = '/retrieve/?' + new URLSearchParams({ hash, ticket })

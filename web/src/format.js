@@ -19,6 +19,13 @@ export function percent(part, whole) {
   return (p > 0 && p < 10 ? p.toFixed(1) : Math.round(p)) + ' %'
 }
 
+// PROVEN explains the word that the page uses most.
+export const PROVEN = 'Space that counts for reward: the validator has recomputed sectors at random and timed the opening of random blocks, and credits what these checks prove with 95 % certainty.'
+
+// plain drops what network libraries add to an error: the address once more and
+// the names of their calls.
+export const plain = (text) => text.replace(/\b(?:dial|read|write) tcp \S+: (?:(?:connect|read|write): )?/g, '')
+
 const STEPS = [
   [60, 'second', 1],
   [3600, 'minute', 60],
