@@ -10,3 +10,6 @@ import (
 func detach(c *exec.Cmd) {
 	c.SysProcAttr = &syscall.SysProcAttr{CreationFlags: syscall.CREATE_NEW_PROCESS_GROUP}
 }
+
+// killGroup kills a process; Windows has no signal for its children.
+func killGroup(c *exec.Cmd) error { return c.Process.Kill() }

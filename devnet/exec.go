@@ -14,7 +14,7 @@ import (
 
 // Exec runs a shell command against the network with STRATA_GATEWAY,
 // STRATA_CHAIN, STRATA_DIR and STRATA_TOKEN set, and returns its exit status.
-// A cancelled context kills it.
+// A cancelled context kills it with all that it has started.
 func (n *Network) Exec(ctx context.Context, command string, stdout, stderr io.Writer) (int, error) {
 	token, err := n.Token()
 	if err != nil {
@@ -29,7 +29,6 @@ func (n *Network) Exec(ctx context.Context, command string, stdout, stderr io.Wr
 		"STRATA_BINARY="+n.cfg.Binary,
 	)
 	cmd.Stdout, cmd.Stderr = stdout, stderr
-	cmd.WaitDelay = time.Second
 	err = cmd.Run()
 	var exit *exec.ExitError
 	switch {
@@ -43,9 +42,14 @@ func (n *Network) Exec(ctx context.Context, command string, stdout, stderr io.Wr
 	return 0, nil
 }
 
+// shell returns a command that ends with all it has started when ctx does.
 func shell(ctx context.Context, command string) *exec.Cmd {
+	cmd := exec.CommandContext(ctx, "sh", "-c", command)
 	if runtime.GOOS == "windows" {
-		return exec.CommandContext(ctx, "cmd", "/C", command)
+		cmd = exec.CommandContext(ctx, "cmd", "/C", command)
 	}
-	return exec.CommandContext(ctx, "sh", "-c", command)
+	detach(cmd)
+	cmd.Cancel = func() error { return killGroup(cmd) }
+	cmd.WaitDelay = time.Second
+	return cmd
 }
