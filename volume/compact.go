@@ -120,7 +120,7 @@ func (s *Store) compactSector(ctx context.Context, j job) error {
 	if !j.p.seize(j.c) {
 		return nil
 	}
-	defer j.p.let(j.c)
+	defer j.p.let(j.c, s.size())
 	rows, err := j.c.disk.shardsOf(ctx, j.p.validator, j.c.number)
 	if err != nil {
 		return err
@@ -154,10 +154,11 @@ func (p *partition) seize(c *sector) bool {
 	return true
 }
 
-func (p *partition) let(c *sector) {
+func (p *partition) let(c *sector, size int64) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	c.busy = false
+	p.offer(c, size)
 }
 
 // move copies a shard to another sector of the same disk. A crash before the
@@ -183,7 +184,7 @@ func (s *Store) move(ctx context.Context, j job, seen shardRow) error {
 	}
 	src := io.NewSectionReader(f.data, s.offset(j.c)+row.start, row.length)
 	if _, err := s.receive(ctx, j.p, r, row.root, row.length, src); err != nil {
-		j.p.giveBack(r)
+		j.p.giveBack(r, s.size())
 		return strata.E(strata.CodeOf(err), "shard %s cannot be moved out of sector %d: %w", row.root, j.c.number, err)
 	}
 	return s.commitMove(j, row, r)
@@ -243,6 +244,7 @@ func (s *Store) reseal(ctx context.Context, j job) error {
 	return s.alter(j.p, j.c, func(tx *txn, _ uint64) (bool, error) {
 		return true, exec(tx, "UPDATE sectors SET state = $3, tail = 0, used = 0 WHERE validator = $1 AND number = $2", j.p.validator[:], j.c.number, wire.Filler)
 	}, func(uint64) {
-		j.c.state, j.c.tail, j.c.end, j.c.holes = wire.Filler, 0, 0, nil
+		j.p.become(j.c, wire.Filler)
+		j.c.tail, j.c.end, j.c.holes = 0, 0, nil
 	})
 }

@@ -26,6 +26,9 @@ type fileSystem interface {
 	// space returns the size of the file system that holds path and what is
 	// free there for an ordinary user, in bytes.
 	space(path string) (total, free uint64, err error)
+	// device returns a number that two paths have in common if they lie on one
+	// file system, and false where the system does not say.
+	device(path string) (id uint64, ok bool)
 }
 
 // file is a data or hashes file.

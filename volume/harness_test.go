@@ -211,8 +211,11 @@ func check(t testing.TB, s *Store, v strata.Hotkey, wanted ...strata.Root) []wir
 	if rootOf(entries) != h.EntriesRoot {
 		t.Fatal("the head does not describe the entries")
 	}
-	has := map[strata.Root]bool{}
+	has, data := map[strata.Root]bool{}, uint64(0)
 	for _, e := range entries {
+		if e.State == wire.Data {
+			data++
+		}
 		if e.State == wire.Gone {
 			continue
 		}
@@ -235,6 +238,9 @@ func check(t testing.TB, s *Store, v strata.Hotkey, wanted ...strata.Root) []wir
 				}
 			}
 		}
+	}
+	if p := s.ensurePartition(v); p.data != data {
+		t.Fatalf("%d data sectors counted, the manifest has %d", p.data, data)
 	}
 	for _, root := range wanted {
 		if !has[root] {

@@ -152,7 +152,7 @@ func (s *Store) withdraw(p *partition, c *sector, why error) error {
 		return affects(tx, "UPDATE sectors SET state = $3 WHERE validator = $1 AND number = $2 AND state IN (1, 2)", p.validator[:], c.number, wire.Withdrawn)
 	}, func(uint64) {
 		if c.state == wire.Filler || c.state == wire.Data {
-			c.state = wire.Withdrawn
+			p.become(c, wire.Withdrawn)
 		}
 	})
 	if err != nil {

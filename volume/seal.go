@@ -194,7 +194,8 @@ func (s *Store) sealSector(ctx context.Context, j job, buf []byte, progress func
 		return true, exec(tx, "UPDATE sectors SET state = $3, root = $4, tail = 0, used = 0 WHERE validator = $1 AND number = $2",
 			j.p.validator[:], j.c.number, wire.Filler, root[:])
 	}, func(uint64) {
-		j.c.state, j.c.root, j.c.tail, j.c.end, j.c.holes = wire.Filler, tree.Root(), 0, 0, nil
+		j.p.become(j.c, wire.Filler)
+		j.c.root, j.c.tail, j.c.end, j.c.holes = tree.Root(), 0, 0, nil
 	})
 }
 
@@ -205,7 +206,7 @@ func (s *Store) writeSector(ctx context.Context, j job, buf []byte, progress fun
 		return err
 	}
 	base := s.offset(j.c)
-	if err := f.data.Allocate(base, int64(len(buf))); err != nil {
+	if err := s.claim(j, f, int64(len(buf))); err != nil {
 		return diskError(err, "reserving space in", j.c.disk.dir)
 	}
 	for off := 0; off < len(buf); off += writePiece {
@@ -221,6 +222,19 @@ func (s *Store) writeSector(ctx context.Context, j job, buf []byte, progress fun
 	if err := f.syncData(); err != nil {
 		return diskError(err, "syncing a sector to", j.c.disk.dir)
 	}
+	return nil
+}
+
+// claim takes disk space for the first n bytes of the sector's slot.
+func (s *Store) claim(j job, f *files, n int64) error {
+	s.claiming.RLock()
+	defer s.claiming.RUnlock()
+	if err := f.data.Allocate(s.offset(j.c), n); err != nil {
+		return err
+	}
+	j.p.mu.Lock()
+	defer j.p.mu.Unlock()
+	j.c.claimed = true
 	return nil
 }
 

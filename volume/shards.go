@@ -61,7 +61,7 @@ func (s *Store) PutShard(ctx context.Context, validator strata.Hotkey, root stra
 	}
 	tree, err := s.receive(ctx, p, r, root, size, body)
 	if err != nil {
-		p.giveBack(r)
+		p.giveBack(r, s.size())
 		return wire.Receipt{}, err
 	}
 	return s.commitShard(p, r, tree, order)
@@ -173,7 +173,7 @@ func (s *Store) reserve(p *partition, size int64, only *disk) (region, error) {
 		return r, nil
 	}
 	if err := s.raiseTail(p, r.c, need); err != nil {
-		p.giveBack(r)
+		p.giveBack(r, s.size())
 		return region{}, err
 	}
 	return r, nil
@@ -192,54 +192,9 @@ func (s *Store) raiseTail(p *partition, c *sector, need uint32) error {
 	}, func(uint64) {
 		c.tail = max(c.tail, need)
 		if c.state == wire.Filler {
-			c.state = wire.Data
+			p.become(c, wire.Data)
 		}
 	})
-}
-
-// assign picks a sector with room and takes a region of it: an open data
-// sector, else the filler with the lowest number. The caller holds mu.
-func (p *partition) assign(length, size int64, only *disk) (region, error) {
-	var open, filler *sector
-	held, target, data := uint64(0), uint64(0), uint64(0)
-	for _, n := range p.targets {
-		target += uint64(n)
-	}
-	for _, c := range p.sectors {
-		if c.slot >= 0 {
-			held++
-		}
-		if c.state == wire.Data {
-			data++
-		}
-		if c.busy || (only != nil && c.disk != only) {
-			continue
-		}
-		switch {
-		case (c.state == wire.Data || c.state == wire.Filler && c.end > 0) && c.room(length, size):
-			open = lower(open, c)
-		case c.state == wire.Filler && c.end == 0:
-			filler = lower(filler, c)
-		}
-	}
-	c := open
-	if c == nil {
-		c = filler
-	}
-	if c == nil || (only == nil && data > target) {
-		return region{}, strata.E(strata.NoSpace, "no room in the partition of %s: %d of its %d sectors hold data, %d are allotted; store elsewhere",
-			p.validator.Short(), data, held, target)
-	}
-	c.puts++
-	return region{c, c.takeSpan(length)}, nil
-}
-
-// lower returns the sector with the lower number; a may be nil.
-func lower(a, b *sector) *sector {
-	if a != nil && a.number < b.number {
-		return a
-	}
-	return b
 }
 
 // room says whether a put of length bytes fits. A sector lists at most
@@ -270,9 +225,10 @@ func (c *sector) takeSpan(length int64) span {
 }
 
 // giveBack ends a put that stored nothing; its region can be used again.
-func (p *partition) giveBack(r region) {
+func (p *partition) giveBack(r region, size int64) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	defer p.offer(r.c, size)
 	r.c.puts--
 	if r.start+r.length == r.c.end {
 		r.c.end = r.start

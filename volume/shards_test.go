@@ -483,14 +483,14 @@ func TestDataSectorFull(t *testing.T) {
 // Regions given out and back never overlap.
 func TestRegions(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
-		p := &partition{}
-		c := &sector{}
+		p := &partition{spare: make([]spare, 1)}
+		c := &sector{disk: &disk{}}
 		var taken []span
 		for i := range rapid.IntRange(1, 60).Draw(rt, "steps") {
 			if len(taken) > 0 && rapid.Bool().Draw(rt, "back") {
 				k := rapid.IntRange(0, len(taken)-1).Draw(rt, "which")
 				c.puts++
-				p.giveBack(region{c, taken[k]})
+				p.giveBack(region{c, taken[k]}, tinySector)
 				taken = slices.Delete(taken, k, k+1)
 				continue
 			}

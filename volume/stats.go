@@ -1,6 +1,8 @@
 package volume
 
 import (
+	"fmt"
+
 	"strata"
 	"strata/allocation"
 	"strata/wire"
@@ -9,8 +11,8 @@ import (
 // Space is one disk's room for this hotkey.
 type Space struct {
 	Path string          // as in Config.Paths
-	Free strata.ByteSize // free beyond the reserve
-	Used strata.ByteSize // taken by this hotkey's sealed sectors and their nodes
+	Free strata.ByteSize // left for sectors, beyond the reserve
+	Used strata.ByteSize // of this hotkey's sectors that lie on the disk, sealed or being sealed
 }
 
 // reserve is what stays free of a volume: 1 % of it, at most 2 GiB. The
@@ -19,22 +21,69 @@ type Space struct {
 func reserve(total uint64) uint64 { return min(total/100, uint64(2*strata.GiB)) }
 
 // Space measures all disks. What a threshold is taken of is Free + Used, so
-// that filling a disk does not shrink the next plan.
+// that filling a disk does not shrink the next plan, nor does looking while a
+// sector is being sealed. Free is what is left for sectors when each takes its
+// nodes along, which are 1/1024 of it. Paths on one file system share what is
+// free there evenly; where the system does not say what lies where (Windows),
+// each path counts all of it: give one path for each disk there.
 func (s *Store) Space() ([]Space, error) {
+	s.claiming.Lock() // no sector moves from free to used while both are counted
+	defer s.claiming.Unlock()
 	list := make([]Space, len(s.disks))
+	sharing := s.sharing()
 	for i, d := range s.disks {
 		total, free, err := s.cfg.fs.space(d.dir)
 		if err != nil {
 			return nil, err
 		}
-		list[i] = Space{Path: s.cfg.Paths[i], Free: strata.ByteSize(free - min(free, reserve(total)))}
+		free -= min(free, reserve(total))
+		free -= free / (recordRatio + 1) // for nodes
+		list[i] = Space{Path: s.cfg.Paths[i], Free: strata.ByteSize(free / sharing[i])}
 	}
 	s.eachSector(func(_ *partition, c *sector) {
-		if listed(c.state) {
-			list[c.disk.at].Used += strata.ByteSize(s.size() + recordSize(s.size()))
+		if listed(c.state) || c.claimed {
+			list[c.disk.at].Used += strata.ByteSize(s.size())
 		}
 	})
 	return list, nil
+}
+
+// findClaimed marks the queued sectors whose slots a stopped Seal may have
+// claimed: those that the file reaches over.
+func (s *Store) findClaimed(p *partition, d *disk) error {
+	if p.slotsOn(d) == 0 {
+		return nil
+	}
+	f, err := d.open(p.validator)
+	if err != nil {
+		return err
+	}
+	length, err := f.data.Size()
+	if err != nil {
+		return err
+	}
+	for _, c := range p.sectors {
+		c.claimed = c.claimed || c.disk == d && c.state == queued && s.offset(c)+s.size() <= length
+	}
+	return nil
+}
+
+// sharing returns for each disk how many of the disks lie on its file system.
+func (s *Store) sharing() []uint64 {
+	n := map[string]uint64{}
+	names := make([]string, len(s.disks))
+	for i, d := range s.disks {
+		id, ok := s.cfg.fs.device(d.dir)
+		if names[i] = fmt.Sprint(id); !ok {
+			names[i] = "path " + d.dir
+		}
+		n[names[i]]++
+	}
+	out := make([]uint64, len(names))
+	for i, name := range names {
+		out[i] = n[name]
+	}
+	return out
 }
 
 // eachSector visits every sector under its partition's lock.

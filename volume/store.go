@@ -52,9 +52,10 @@ type Store struct {
 	domain wire.Domain
 	disks  []*disk
 
-	planning   sync.Mutex // one SetTargets at a time
-	compacting sync.Mutex // one Compact at a time
-	mu         sync.Mutex // guards parts
+	planning   sync.Mutex   // one SetTargets at a time
+	claiming   sync.RWMutex // held shared while a slot takes space on a disk
+	compacting sync.Mutex   // one Compact at a time
+	mu         sync.Mutex   // guards parts
 	parts      map[strata.Hotkey]*partition
 }
 
@@ -100,6 +101,8 @@ type sector struct {
 	puts  int    // under way
 	pins  int    // readers of shards
 	busy  bool   // being sealed, compacted or released: no new put
+
+	claimed bool // its slot takes space on the disk, though it is not sealed
 }
 
 // queued is the state of a sector that has a slot but is not sealed yet.
@@ -120,6 +123,8 @@ type partition struct {
 
 	mu       sync.Mutex
 	sectors  map[uint64]*sector
+	data     uint64   // sectors in state Data
+	spare    []spare  // per disk: where puts find room
 	targets  []uint32 // per disk
 	dirty    bool     // something changed since head
 	incoming map[strata.Root]chan struct{}
@@ -215,7 +220,7 @@ func (s *Store) load(ctx context.Context) error {
 	for _, p := range s.parts {
 		p.settle()
 		for _, d := range s.disks {
-			if err := s.trim(p, d); err != nil {
+			if err := errors.Join(s.trim(p, d), s.findClaimed(p, d)); err != nil {
 				return err
 			}
 		}
@@ -228,11 +233,14 @@ func (s *Store) load(ctx context.Context) error {
 	return nil
 }
 
-// settle marks the partition dirty when the last head does not describe what
+// settle counts data sectors, and marks the partition dirty when the last head does not describe what
 // is there: changed entries, or a lost disk.
 func (p *partition) settle() {
 	all := true
 	for _, c := range p.sectors {
+		if c.state == wire.Data {
+			p.data++
+		}
 		all = all && (c.hashed || !listed(c.state)) && c.changed <= p.head.Sequence
 	}
 	p.dirty = !all || p.head.Sequence == 0 || p.entriesRoot() != p.head.EntriesRoot
@@ -257,7 +265,7 @@ func (s *Store) ensurePartition(v strata.Hotkey) *partition {
 	p, ok := s.parts[v]
 	if !ok {
 		p = &partition{validator: v, sectors: map[uint64]*sector{}, targets: make([]uint32, len(s.cfg.Paths)),
-			dirty: true, incoming: map[strata.Root]chan struct{}{}}
+			spare: make([]spare, len(s.cfg.Paths)), dirty: true, incoming: map[strata.Root]chan struct{}{}}
 		s.parts[v] = p
 	}
 	return p

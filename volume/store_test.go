@@ -310,7 +310,7 @@ func TestSeveralDisks(t *testing.T) {
 		t.Fatal(err)
 	}
 	sp, err := s.Space()
-	if err != nil || sp[0].Used != 3*(tinySector+1024) || sp[1].Used != 2*(tinySector+1024) || sp[0].Free == 0 {
+	if err != nil || sp[0].Used != 3*tinySector || sp[1].Used != 2*tinySector || sp[0].Free == 0 {
 		t.Fatalf("%+v, %v", sp, err)
 	}
 	for _, p := range s.Partitions() {

@@ -139,7 +139,7 @@ func (s *Store) release(p *partition, c *sector) error {
 		return true, exec(tx, "UPDATE sectors SET slot = NULL, state = $3, tail = 0, used = 0 WHERE validator = $1 AND number = $2", p.validator[:], c.number, wire.Gone)
 	}, func(sequence uint64) {
 		hole.changed = sequence
-		c.state = wire.Gone // for a reader that still holds c
+		p.become(c, wire.Gone) // for a reader that still holds c
 		if c.root == (strata.Root{}) {
 			delete(p.sectors, c.number)
 			return
