@@ -4,7 +4,7 @@ TIMEOUT ?= 10m
 BIN     := bin/strata
 
 .DEFAULT_GOAL := help
-.PHONY: help build test race lint fmt cross fuzz bench devnet accept web web-check clean
+.PHONY: help build test race lint fmt cross fuzz bench devnet accept stream web web-check clean
 
 help: ## show the targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -47,6 +47,9 @@ devnet: ## a whole network on this machine
 
 accept: ## store 100 MiB, kill two of six miners, read it back
 	$(GO) run ./cmd/strata devnet --exec scripts/accept.sh
+
+stream: ## 2 GiB through a network and back, within 256 MiB of memory (Linux)
+	$(GO) run ./cmd/strata devnet --space 1600MiB --exec scripts/stream.sh
 
 web: ## rebuild the page (needs Node)
 	cd web && npm ci && npm run build

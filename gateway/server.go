@@ -21,7 +21,7 @@ const (
 	headerTimeout   = 10 * time.Second // to send a request's header
 	keepAlive       = 2 * time.Minute  // between two requests of a connection
 	defaultIdle     = 2 * time.Minute
-	defaultUploads  = 8
+	defaultUploads  = 32
 	defaultDownload = 64
 	maxHeader       = 16 << 10 // bytes
 	defaultGrace    = 4 * time.Second
@@ -37,7 +37,7 @@ type Config struct {
 	Version string   // shown by /api/health
 
 	MaxObject int64         // bytes in a file; 0 means no limit
-	Uploads   int           // at once; 0 means 8. More are Throttled
+	Uploads   int           // at once; 0 means 32. More are Throttled
 	Downloads int           // at once; 0 means 64
 	Idle      time.Duration // a body that does not move for so long is cut; 0 means two minutes
 	Grace     time.Duration // for requests under way at Close; 0 means four seconds

@@ -154,7 +154,7 @@ func (w *writer) stream(ctx context.Context, r PutRequest, o *catalog.Object) er
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	g, ctx := errgroup.WithContext(ctx)
-	rows := readRows(ctx, r.Body, w.scheme.rowPlain(), r.Size)
+	rows := w.s.readRows(ctx, r.Body, w.scheme.rowPlain(), r.Size)
 	err := w.segments(ctx, g, rows, r.Size)
 	if err != nil {
 		cancel() // end the reader
@@ -162,6 +162,7 @@ func (w *writer) stream(ctx context.Context, r PutRequest, o *catalog.Object) er
 	for row := range rows.rows { // only after an error: wait for the reader
 		rows.recycle(row)
 	}
+	w.s.giveRows(rows)
 	if werr := g.Wait(); werr != nil {
 		err = werr // the first failure: what the loop met is its consequence
 	}

@@ -18,9 +18,32 @@ type row struct {
 	last bool   // the body ends here
 }
 
+// takeRow returns a buffer for a row, from an earlier body if there is one.
+func (s *Store) takeRow(n int) []byte {
+	if p, ok := s.rows.Get().(*[]byte); ok && cap(*p) >= n {
+		return (*p)[:n]
+	}
+	return make([]byte, n)
+}
+
+// giveRows takes the buffers of a body that has ended.
+func (s *Store) giveRows(rr *rowReader) {
+	for {
+		select {
+		case b := <-rr.free:
+			if b = b[:cap(b)]; len(b) > 0 {
+				s.rows.Put(&b)
+			}
+		default:
+			return
+		}
+	}
+}
+
 // rowReader cuts a body into rows in a goroutine of its own, so that reading
 // and encoding overlap. After rows is closed, size, digest and err are set.
 type rowReader struct {
+	take   func(int) []byte
 	rows   chan row
 	free   chan []byte
 	size   int64
@@ -30,8 +53,8 @@ type rowReader struct {
 
 // readRows starts reading. The goroutine ends with the body, with an error, or
 // soon after ctx is done; the caller drains rows to wait for it.
-func readRows(ctx context.Context, body io.Reader, rowLen int, want int64) *rowReader {
-	rr := &rowReader{rows: make(chan row), free: make(chan []byte, rowAhead)}
+func (s *Store) readRows(ctx context.Context, body io.Reader, rowLen int, want int64) *rowReader {
+	rr := &rowReader{take: s.takeRow, rows: make(chan row), free: make(chan []byte, rowAhead)}
 	if want >= 0 {
 		rowLen = int(min(int64(rowLen), want+1))
 	}
@@ -52,9 +75,9 @@ func (rr *rowReader) run(ctx context.Context, body io.Reader, rowLen int, want i
 	for {
 		buf := <-rr.free
 		if buf == nil {
-			buf = make([]byte, rowLen)
+			buf = rr.take(rowLen)
 		}
-		n, end, err := readFull(body, buf[:cap(buf)])
+		n, end, err := readFull(body, buf[:rowLen])
 		if err != nil {
 			return err
 		}

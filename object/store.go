@@ -102,6 +102,7 @@ type Store struct {
 	reserve  *semaphore.Weighted
 	buffers  sync.Pool // *[]byte, encoded shards
 	chunks   sync.Pool // *[]byte of envelope.ChunkSealed
+	rows     sync.Pool // *[]byte, rows of bodies
 	inflight inflight  // shards whose sending has not ended
 	wake     chan struct{}
 
