@@ -163,7 +163,7 @@ func (c *Client) GetShard(ctx context.Context, ep wire.Endpoint, root strata.Roo
 		span: fmt.Sprintf("bytes=%d-%d", off, off+n-1),
 	}
 	ctx, cancel := c.within(ctx, q)
-	resp, auth, err := c.send(ctx, q)
+	resp, auth, err := c.sendTwice(ctx, q)
 	if err != nil {
 		cancel()
 		return nil, err

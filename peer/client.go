@@ -196,11 +196,25 @@ func (c *Client) failed(ep wire.Endpoint, err error) error {
 func (c *Client) call(ctx context.Context, q request) ([]byte, error) {
 	ctx, cancel := c.within(ctx, q)
 	defer cancel()
-	resp, auth, err := c.send(ctx, q)
+	resp, auth, err := c.sendTwice(ctx, q)
 	if err != nil {
 		return nil, err
 	}
 	return c.buffered(q, resp, auth)
+}
+
+// sendTwice sends once more, signed anew, when a connection kept from an earlier
+// call breaks before the answer: the miner had closed it by then, as it does
+// when it is idle or after refusing a body. Every call may safely come twice;
+// audits alone are not repeated, since that would give the miner more time.
+func (c *Client) sendTwice(ctx context.Context, q request) (*http.Response, wire.Auth, error) {
+	var kept bool
+	trace := &httptrace.ClientTrace{GotConn: func(i httptrace.GotConnInfo) { kept = i.Reused }}
+	resp, auth, err := c.send(httptrace.WithClientTrace(ctx, trace), q)
+	if err != nil && kept && ctx.Err() == nil {
+		return c.send(ctx, q)
+	}
+	return resp, auth, err
 }
 
 func (c *Client) within(ctx context.Context, q request) (context.Context, context.CancelFunc) {

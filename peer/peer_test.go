@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"io"
+	"net/http"
 	"strings"
 	"testing"
 	"time"
@@ -388,6 +389,47 @@ func TestManyAtOnce(t *testing.T) {
 	for range workers {
 		if err := <-errs; err != nil {
 			t.Error(err)
+		}
+	}
+}
+
+// TestKeptConnectionBreaks: a connection from an earlier call that breaks
+// before the answer costs nothing but a second request.
+func TestKeptConnectionBreaks(t *testing.T) {
+	n := newNetwork(t, nil)
+	ctx := context.Background()
+	data, root := shard(1000)
+	put := func() error {
+		_, err := n.client.PutShard(ctx, n.ep, root, data)
+		return err
+	}
+	breaks := 0
+	broken := func() {
+		if breaks > 0 {
+			breaks--
+			panic(http.ErrAbortHandler) // the connection ends without an answer
+		}
+	}
+	n.miner.put = func(io.Reader) error { broken(); return nil }
+	for name, c := range map[string]struct {
+		warm bool
+		ends int
+		code strata.Code
+	}{
+		"kept, breaks once":    {true, 1, ""},
+		"kept, breaks twice":   {true, 2, strata.Unavailable},
+		"fresh, breaks":        {false, 1, strata.Unavailable},
+		"kept, does not break": {true, 0, ""},
+	} {
+		n.client.transport.CloseIdleConnections()
+		if c.warm {
+			breaks = 0
+			if err := put(); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if breaks = c.ends; strata.CodeOf(put()) != c.code || breaks != 0 {
+			t.Errorf("%s: not the code %q", name, c.code)
 		}
 	}
 }

@@ -45,6 +45,8 @@ func TestFromURIVectors(t *testing.T) {
 		{aboutPhrase, aboutSeed, aboutSS58},
 		{"  Abandon" + strings.TrimPrefix(aboutPhrase, "abandon") + "\n", aboutSeed, aboutSS58},
 		{oldLeopard, "", oldLeopardSS58},
+		// 64 characters, as many as a seed's hex digits.
+		{"force super ignore truck rent law angry chunk fun coffee gap leg", "", "5FbuV884Fmc1msvmwx5pfyAPw7DNWcJNWDskLRAqeFxxTTaH"},
 		{"//Bob", "", "5FHneW46xGXgs5mUiveU4sbTyGBzmstUspZC92UhjJM694ty"},
 		{"/Alice", "", strata.EncodeSS58(key32(t, "d6c71059dbbe9ad2b0ed3f289738b800836eb425544ce694825285b958ca755e"))},
 		{"0x9d61b19deffd5a60ba844af492ec2cc44449c5697b326919703bac031cae7f60", "",

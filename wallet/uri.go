@@ -79,7 +79,7 @@ func splitURI(uri string) (root, path, password string) {
 
 // fromRoot makes the key of a URI without its path.
 func fromRoot(root, password string) (*Key, error) {
-	if h := strings.TrimPrefix(root, "0x"); len(h) == 64 {
+	if h := strings.TrimPrefix(root, "0x"); len(h) == 64 && !strings.Contains(h, " ") {
 		seed, err := hex.DecodeString(h)
 		if err != nil {
 			return nil, strata.E(strata.Invalid, "seed is not 64 hex digits")
