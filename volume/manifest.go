@@ -99,7 +99,7 @@ func (s *Store) makeHead(ctx context.Context, p *partition, sign SignHead) error
 	if err != nil {
 		return err
 	}
-	h := wire.Head{Validator: p.validator, Sequence: p.head.Sequence + 1, EntriesRoot: p.entriesRoot()}
+	h := wire.Head{Validator: p.validator, Sequence: p.nextSequence(), EntriesRoot: p.entriesRoot()}
 	if p.head.Sequence > 0 {
 		h.Previous = p.head.Hash(s.domain)
 		moved = moved || h.EntriesRoot != p.head.EntriesRoot

@@ -27,7 +27,7 @@ func TestPutKeepsTail(t *testing.T) {
 	s := sealed(t, 2)
 	data, root := blob(1, 100_001)
 	r := put(t, s, alice, data)
-	if r.Root != root || r.Length != 100_001 || r.Sector != 0 || r.Offset != 0 || r.UnixNano != uint64(start.UnixNano()) || r.Sequence != 1 {
+	if r.Root != root || r.Length != 100_001 || r.Sector != 0 || r.Offset != 0 || r.UnixNano != uint64(start.UnixNano()) || r.Sequence != uint64(start.Unix())+1 {
 		t.Fatalf("receipt %+v", r)
 	}
 	entries := check(t, s, alice, root)

@@ -120,6 +120,7 @@ type partition struct {
 	// falls between two heads. It is taken before mu.
 	publish sync.RWMutex
 	head    wire.Head // last one signed; guarded by publish
+	begun   uint64    // Unix seconds at which this process met it; the first sequence follows from it
 
 	mu       sync.Mutex
 	sectors  map[uint64]*sector
@@ -264,7 +265,7 @@ func (s *Store) ensurePartition(v strata.Hotkey) *partition {
 	defer s.mu.Unlock()
 	p, ok := s.parts[v]
 	if !ok {
-		p = &partition{validator: v, sectors: map[uint64]*sector{}, targets: make([]uint32, len(s.cfg.Paths)),
+		p = &partition{validator: v, begun: uint64(max(0, s.cfg.Clock().Unix())), sectors: map[uint64]*sector{}, targets: make([]uint32, len(s.cfg.Paths)),
 			spare: make([]spare, len(s.cfg.Paths)), dirty: true, incoming: map[strata.Root]chan struct{}{}}
 		s.parts[v] = p
 	}
@@ -366,7 +367,7 @@ func (s *Store) identity(v strata.Hotkey, number uint64) seal.Sector {
 func (s *Store) alter(p *partition, c *sector, fn func(tx *txn, sequence uint64) (bool, error), apply func(sequence uint64)) error {
 	p.publish.RLock()
 	defer p.publish.RUnlock()
-	next, done := p.head.Sequence+1, false
+	next, done := p.nextSequence(), false
 	err := c.disk.commit(func(tx *txn) (err error) {
 		if done, err = fn(tx, next); err != nil || !done {
 			return err
@@ -381,6 +382,17 @@ func (s *Store) alter(p *partition, c *sector, fn func(tx *txn, sequence uint64)
 	c.changed, c.hashed, p.dirty = next, false, true
 	apply(next)
 	return nil
+}
+
+// nextSequence is the sequence of the next head. The first one of an index is
+// the time, so that a miner that starts over with new disks is above all that it
+// has signed before; validators refuse a sequence that goes back. The caller
+// holds publish.
+func (p *partition) nextSequence() uint64 {
+	if p.head.Sequence == 0 {
+		return p.begun + 1
+	}
+	return p.head.Sequence + 1
 }
 
 // Close releases the directories. Nothing may be under way.

@@ -11,6 +11,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"strata"
 	"strata/internal/durable"
@@ -347,7 +348,7 @@ func TestHeadMovesOnlyWithChanges(t *testing.T) {
 	s := sealed(t, 2)
 	ctx := context.Background()
 	h, err := s.Head(ctx, alice, sign)
-	if err != nil || h.Sequence != 1 || h.Sectors != 2 || h.Previous != [32]byte{} {
+	if err != nil || h.Sequence != uint64(start.Unix())+1 || h.Sectors != 2 || h.Previous != [32]byte{} {
 		t.Fatalf("%+v, %v", h, err)
 	}
 	never := func(*wire.Head) error { return errors.New("signed again") }
@@ -363,7 +364,7 @@ func TestHeadMovesOnlyWithChanges(t *testing.T) {
 		t.Fatal("a head without a signature")
 	}
 	h2, err := s.Head(ctx, alice, sign)
-	if err != nil || h2.Sequence != 2 || h2.Previous != h.Hash(s.domain) || h2.Shards != 1 {
+	if err != nil || h2.Sequence != h.Sequence+1 || h2.Previous != h.Hash(s.domain) || h2.Shards != 1 {
 		t.Fatalf("%+v, %v", h2, err)
 	}
 	if _, err := s.Head(ctx, bob, sign); strata.CodeOf(err) != strata.NotFound {
@@ -383,7 +384,7 @@ func TestHeadCrashTable(t *testing.T) {
 		return err
 	}, func(t *testing.T, s *Store, _ bool) {
 		check(t, s, alice, root)
-		if h, _ := manifest(t, s, alice, 0); h.Sequence != 2 {
+		if h, _ := manifest(t, s, alice, 0); h.Sequence != uint64(start.Unix())+2 {
 			t.Errorf("sequence %d", h.Sequence)
 		}
 	})
@@ -495,5 +496,34 @@ func TestGroupBatches(t *testing.T) {
 	wg.Wait()
 	if g.running {
 		t.Fatal("nobody runs, but the group says so")
+	}
+}
+
+// TestStartingOverIsAbove: what a miner signs after --restart follows what it
+// signed before.
+func TestStartingOverIsAbove(t *testing.T) {
+	s := sealed(t, 2)
+	before, err := s.Head(context.Background(), alice, sign)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	cfg := s.cfg
+	if err := Reset(cfg); err != nil {
+		t.Fatal(err)
+	}
+	cfg.Clock = func() time.Time { return start.Add(time.Hour) }
+	again, err := Open(context.Background(), cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer again.Close()
+	plan(t, again, alice, 1)
+	fill(t, again)
+	after, err := again.Head(context.Background(), alice, sign)
+	if err != nil || after.Sequence <= before.Sequence {
+		t.Errorf("sequence %d after %d, %v", after.Sequence, before.Sequence, err)
 	}
 }

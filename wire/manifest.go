@@ -31,7 +31,8 @@ type ManifestQuery struct {
 }
 
 // Head is a miner's signed statement of what it holds for one validator at one
-// moment. Sequence starts at 1 and grows by one with each change.
+// moment. Sequence grows by one with each change. The first is the time in Unix
+// seconds, so that a miner that starts over is above what it signed before.
 //
 // Layout: validator 32 ‖ sequence u64 ‖ previous 32 ‖ entries root 32 ‖
 // sectors u32 ‖ shards u32 ‖ signature 64.
