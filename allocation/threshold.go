@@ -54,6 +54,12 @@ type Space struct {
 	Reserve strata.ByteSize // to be left free whatever the threshold
 }
 
+// Disk is the room of one volume, named by its path.
+type Disk struct {
+	Path string // as in Holding.Volume
+	Space
+}
+
 // Capacity returns how much of a volume partitions may use: threshold × (free +
 // already used), rounded down, so that filling the space does not shrink it; at
 // most what leaves the reserve free.

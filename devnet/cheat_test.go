@@ -14,6 +14,7 @@ import (
 	"strata/chain"
 	"strata/merkle"
 	"strata/miner"
+	"strata/volume"
 	"strata/wire"
 )
 
@@ -21,7 +22,7 @@ import (
 // root it signs and whose leaves it opens without a fault. So audits find
 // nothing, and only refilled sectors give it away.
 type liar struct {
-	space
+	*volume.Store
 
 	mu       sync.Mutex // guards what follows
 	sequence uint64     // of the last head shown
@@ -45,15 +46,15 @@ func forge(entries []wire.Entry) []wire.Entry {
 
 // Manifest shows the true manifest with false roots, under a head that agrees
 // with them in everything.
-func (l *liar) Manifest(ctx context.Context, q wire.ManifestQuery, sign func(*wire.Head) error) (wire.ManifestPage, error) {
+func (l *liar) Manifest(ctx context.Context, q wire.ManifestQuery, limit int, sign func(*wire.Head) error) (wire.ManifestPage, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	for {
-		page, err := l.space.Manifest(ctx, q, sign)
+		page, err := l.Store.Manifest(ctx, q, limit, sign)
 		if err != nil {
 			return page, err
 		}
-		all, err := l.space.Manifest(ctx, wire.ManifestQuery{Validator: q.Validator}, sign)
+		all, err := l.Store.Manifest(ctx, wire.ManifestQuery{Validator: q.Validator}, 0, sign)
 		if err != nil {
 			return page, err
 		}
@@ -108,10 +109,10 @@ func TestLiarGetsNothing(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	lies := joinAs(ctx, t, n, c, "liar", func(s space) miner.Space {
-		return &liar{space: s, domain: wire.Domain{Genesis: genesis, Netuid: n.netuid()}}
+	lies := joinAs(ctx, t, n, c, "liar", func(s *volume.Store) miner.Space {
+		return &liar{Store: s, domain: wire.Domain{Genesis: genesis, Netuid: n.netuid()}}
 	})
-	twin := joinAs(ctx, t, n, c, "twin", func(s space) miner.Space { return s })
+	twin := joinAs(ctx, t, n, c, "twin", func(s *volume.Store) miner.Space { return s })
 
 	paid := 0 // votes that pay all honest miners, the twin included
 	eachVote(ctx, t, c, n, func(v vote) bool {
@@ -155,7 +156,7 @@ func wantCaught(ctx context.Context, t *testing.T, n *Network, liar strata.Hotke
 
 // dropper destroys half of its sectors and goes on as if it had them.
 type dropper struct {
-	space
+	*volume.Store
 
 	mu   sync.Mutex // guards gone
 	gone map[uint64]bool
@@ -211,7 +212,7 @@ func (d *dropper) OpenLeaves(ctx context.Context, r wire.AuditRequest) (wire.Aud
 			a.Openings = append(a.Openings, wire.Opening{Missing: true})
 			continue
 		}
-		one, err := d.space.OpenLeaves(ctx, wire.AuditRequest{Partition: r.Partition, Leaves: []wire.LeafRef{ref}})
+		one, err := d.Store.OpenLeaves(ctx, wire.AuditRequest{Partition: r.Partition, Leaves: []wire.LeafRef{ref}})
 		if err != nil {
 			return a, err
 		}
@@ -229,8 +230,8 @@ func TestDropperLosesItsWeight(t *testing.T) {
 	ctx := within(t)
 	c := dial(ctx, t, n.ChainURL())
 	var cheat *dropper
-	drops := joinAs(ctx, t, n, c, "dropper", func(s space) miner.Space {
-		cheat = &dropper{space: s, gone: map[uint64]bool{}}
+	drops := joinAs(ctx, t, n, c, "dropper", func(s *volume.Store) miner.Space {
+		cheat = &dropper{Store: s, gone: map[uint64]bool{}}
 		return cheat
 	})
 	validator := hotkeyOf(t, n, "validator-1")
@@ -269,7 +270,7 @@ func TestDropperLosesItsWeight(t *testing.T) {
 func wantGone(ctx context.Context, t *testing.T, d *dropper, validator strata.Hotkey) {
 	t.Helper()
 	for number := range d.gone {
-		a, err := d.space.OpenLeaves(ctx, wire.AuditRequest{Partition: validator, Leaves: []wire.LeafRef{{Sector: number}}})
+		a, err := d.Store.OpenLeaves(ctx, wire.AuditRequest{Partition: validator, Leaves: []wire.LeafRef{{Sector: number}}})
 		if err != nil || !a.Openings[0].Missing {
 			t.Errorf("sector %d can still be opened (%v)", number, err)
 		}

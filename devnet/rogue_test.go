@@ -10,7 +10,6 @@ import (
 	"testing"
 
 	"strata"
-	"strata/allocation"
 	"strata/chain/subtensor"
 	"strata/miner"
 	"strata/peer"
@@ -19,50 +18,17 @@ import (
 	"strata/wire"
 )
 
-// space makes a volume.Store what the miner role asks for, as cmd/strata does.
-type space struct{ *volume.Store }
-
-var _ miner.Space = space{}
-
-func (s space) Disks() ([]miner.Disk, error) {
-	list, err := s.Space()
-	if err != nil {
-		return nil, err
-	}
-	out := make([]miner.Disk, len(list))
-	for i, d := range list {
-		out[i] = miner.Disk{Path: d.Path, Space: allocation.Space{Free: d.Free, Used: d.Used}}
-	}
-	return out, nil
-}
-
-func (s space) Seal(ctx context.Context, workers int, p miner.Progress) error {
-	return s.Store.Seal(ctx, workers, func(v volume.Progress) { p(v.Done, v.Total) })
-}
-
-func (s space) Sealed() []wire.Partition {
-	var out []wire.Partition
-	for _, st := range s.Stats() {
-		out = append(out, wire.Partition{Validator: st.Validator, Sealed: st.Sealed, Target: st.Target})
-	}
-	return out
-}
-
-func (s space) Manifest(ctx context.Context, q wire.ManifestQuery, sign func(*wire.Head) error) (wire.ManifestPage, error) {
-	return s.Store.Manifest(ctx, q, 0, sign)
-}
-
 // rogue is a miner within the test, which may cheat.
 type rogue struct {
 	uid    strata.UID
 	hotkey strata.Hotkey
-	space  space
+	space  *volume.Store
 	dir    string // of its data and hashes files
 }
 
 // joinAs registers a wallet of that name and runs a real miner with it until the
 // test ends: real disk, real server, real chain. wrap may make its space lie.
-func joinAs(ctx context.Context, t *testing.T, n *Network, c *subtensor.Client, name string, wrap func(space) miner.Space) rogue {
+func joinAs(ctx context.Context, t *testing.T, n *Network, c *subtensor.Client, name string, wrap func(*volume.Store) miner.Space) rogue {
 	t.Helper()
 	key := registerAs(ctx, t, n, c, name)
 	genesis, err := c.Genesis(ctx)
@@ -83,7 +49,7 @@ func joinAs(ctx context.Context, t *testing.T, n *Network, c *subtensor.Client, 
 		}
 	})
 	serve(ctx, t, miner.Config{
-		Chain: c, Key: key, Space: wrap(space{store}), Domain: wire.Domain{Genesis: genesis, Netuid: n.netuid()},
+		Chain: c, Key: key, Space: wrap(store), Domain: wire.Domain{Genesis: genesis, Netuid: n.netuid()},
 		Profile: strata.LocalProfile, Amount: miner.Amount{Space: 64 * strata.MiB},
 		Workers: 1, LookEach: 20, Version: "rogue", Log: slog.New(slog.DiscardHandler),
 	})
@@ -95,7 +61,7 @@ func joinAs(ctx context.Context, t *testing.T, n *Network, c *subtensor.Client, 
 	if !ok {
 		t.Fatalf("%s is not registered", name)
 	}
-	return rogue{uid: row.UID, hotkey: key.Hotkey(), space: space{store}, dir: volume.Dir(db, name, "default")}
+	return rogue{uid: row.UID, hotkey: key.Hotkey(), space: store, dir: volume.Dir(db, name, "default")}
 }
 
 func registerAs(ctx context.Context, t *testing.T, n *Network, c *subtensor.Client, name string) *wallet.Key {

@@ -11,6 +11,7 @@ import (
 	"strata/allocation"
 	"strata/chain"
 	"strata/miner"
+	"strata/volume"
 	"strata/wallet"
 )
 
@@ -269,7 +270,7 @@ func TestChainTroubles(t *testing.T) {
 
 // sealer is a Space whose Seal the test controls.
 type sealer struct {
-	space
+	*volume.Store
 	seal func(ctx context.Context) (error, bool) // false: seal really
 	runs int
 }
@@ -279,7 +280,7 @@ func (s *sealer) Seal(ctx context.Context, workers int, p miner.Progress) error 
 	if err, done := s.seal(ctx); done {
 		return err
 	}
-	return s.space.Seal(ctx, workers, p)
+	return s.Store.Seal(ctx, workers, p)
 }
 
 // TestSealIsRetried: a disk that is full or gone is tried again, less and less
@@ -293,7 +294,7 @@ func TestSealIsRetried(t *testing.T) {
 			attempts = append(attempts, time.Now())
 			return strata.E(strata.NoSpace, "disk full"), full
 		}}
-		n.config = func(c *miner.Config) { s.space = c.Space.(space); c.Space = s }
+		n.config = func(c *miner.Config) { s.Store = c.Space.(*volume.Store); c.Space = s }
 		n.run()
 		time.Sleep(time.Hour)
 		synctest.Wait()
@@ -321,7 +322,7 @@ func TestNewTargetsWhileSealing(t *testing.T) {
 			}
 			return ctx.Err(), endless
 		}}
-		n.config = func(c *miner.Config) { s.space = c.Space.(space); c.Space, c.LookEach = s, 1 }
+		n.config = func(c *miner.Config) { s.Store = c.Space.(*volume.Store); c.Space, c.LookEach = s, 1 }
 		n.run()
 		n.chain.mine(21)
 		runs := s.runs
@@ -339,15 +340,15 @@ func TestNewTargetsWhileSealing(t *testing.T) {
 
 // halfway is a Space whose SetTargets fails after the first target.
 type halfway struct {
-	space
+	*volume.Store
 	fail bool
 }
 
 func (s *halfway) SetTargets(ctx context.Context, targets []allocation.Target) error {
 	if !s.fail {
-		return s.space.SetTargets(ctx, targets)
+		return s.Store.SetTargets(ctx, targets)
 	}
-	if err := s.space.SetTargets(ctx, targets[:1]); err != nil {
+	if err := s.Store.SetTargets(ctx, targets[:1]); err != nil {
 		return err
 	}
 	return strata.E(strata.Unavailable, "the disk went away")
@@ -358,7 +359,7 @@ func TestPlanAppliedHalf(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		n := network(t, 2, 1) // Alice comes first
 		s := &halfway{fail: true}
-		n.config = func(c *miner.Config) { s.space = c.Space.(space); c.Space = s }
+		n.config = func(c *miner.Config) { s.Store = c.Space.(*volume.Store); c.Space = s }
 		n.run()
 		n.chain.mine(21)
 		n.wantSectors("half", map[*wallet.Key]uint64{key(t, "Alice"): 5})

@@ -13,7 +13,6 @@ import (
 	"time"
 
 	"strata"
-	"strata/allocation"
 	"strata/chain"
 	"strata/miner"
 	"strata/volume"
@@ -243,34 +242,6 @@ func (c *fakeChain) ServeAxon(_ context.Context, hot chain.Signer, _ strata.Netu
 	return strata.BlockHash{}, nil
 }
 
-// space makes a volume.Store a miner.Space, as the program does.
-type space struct{ *volume.Store }
-
-func (s space) Disks() ([]miner.Disk, error) {
-	list, err := s.Space()
-	out := make([]miner.Disk, len(list))
-	for i, d := range list {
-		out[i] = miner.Disk{Path: d.Path, Space: allocation.Space{Free: d.Free, Used: d.Used}}
-	}
-	return out, err
-}
-
-func (s space) Seal(ctx context.Context, workers int, p miner.Progress) error {
-	return s.Store.Seal(ctx, workers, func(v volume.Progress) { p(v.Done, v.Total) })
-}
-
-func (s space) Sealed() []wire.Partition {
-	var out []wire.Partition
-	for _, st := range s.Stats() {
-		out = append(out, wire.Partition{Validator: st.Validator, Sealed: st.Sealed, Target: st.Target})
-	}
-	return out
-}
-
-func (s space) Manifest(ctx context.Context, q wire.ManifestQuery, sign func(*wire.Head) error) (wire.ManifestPage, error) {
-	return s.Store.Manifest(ctx, q, 0, sign)
-}
-
 // logs is what was logged.
 type logs struct {
 	mu  sync.Mutex
@@ -326,7 +297,7 @@ func (n *node) open() {
 	}
 	n.store = store
 	c := miner.Config{
-		Chain: n.chain, Key: n.key, Space: space{store}, Domain: domain, Profile: small,
+		Chain: n.chain, Key: n.key, Space: store, Domain: domain, Profile: small,
 		Amount: miner.Amount{Space: 8 * sector}, External: axon, Workers: 2, LookEach: 20,
 		Version: "test", Log: slog.New(slog.NewTextHandler(n.logs, nil)), Now: n.clock,
 	}
@@ -400,4 +371,4 @@ func wantCode(t testing.TB, what string, err error, code strata.Code) {
 	}
 }
 
-var _ miner.Space = space{}
+var _ miner.Space = (*volume.Store)(nil)

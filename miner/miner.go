@@ -26,13 +26,13 @@ type Signer = chain.Signer
 
 // Progress reports on sealing: bytes done and to do in this run. It is never
 // called twice at once.
-type Progress func(done, total strata.ByteSize)
+type Progress = func(done, total strata.ByteSize)
 
 // Space is the miner's sectors on its disks (package volume). All methods are
 // safe for concurrent use. A validator without a partition gives code NotFound.
 type Space interface {
 	// Disks returns the room of each volume, for planning.
-	Disks() ([]Disk, error)
+	Disks() ([]allocation.Disk, error)
 	// Partitions returns what each validator has, Moved left 0.
 	Partitions() []allocation.Partition
 	// SetTargets makes the plan the one to reach: new sectors are queued, those
@@ -44,8 +44,9 @@ type Space interface {
 	// Sealed returns how far each partition is.
 	Sealed() []wire.Partition
 
-	// Manifest returns a page; sign signs the head when a new one is due.
-	Manifest(ctx context.Context, q wire.ManifestQuery, sign func(*wire.Head) error) (wire.ManifestPage, error)
+	// Manifest returns a page of at most limit entries, 0 for as many as fit;
+	// sign signs the head when a new one is due.
+	Manifest(ctx context.Context, q wire.ManifestQuery, limit int, sign func(*wire.Head) error) (wire.ManifestPage, error)
 	// OpenLeaves opens leaves; what cannot be read is Missing.
 	OpenLeaves(ctx context.Context, r wire.AuditRequest) (wire.AuditResponse, error)
 	// PutShard stores a shard durably and returns the receipt, not yet signed.

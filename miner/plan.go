@@ -87,12 +87,6 @@ func stakeError(number uint64, err error) error {
 	}
 }
 
-// Disk is the room of one volume.
-type Disk struct {
-	Path  string // identifies it, as in allocation.Holding.Volume
-	Space allocation.Space
-}
-
 // Amount is how much of the disks to use: a part of each, or a number of bytes
 // in all.
 type Amount struct {
@@ -106,7 +100,7 @@ type Amount struct {
 
 // Divide applies the rule to what there is now. Code NoSpace if one sector for
 // every validator does not fit; the error says what does.
-func (p Planner) Divide(vs []allocation.Validator, disks []Disk, amount Amount, now []allocation.Partition) (allocation.Plan, error) {
+func (p Planner) Divide(vs []allocation.Validator, disks []allocation.Disk, amount Amount, now []allocation.Partition) (allocation.Plan, error) {
 	sector := p.Profile.SectorSize()
 	volumes := amount.volumes(disks, sector, now)
 	room := uint64(0)
@@ -123,7 +117,7 @@ func (p Planner) Divide(vs []allocation.Validator, disks []Disk, amount Amount, 
 }
 
 // volumes returns what of each disk to use.
-func (a Amount) volumes(disks []Disk, sector strata.ByteSize, now []allocation.Partition) []allocation.Volume {
+func (a Amount) volumes(disks []allocation.Disk, sector strata.ByteSize, now []allocation.Partition) []allocation.Volume {
 	out := make([]allocation.Volume, len(disks))
 	for i, d := range disks {
 		out[i] = allocation.Volume{ID: d.Path, Capacity: a.Threshold.Capacity(d.Space)}
@@ -138,7 +132,7 @@ func (a Amount) volumes(disks []Disk, sector strata.ByteSize, now []allocation.P
 }
 
 // rooms returns how many sectors each disk holds as a whole.
-func rooms(disks []Disk, sector strata.ByteSize) []uint64 {
+func rooms(disks []allocation.Disk, sector strata.ByteSize) []uint64 {
 	out := make([]uint64, len(disks))
 	for i, d := range disks {
 		out[i] = uint64(allocation.One.Capacity(d.Space) / sector)
@@ -147,7 +141,7 @@ func rooms(disks []Disk, sector strata.ByteSize) []uint64 {
 }
 
 // held returns how many sectors are on each disk.
-func held(disks []Disk, now []allocation.Partition) []uint64 {
+func held(disks []allocation.Disk, now []allocation.Partition) []uint64 {
 	on := map[string]uint64{}
 	for _, p := range now {
 		for _, h := range p.Holdings {
@@ -205,7 +199,7 @@ func proportional(n uint64, weights []uint64) []uint64 {
 	return out
 }
 
-func (a Amount) tooSmall(disks []Disk, sector strata.ByteSize, validators int) error {
+func (a Amount) tooSmall(disks []allocation.Disk, sector strata.ByteSize, validators int) error {
 	spaces := make([]allocation.Space, len(disks))
 	for i, d := range disks {
 		spaces[i] = d.Space

@@ -145,8 +145,8 @@ func TestStateThatIsNotThere(t *testing.T) {
 	}
 }
 
-func disk(path string, free, used strata.ByteSize) miner.Disk {
-	return miner.Disk{Path: path, Space: allocation.Space{Free: free, Used: used}}
+func disk(path string, free, used strata.ByteSize) allocation.Disk {
+	return allocation.Disk{Path: path, Space: allocation.Space{Free: free, Used: used}}
 }
 
 func someValidators(n int) []allocation.Validator {
@@ -163,13 +163,13 @@ func TestTooLittleSpaceSaysWhatSuffices(t *testing.T) {
 	// 5 sectors are 1.25 MiB, which no size of one decimal says.
 	for _, c := range []struct {
 		name  string
-		disks []miner.Disk
+		disks []allocation.Disk
 		small miner.Amount
 	}{
-		{"threshold", []miner.Disk{disk("a", 100*sector, 0)}, miner.Amount{Threshold: allocation.One / 50}},
-		{"threshold, two disks", []miner.Disk{disk("a", 70*sector, 0), disk("b", 20*sector, 10*sector)}, miner.Amount{Threshold: 1}},
-		{"space", []miner.Disk{disk("a", 100*sector, 0)}, miner.Amount{Threshold: allocation.One, Space: 4*sector + 1}},
-		{"space, two disks", []miner.Disk{disk("a", 100*sector, 0), disk("b", 1000*sector, 0)}, miner.Amount{Space: sector}},
+		{"threshold", []allocation.Disk{disk("a", 100*sector, 0)}, miner.Amount{Threshold: allocation.One / 50}},
+		{"threshold, two disks", []allocation.Disk{disk("a", 70*sector, 0), disk("b", 20*sector, 10*sector)}, miner.Amount{Threshold: 1}},
+		{"space", []allocation.Disk{disk("a", 100*sector, 0)}, miner.Amount{Threshold: allocation.One, Space: 4*sector + 1}},
+		{"space, two disks", []allocation.Disk{disk("a", 100*sector, 0), disk("b", 1000*sector, 0)}, miner.Amount{Space: sector}},
 	} {
 		_, err := p.Divide(vs, c.disks, c.small, nil)
 		wantCode(t, c.name, err, strata.NoSpace)
@@ -190,7 +190,7 @@ func TestTooLittleSpaceSaysWhatSuffices(t *testing.T) {
 		}
 	}
 	for _, a := range []miner.Amount{{Threshold: allocation.One}, {Space: strata.TiB}} {
-		_, err := p.Divide(vs, []miner.Disk{disk("a", 4*sector, 0)}, a, nil)
+		_, err := p.Divide(vs, []allocation.Disk{disk("a", 4*sector, 0)}, a, nil)
 		if strata.CodeOf(err) != strata.NoSpace || !strings.Contains(err.Error(), "free 256 KiB") {
 			t.Errorf("a disk that is too small as a whole: %v", err)
 		}
@@ -236,7 +236,7 @@ func holdings(p allocation.Plan) []allocation.Partition {
 
 func TestSpaceLiesOnAllDisks(t *testing.T) {
 	p := planner(newChain(), small)
-	divide := func(space strata.ByteSize, now []allocation.Partition, disks ...miner.Disk) allocation.Plan {
+	divide := func(space strata.ByteSize, now []allocation.Partition, disks ...allocation.Disk) allocation.Plan {
 		t.Helper()
 		plan, err := p.Divide(someValidators(1), disks, miner.Amount{Space: space}, now)
 		if err != nil {
@@ -269,7 +269,7 @@ func TestSpaceLiesOnAllDisks(t *testing.T) {
 func TestSpaceIsUsedWhole(t *testing.T) {
 	p := planner(newChain(), small)
 	rapid.Check(t, func(t *rapid.T) {
-		var disks []miner.Disk
+		var disks []allocation.Disk
 		now := allocation.Partition{Validator: strata.Hotkey{1}}
 		room, on := uint64(0), rapid.Uint64Range(0, 40)
 		for i := range rapid.IntRange(1, 4).Draw(t, "disks") {

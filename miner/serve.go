@@ -32,7 +32,7 @@ func (m *Miner) Authorize(_ context.Context, caller strata.Hotkey, what wire.Act
 
 // Manifest returns a page of what is held for a validator, with a signed head.
 func (m *Miner) Manifest(ctx context.Context, q wire.ManifestQuery) (wire.ManifestPage, error) {
-	return m.Space.Manifest(ctx, q, func(h *wire.Head) error { return h.Sign(m.Domain, m.Key) })
+	return m.Space.Manifest(ctx, q, 0, func(h *wire.Head) error { return h.Sign(m.Domain, m.Key) })
 }
 
 // Audit opens leaves. Whose partition it is shows in the request only, so the

@@ -11,7 +11,7 @@ import (
 )
 
 // SignHead signs a manifest head as the miner (wire.Head.Sign).
-type SignHead func(*wire.Head) error
+type SignHead = func(*wire.Head) error
 
 // Head returns the signed head of a validator's manifest as it stands, making
 // a new one only if something changed since the last. It is on disk before it

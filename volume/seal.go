@@ -20,12 +20,10 @@ import (
 // context.
 const writePiece = 8 << 20
 
-// Progress is how far a Seal is. Rate and time left are the receiver's to
+// Progress is told how far a Seal or a FillHashes is: the bytes done by this
+// call, and those that it began with. Rate and time left are the receiver's to
 // compute, who has a clock.
-type Progress struct {
-	Done  strata.ByteSize // written by this call
-	Total strata.ByteSize // that this call began with
-}
+type Progress = func(done, total strata.ByteSize)
 
 // EffectiveWorkers lowers a wished number of sealing workers to the processor
 // cores and to three quarters of the memory that is free now, since each
@@ -55,11 +53,12 @@ func limitWorkers(wish, cores int, free, sector strata.ByteSize) (int, string) {
 // sealing is one call of Seal.
 type sealing struct {
 	s      *Store
-	report func(Progress)
+	report Progress
 
 	mu     sync.Mutex // guards what follows
 	queue  []job
-	done   Progress
+	done   strata.ByteSize
+	total  strata.ByteSize
 	failed map[*disk]error // disks that take no more in this call
 }
 
@@ -74,15 +73,15 @@ type job struct {
 // twice at once. Cancelling ctx stops it with ctx's error within a piece or a
 // part of a fill; calling again continues after the last finished sector. A
 // full disk gives code NoSpace, once the other disks are done.
-func (s *Store) Seal(ctx context.Context, workers int, report func(Progress)) error {
+func (s *Store) Seal(ctx context.Context, workers int, report Progress) error {
 	if workers < 1 {
 		return strata.E(strata.Invalid, "no worker to seal with: a worker needs %s of free memory", s.cfg.Profile.SectorSize())
 	}
 	if report == nil {
-		report = func(Progress) {}
+		report = func(_, _ strata.ByteSize) {}
 	}
 	q := &sealing{s: s, report: report, queue: s.queued(), failed: map[*disk]error{}}
-	q.done.Total = strata.ByteSize(len(q.queue)) * s.cfg.Profile.SectorSize()
+	q.total = strata.ByteSize(len(q.queue)) * s.cfg.Profile.SectorSize()
 	var wg sync.WaitGroup
 	for range min(workers, len(q.queue)) {
 		wg.Go(func() { q.work(ctx) })
@@ -165,8 +164,8 @@ func (p *partition) take(c *sector) bool {
 func (q *sealing) progress(n int) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	q.done.Done += strata.ByteSize(n)
-	q.report(q.done)
+	q.done += strata.ByteSize(n)
+	q.report(q.done, q.total)
 }
 
 // sealSector fills one queued sector. A crash at any point before the last

@@ -80,8 +80,8 @@ func TestSealCancelAndResume(t *testing.T) {
 	s := mustOpen(t, testConfig(t.TempDir()))
 	plan(t, s, alice, 5)
 	ctx, cancel := context.WithCancel(context.Background())
-	err := s.Seal(ctx, 1, func(p Progress) {
-		if p.Done == 2*tinySector {
+	err := s.Seal(ctx, 1, func(done, _ strata.ByteSize) {
+		if done == 2*tinySector {
 			cancel()
 		}
 	})
@@ -93,12 +93,12 @@ func TestSealCancelAndResume(t *testing.T) {
 		t.Fatalf("%d sectors sealed after the cancellation", before.Sealed)
 	}
 	s = reopen(t, s)
-	var last Progress
-	if err := s.Seal(context.Background(), 3, func(p Progress) { last = p }); err != nil {
+	var last [2]strata.ByteSize // done, total
+	if err := s.Seal(context.Background(), 3, func(done, total strata.ByteSize) { last = [2]strata.ByteSize{done, total} }); err != nil {
 		t.Fatal(err)
 	}
 	want := strata.ByteSize(5-before.Sealed) * tinySector
-	if last.Done != want || last.Total != want {
+	if last[0] != want || last[1] != want {
 		t.Fatalf("the second run reported %+v, want %v of both: finished sectors are not done again", last, want)
 	}
 	check(t, s, alice)

@@ -50,7 +50,7 @@ func onFixed(t *testing.T, n, same int) *Store {
 // sum is what a threshold is taken of, in sectors.
 func sum(t *testing.T, s *Store) (sectors uint64) {
 	t.Helper()
-	list, err := s.Space()
+	list, err := s.Disks()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -71,7 +71,7 @@ func TestSpaceStaysTheSameWhileSealing(t *testing.T) {
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	pieces := 0
-	err := s.Seal(ctx, 1, func(Progress) {
+	err := s.Seal(ctx, 1, func(_, _ strata.ByteSize) {
 		if got := sum(t, s); got != want {
 			t.Errorf("while sealing: %d sectors instead of %d", got, want)
 		}
@@ -125,7 +125,7 @@ func TestSpaceOfPathsOnOneDisk(t *testing.T) {
 // A disk that is divided without a rest holds sectors and their nodes.
 func TestSpaceHoldsNodesToo(t *testing.T) {
 	s := onFixed(t, 1, 1)
-	list, err := s.Space()
+	list, err := s.Disks()
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -8,28 +8,22 @@ import (
 	"strata/wire"
 )
 
-// Space is one disk's room for this hotkey.
-type Space struct {
-	Path string          // as in Config.Paths
-	Free strata.ByteSize // left for sectors, beyond the reserve
-	Used strata.ByteSize // of this hotkey's sectors that lie on the disk, sealed or being sealed
-}
-
 // reserve is what stays free of a volume: 1 % of it, at most 2 GiB. The
 // smaller of the two, so that a small disk is usable at all and a large one
 // does not idle tens of gigabytes.
 func reserve(total uint64) uint64 { return min(total/100, uint64(2*strata.GiB)) }
 
-// Space measures all disks. What a threshold is taken of is Free + Used, so
+// Disks measures all disks: Free is what is left beyond the reserve, Used what
+// this hotkey's sectors take, sealed or being sealed. What a threshold is taken of is Free + Used, so
 // that filling a disk does not shrink the next plan, nor does looking while a
 // sector is being sealed. Free is what is left for sectors when each takes its
 // nodes along, which are 1/1024 of it. Paths on one file system share what is
 // free there evenly; where the system does not say what lies where (Windows),
 // each path counts all of it: give one path for each disk there.
-func (s *Store) Space() ([]Space, error) {
+func (s *Store) Disks() ([]allocation.Disk, error) {
 	s.claiming.Lock() // no sector moves from free to used while both are counted
 	defer s.claiming.Unlock()
-	list := make([]Space, len(s.disks))
+	list := make([]allocation.Disk, len(s.disks))
 	sharing := s.sharing()
 	for i, d := range s.disks {
 		total, free, err := s.cfg.fs.space(d.dir)
@@ -38,7 +32,7 @@ func (s *Store) Space() ([]Space, error) {
 		}
 		free -= min(free, reserve(total))
 		free -= free / (recordRatio + 1) // for nodes
-		list[i] = Space{Path: s.cfg.Paths[i], Free: strata.ByteSize(free / sharing[i])}
+		list[i] = allocation.Disk{Path: s.cfg.Paths[i], Space: allocation.Space{Free: strata.ByteSize(free / sharing[i])}}
 	}
 	s.eachSector(func(_ *partition, c *sector) {
 		if listed(c.state) || c.claimed {
@@ -171,4 +165,13 @@ func (st *Stats) count(c *sector) {
 	}
 	st.Shards += uint64(c.shards)
 	st.LiveBytes += strata.ByteSize(c.live)
+}
+
+// Sealed returns how far each partition is, for the miner's status.
+func (s *Store) Sealed() []wire.Partition {
+	var list []wire.Partition
+	for _, st := range s.Stats() {
+		list = append(list, wire.Partition{Validator: st.Validator, Sealed: st.Sealed, Target: st.Target})
+	}
+	return list
 }

@@ -310,7 +310,7 @@ func TestSeveralDisks(t *testing.T) {
 	if err := s.StoreSuperblock(context.Background(), alice, sb); err != nil {
 		t.Fatal(err)
 	}
-	sp, err := s.Space()
+	sp, err := s.Disks()
 	if err != nil || sp[0].Used != 3*tinySector || sp[1].Used != 2*tinySector || sp[0].Free == 0 {
 		t.Fatalf("%+v, %v", sp, err)
 	}

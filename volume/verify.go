@@ -25,7 +25,7 @@ import (
 // dir's partition.json says which chain, subnet and shape the records are of;
 // others give code Conflict. One call at a time works in a directory: a second
 // gets code Locked.
-func FillHashes(ctx context.Context, dir string, sectors []seal.Sector, workers int, report func(Progress)) ([]strata.Root, error) {
+func FillHashes(ctx context.Context, dir string, sectors []seal.Sector, workers int, report Progress) ([]strata.Root, error) {
 	if len(sectors) == 0 {
 		return nil, nil
 	}
@@ -46,7 +46,7 @@ func FillHashes(ctx context.Context, dir string, sectors []seal.Sector, workers 
 	return roots, errors.Join(err, lock.Release())
 }
 
-func fillHashes(ctx context.Context, dir string, sectors []seal.Sector, workers int, report func(Progress)) ([]strata.Root, error) {
+func fillHashes(ctx context.Context, dir string, sectors []seal.Sector, workers int, report Progress) ([]strata.Root, error) {
 	if err := enlist(dir, sectors); err != nil {
 		return nil, err
 	}
@@ -55,10 +55,10 @@ func fillHashes(ctx context.Context, dir string, sectors []seal.Sector, workers 
 		return nil, err
 	}
 	if report == nil {
-		report = func(Progress) {}
+		report = func(_, _ strata.ByteSize) {}
 	}
 	h := &hashing{f: f, dir: dir, sectors: sectors, roots: make([]strata.Root, len(sectors)), report: report}
-	h.done.Total = strata.ByteSize(len(sectors)) * strata.ByteSize(sectors[0].Size())
+	h.total = strata.ByteSize(len(sectors)) * strata.ByteSize(sectors[0].Size())
 	err = errors.Join(h.run(ctx, min(workers, len(sectors))), f.Close())
 	return h.roots, err
 }
@@ -114,11 +114,12 @@ type hashing struct {
 	dir     string
 	sectors []seal.Sector
 	roots   []strata.Root
-	report  func(Progress)
+	report  Progress
+	total   strata.ByteSize
 
 	mu   sync.Mutex // guards what follows
 	next int
-	done Progress
+	done strata.ByteSize
 	err  error
 }
 
@@ -155,8 +156,8 @@ func (h *hashing) one(ctx context.Context, buf []byte) bool {
 		return false
 	}
 	h.roots[i] = root
-	h.done.Done += strata.ByteSize(len(buf))
-	h.report(h.done)
+	h.done += strata.ByteSize(len(buf))
+	h.report(h.done, h.total)
 	return true
 }
 

@@ -25,7 +25,7 @@ func TestFillHashes(t *testing.T) {
 	dir := t.TempDir()
 	sectors := verifierSectors(3)
 	ctx, cancel := context.WithCancel(context.Background())
-	if _, err := FillHashes(ctx, dir, sectors, 1, func(Progress) { cancel() }); err == nil {
+	if _, err := FillHashes(ctx, dir, sectors, 1, func(_, _ strata.ByteSize) { cancel() }); err == nil {
 		t.Fatal("cancelled, but no error")
 	}
 	path := filepath.Join(dir, hashesName(miner))
@@ -40,9 +40,9 @@ func TestFillHashes(t *testing.T) {
 	if err := f.Close(); err != nil {
 		t.Fatal(err)
 	}
-	var last Progress
-	roots, err := FillHashes(context.Background(), dir, sectors, 2, func(p Progress) { last = p })
-	if err != nil || last.Done != 3*tinySector || last.Total != 3*tinySector {
+	var last [2]strata.ByteSize // done, total
+	roots, err := FillHashes(context.Background(), dir, sectors, 2, func(done, total strata.ByteSize) { last = [2]strata.ByteSize{done, total} })
+	if err != nil || last[0] != 3*tinySector || last[1] != 3*tinySector {
 		t.Fatalf("%+v, %v", last, err)
 	}
 	got, err := os.ReadFile(path)

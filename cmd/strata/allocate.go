@@ -81,7 +81,7 @@ func (c *allocateCmd) reset(s streams, sess session) error {
 	return volume.Reset(spaceConfig(sess, c.walletFlags, c.dbFlags))
 }
 
-func (c *allocateCmd) fill(ctx context.Context, s streams, sess session, store space) error {
+func (c *allocateCmd) fill(ctx context.Context, s streams, sess session, store *volume.Store) error {
 	plan, err := makePlan(ctx, sess, store, c.spaceFlags)
 	if err != nil {
 		return err
@@ -116,7 +116,7 @@ func (c *allocateCmd) fill(ctx context.Context, s streams, sess session, store s
 
 // makePlan divides the space by the stake on chain. Without any validator there
 // is nothing to plan for.
-func makePlan(ctx context.Context, sess session, store space, f spaceFlags) (allocation.Plan, error) {
+func makePlan(ctx context.Context, sess session, store *volume.Store, f spaceFlags) (allocation.Plan, error) {
 	amount, err := f.amount()
 	if err != nil {
 		return allocation.Plan{}, err

@@ -9,6 +9,7 @@ import (
 	"strata"
 	"strata/miner"
 	"strata/peer"
+	"strata/volume"
 )
 
 type minerCmd struct {
@@ -102,7 +103,7 @@ func (c *minerCmd) Run(ctx context.Context, s streams) error {
 
 // fits stops a miner whose space does not hold one sector for each validator,
 // before it serves. That there is no validator yet is no reason to stop.
-func (c *minerCmd) fits(ctx context.Context, sess session, store space) error {
+func (c *minerCmd) fits(ctx context.Context, sess session, store *volume.Store) error {
 	_, err := makePlan(ctx, sess, store, c.spaceFlags)
 	if strata.CodeOf(err) == strata.Unavailable {
 		sess.log.Warn("nothing to allocate yet", "err", err)
@@ -111,7 +112,7 @@ func (c *minerCmd) fits(ctx context.Context, sess session, store space) error {
 	return err
 }
 
-func (c *minerCmd) build(sess session, store space, ln net.Listener) (*miner.Miner, *peer.Server, error) {
+func (c *minerCmd) build(sess session, store *volume.Store, ln net.Listener) (*miner.Miner, *peer.Server, error) {
 	external, err := c.external(ln)
 	if err != nil {
 		return nil, nil, err

@@ -84,7 +84,7 @@ func recompute(ctx context.Context, s streams, sess session, dir string, miner s
 		}
 	}
 	b := newBar(s.err, "recomputing "+miner.Short(), sess.log)
-	roots, err := volume.FillHashes(ctx, dir, sectors, workers, func(p volume.Progress) { b.set(p.Done, p.Total) })
+	roots, err := volume.FillHashes(ctx, dir, sectors, workers, b.set)
 	b.close(err == nil)
 	if err != nil {
 		return 0, err
