@@ -4,15 +4,29 @@ import (
 	"context"
 
 	"strata"
+	"strata/wire"
 )
 
 // Observe reads the metagraph once and takes every miner that serves as
 // present, for a gateway that sees the network through the ledger of a
 // validator in another process. Do not call it on a validator that runs.
 func (v *Validator) Observe(ctx context.Context) error {
-	_, err := v.refresh(ctx, strata.BlockHash{})
-	if err == nil {
-		v.serving()
+	if _, err := v.refresh(ctx, strata.BlockHash{}); err != nil {
+		return err
 	}
-	return err
+	v.serving()
+	for _, b := range v.all() {
+		b.observe()
+	}
+	return nil
+}
+
+// observe takes what the ledger shows for what the miner would say.
+func (b *book) observe() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if h := b.holdings[b.v.self]; h != nil {
+		n := uint64(len(h.numbers))
+		b.status = wire.Partition{Validator: b.v.self, Sealed: n, Target: n}
+	}
 }

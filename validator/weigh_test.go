@@ -204,7 +204,8 @@ func TestObserve(t *testing.T) {
 	if err := looker.Observe(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	if st, err := looker.Status(t.Context()); err != nil || len(st.Miners) != 1 || st.Miners[0].ProvenBytes != credit || credit == 0 {
-		t.Errorf("miners = %+v, %v, want one with %d bytes", st.Miners, err, credit)
+	if st, err := looker.Status(t.Context()); err != nil || len(st.Miners) != 1 || st.Miners[0].ProvenBytes != credit || credit == 0 ||
+		st.Miners[0].Sealed != 10 || st.Miners[0].Target != 10 {
+		t.Errorf("miners = %+v, %v, want one with 10 sectors and %d bytes", st.Miners, err, credit)
 	}
 }
