@@ -17,7 +17,7 @@ trap 'rm -rf "$work"' EXIT
 now() { cut -d ' ' -f 1 /proc/uptime; }
 
 # rate WHAT FROM TO prints how fast the bytes went between two times.
-rate() { awk -v what="$1" -v n="$bytes" -v a="$2" -v b="$3" 'BEGIN { t = b - a; if (t < 0.01) t = 0.01; printf "%s %d bytes in %.2f s: %.1f MB/s\n", what, n, t, n / t / 1e6 }'; }
+rate() { awk -v what="$1" -v n="$bytes" -v a="$2" -v b="$3" 'BEGIN { t = b - a; if (t < 0.01) t = 0.01; printf "%s %.0f bytes in %.2f s: %.1f MB/s\n", what, n, t, n / t / 1e6 }'; }
 
 # A line "role pid" for each process of the network.
 processes() {
