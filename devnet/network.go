@@ -116,11 +116,11 @@ func (n *Network) Processes() []*Process {
 	return append([]*Process(nil), n.processes...)
 }
 
-func (n *Network) address(role, what string) string {
+func (n *Network) address(process, what string) string {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	for _, p := range n.processes {
-		if p.Role == role {
+		if p.Name == process {
 			return p.Addresses[what]
 		}
 	}
@@ -131,11 +131,11 @@ func (n *Network) address(role, what string) string {
 func (n *Network) ChainURL() string { return n.address("chain", "rpc") }
 
 // GatewayURL returns the http URL of the first validator's gateway.
-func (n *Network) GatewayURL() string { return n.address("validator", "gateway") }
+func (n *Network) GatewayURL() string { return n.address(name("validator", 0), "gateway") }
 
 // Token returns the bearer token of the first validator's gateway.
 func (n *Network) Token() (gateway.Token, error) {
-	b, err := os.ReadFile(n.address("validator", "token_file"))
+	b, err := os.ReadFile(n.address(name("validator", 0), "token_file"))
 	if err != nil {
 		return gateway.Token{}, fmt.Errorf("read the gateway's token: %w", err)
 	}
