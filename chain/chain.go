@@ -76,6 +76,16 @@ func (m *Metagraph) Neuron(h strata.Hotkey) (Neuron, bool) {
 	return Neuron{}, false
 }
 
+// Registered returns the row of a hotkey that needs one, else code Forbidden
+// with the way out.
+func (m *Metagraph) Registered(h strata.Hotkey) (Neuron, error) {
+	row, ok := m.Neuron(h)
+	if !ok {
+		return row, strata.E(strata.Forbidden, "hotkey %s is not registered on subnet %d: run strata register --netuid %d", h, m.Netuid, m.Netuid)
+	}
+	return row, nil
+}
+
 // Hyperparameters are a subnet's settings that a client needs.
 type Hyperparameters struct {
 	Tempo               uint16 // an epoch runs every Tempo+1 blocks

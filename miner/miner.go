@@ -118,9 +118,9 @@ func (m *Miner) Start(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	row, ok := g.Neuron(m.self)
-	if !ok {
-		return strata.E(strata.Forbidden, "hotkey %s is not registered on subnet %d: run strata register --netuid %d", m.self, m.Domain.Netuid, m.Domain.Netuid)
+	row, err := g.Registered(m.self)
+	if err != nil {
+		return err
 	}
 	m.access.update(g)
 	if err := m.publish(ctx, row); passing(err) {

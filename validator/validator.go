@@ -160,9 +160,9 @@ func (v *Validator) Start(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	row, ok := g.Neuron(v.self)
-	if !ok {
-		return strata.E(strata.Forbidden, "hotkey %s is not registered on subnet %d: run strata register --netuid %d", v.self, v.Domain.Netuid, v.Domain.Netuid)
+	row, err := g.Registered(v.self)
+	if err != nil {
+		return err
 	}
 	v.Log.Info("validating", "uid", row.UID, "hotkey", v.self, "stake", row.Stake.String(), "permit", row.Permit)
 	return nil

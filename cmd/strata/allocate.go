@@ -50,11 +50,12 @@ func (c *allocateCmd) Run(ctx context.Context, s streams) error {
 		return err
 	}
 	defer sess.chain.Close()
-	if _, _, err := sess.registered(ctx); err != nil {
+	graph, err := sess.registered(ctx)
+	if err != nil {
 		return err
 	}
 	if c.Validator {
-		return c.verify(ctx, s, sess)
+		return c.verify(ctx, s, sess, graph)
 	}
 	if err := c.reset(s, sess); err != nil {
 		return err

@@ -38,7 +38,7 @@ func connect(ctx context.Context, w walletFlags, c chainFlags, log *slog.Logger)
 	if err != nil {
 		return session{}, err
 	}
-	s := session{log: log, chain: client, key: key, hotkey: strata.Hotkey(key.PublicKey())}
+	s := session{log: log, chain: client, key: key, hotkey: key.Hotkey()}
 	if err := s.identify(ctx, c); err != nil {
 		client.Close()
 		return session{}, err
@@ -58,17 +58,14 @@ func (s *session) identify(ctx context.Context, c chainFlags) error {
 	return checkClock(ctx, s.chain, time.Now)
 }
 
-// registered returns the metagraph and this hotkey's row in it.
-func (s session) registered(ctx context.Context) (*chain.Metagraph, chain.Neuron, error) {
+// registered returns the metagraph, in which this hotkey has a row.
+func (s session) registered(ctx context.Context) (*chain.Metagraph, error) {
 	m, err := s.chain.Metagraph(ctx, s.netuid, strata.BlockHash{})
 	if err != nil {
-		return nil, chain.Neuron{}, err
+		return nil, err
 	}
-	row, ok := m.Neuron(s.hotkey)
-	if !ok {
-		return nil, row, strata.E(strata.Forbidden, "hotkey %s is not registered on subnet %d: run strata register --netuid %d", s.hotkey, s.netuid, s.netuid)
-	}
-	return m, row, nil
+	_, err = m.Registered(s.hotkey)
+	return m, err
 }
 
 // maxSkew is how far the clock may be off chain time: signed requests are

@@ -15,6 +15,7 @@ import (
 	"strata"
 	"strata/gateway"
 	"strata/gateway/client"
+	"strata/internal/durable"
 )
 
 // userFlags say which gateway a user's command talks to.
@@ -147,10 +148,15 @@ func (c *getCmd) Run(ctx context.Context, s streams) error {
 	if _, err := os.Stat(path); err == nil && !c.Force {
 		return strata.E(strata.Conflict, "%s exists: choose another --output, or --force to replace it", path)
 	}
-	if err := c.download(ctx, s, api, o, path+"."+o.ID.String()[:8]+".part"); err != nil {
+	part := path + "." + o.ID.String()[:8] + ".part"
+	if err := c.download(ctx, s, api, o, part); err != nil {
 		return err
 	}
-	if err := os.Rename(path+"."+o.ID.String()[:8]+".part", path); err != nil {
+	// A crash before this leaves the whole part; the same command renames it.
+	if err := os.Rename(part, path); err != nil {
+		return fmt.Errorf("give the file its name: %w", err)
+	}
+	if err := durable.SyncDir(filepath.Dir(path)); err != nil {
 		return err
 	}
 	if !c.Quiet {

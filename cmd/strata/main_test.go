@@ -15,6 +15,7 @@ import (
 	"strata"
 	"strata/chain/devchain"
 	"strata/chain/subtensor"
+	"strata/internal/durable"
 	"strata/wallet"
 )
 
@@ -94,7 +95,7 @@ func hold(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) != 1 {
 		ts.Fatalf("usage: hold LOCKFILE")
 	}
-	lock, err := lockForTest(ts.MkAbs(args[0]))
+	lock, err := durable.AcquireLock(ts.MkAbs(args[0]))
 	ts.Check(err)
 	ts.Defer(func() { ts.Check(lock.Release()) })
 }

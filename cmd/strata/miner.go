@@ -70,7 +70,7 @@ func (c *minerCmd) Run(ctx context.Context, s streams) error {
 		return abandon(g, err)
 	}
 	g.OnClose("chain", sess.chain.Close)
-	if _, _, err := sess.registered(g.Context()); err != nil {
+	if _, err := sess.registered(g.Context()); err != nil {
 		return abandon(g, err)
 	}
 	store, err := openSpace(g.Context(), sess, c.walletFlags, c.dbFlags)

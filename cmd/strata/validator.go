@@ -88,7 +88,7 @@ func openNode(g *lifecycle.Group, w walletFlags, c chainFlags, d dbFlags, roles 
 		return nil, err
 	}
 	g.OnClose("chain", s.chain.Close)
-	if _, _, err := s.registered(g.Context()); err != nil {
+	if _, err := s.registered(g.Context()); err != nil {
 		return nil, err // before any file is made
 	}
 	n := &node{session: s, dir: roleDir(path, w)}

@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 
 	"strata"
+	"strata/chain"
 	"strata/peer"
 	"strata/seal"
 	"strata/volume"
@@ -14,11 +15,7 @@ import (
 
 // verify recomputes what miners hold for this validator and says where their
 // roots differ. It keeps hash files only, and continues after an interruption.
-func (c *allocateCmd) verify(ctx context.Context, s streams, sess session) error {
-	graph, _, err := sess.registered(ctx)
-	if err != nil {
-		return err
-	}
+func (c *allocateCmd) verify(ctx context.Context, s streams, sess session, graph *chain.Metagraph) error {
 	path, err := c.dbFlags.one()
 	if err != nil {
 		return err
