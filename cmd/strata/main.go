@@ -39,6 +39,7 @@ type program struct {
 	Seal   sealCmd   `cmd:"" help:"Compute sectors, to check a claim."`
 	Devnet devnetCmd `cmd:"" help:"Run a whole network on this machine."`
 	Chain  chainCmd  `cmd:"" help:"The chain: a local node."`
+	Bench  benchCmd  `cmd:"" help:"Measure this machine."`
 
 	Version kong.VersionFlag `help:"Print the version."`
 }
