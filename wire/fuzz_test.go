@@ -30,6 +30,7 @@ func FuzzReceipt(f *testing.F)       { fuzzCodec(f, "receipt") }
 func FuzzRetain(f *testing.F)        { fuzzCodec(f, "retain") }
 func FuzzRetainResult(f *testing.F)  { fuzzCodec(f, "retained") }
 func FuzzSuperblock(f *testing.F)    { fuzzCodec(f, "super") }
+func FuzzCommitment(f *testing.F)    { fuzzCodec(f, "commit") }
 func FuzzBinding(f *testing.F)       { fuzzCodec(f, "binding") }
 
 func FuzzStatus(f *testing.F) {

@@ -22,6 +22,7 @@ const (
 
 	HeadSize          = 32 + 8 + 32 + 32 + 4 + 4 + signatureSize
 	OrderSize         = 32 + 8 + 32 + 8 + signatureSize
+	CommitmentSize    = 1 + 8 + 32 + 8 + 32
 	ReceiptSize       = 32 + 32 + 8 + 8 + 4 + 8 + 8 + signatureSize
 	MaxAuditRequest   = 32 + 1 + MaxLeaves*leafRefSize
 	MaxAuditResponse  = 1 + MaxLeaves*(1+2+1024+1+MaxPath*32)

@@ -121,6 +121,10 @@ func sampleSuperblock() Superblock {
 	return Superblock{Version: 77, Payload: []byte("where the backup lies"), Signature: patternSig(70)}
 }
 
+func sampleCommitment() Commitment {
+	return Commitment{}.WithSuperblock(sampleSuperblock()).WithAudit(12, pattern(90))
+}
+
 func sampleBinding() Binding {
 	b := Binding{Hotkey: pattern(80), Expiry: 1800000000, Signature: patternSig(81)}
 	copy(b.Role[:], RoleMiner)
@@ -143,6 +147,7 @@ var codecs = map[string]struct {
 	"retain":   {sampleRetain().Encode(), again(DecodeRetain)},
 	"retained": {sampleRetainResult().Encode(), again(DecodeRetainResult)},
 	"super":    {sampleSuperblock().Encode(), again(DecodeSuperblock)},
+	"commit":   {sampleCommitment().Encode(), again(DecodeCommitment)},
 	"binding":  {sampleBinding().Encode(), again(DecodeBinding)},
 }
 
