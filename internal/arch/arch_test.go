@@ -20,7 +20,7 @@ var layers = []struct {
 	{"rules", []string{"seal", "merkle", "allocation", "placement", "score", "yuma"}},
 	{"codecs", []string{"erasure", "envelope"}},
 	{"protocol", []string{"wire"}},
-	{"tools", []string{"internal/durable", "internal/lifecycle"}},
+	{"tools", []string{"internal/durable", "internal/hugepage", "internal/lifecycle"}},
 	{"adapters", []string{"chain", "chain/scale", "chain/subtensor", "chain/devchain", "wallet", "volume", "peer", "catalog", "catalog/catalogtest", "catalog/sqlite"}},
 	{"services", []string{"object"}},
 	{"roles", []string{"miner", "validator", "gateway", "gateway/client"}},
