@@ -2,12 +2,9 @@ package validator
 
 import (
 	"context"
-	"encoding/binary"
 	"math"
 	"slices"
 	"time"
-
-	"crypto/rand"
 
 	"strata"
 	"strata/catalog"
@@ -36,7 +33,7 @@ func (v *Validator) auditLoop(ctx context.Context, b *book) {
 			}
 			continue
 		}
-		if lifecycle.Sleep(ctx, exponential(time.Hour/time.Duration(perHour))) != nil {
+		if lifecycle.Sleep(ctx, v.exponential(time.Hour/time.Duration(perHour))) != nil {
 			return
 		}
 		if err := v.audit(ctx, b); err != nil && ctx.Err() == nil {
@@ -198,7 +195,7 @@ func (v *Validator) questions(ctx context.Context, b *book) (strata.Hotkey, []qu
 		if err != nil {
 			return first.validator, nil, err
 		}
-		if q, ok := v.questionAt(s, uint32(draw(int(v.Profile.Blocks)))); ok {
+		if q, ok := v.questionAt(s, uint32(v.draw(int(v.Profile.Blocks)))); ok {
 			qs = append(qs, q)
 		}
 	}
@@ -212,7 +209,7 @@ func (b *book) drawIn(validator strata.Hotkey) (uint64, bool) {
 	if h == nil || len(h.numbers) == 0 {
 		return 0, false
 	}
-	return h.numbers[draw(len(h.numbers))], true
+	return h.numbers[b.v.draw(len(h.numbers))], true
 }
 
 // questionAt is the question for one leaf of a sector: of its filler, of the
@@ -249,9 +246,7 @@ func (b *book) bestRTT(limit time.Duration) time.Duration {
 
 // exponential returns a secret exponential time with that mean, at most ten
 // times it. Floating point is fine here: it is no rule, only chance.
-func exponential(mean time.Duration) time.Duration {
-	var b [8]byte
-	_, _ = rand.Read(b[:]) // never fails: crypto/rand ends the process instead
-	u := (float64(binary.LittleEndian.Uint64(b[:])>>11) + 1) / (1 << 53)
+func (v *Validator) exponential(mean time.Duration) time.Duration {
+	u := (float64(v.Chance()>>11) + 1) / (1 << 53)
 	return time.Duration(min(-math.Log(u), 10) * float64(mean))
 }

@@ -197,8 +197,9 @@ func TestNothingToAsk(t *testing.T) {
 
 func TestExponential(t *testing.T) {
 	var sum time.Duration
+	v := &Validator{Config: Config{Chance: secret}}
 	for range 2000 {
-		d := exponential(time.Second)
+		d := v.exponential(time.Second)
 		if d < 0 || d > 10*time.Second {
 			t.Fatalf("a wait of %s", d)
 		}

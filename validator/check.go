@@ -1,9 +1,12 @@
 package validator
 
 import (
+	"bytes"
 	"context"
 	"crypto/rand"
-	"math/big"
+	"encoding/binary"
+	"maps"
+	"math/bits"
 	"slices"
 	"time"
 
@@ -69,8 +72,8 @@ func (v *Validator) nextCheck() (*book, place, bool) {
 	if len(reasons) == 0 {
 		return nil, place{}, false
 	}
-	r := reasons[draw(len(reasons))]
-	b := due[r][draw(len(due[r]))]
+	r := reasons[v.draw(len(reasons))]
+	b := due[r][v.draw(len(due[r]))]
 	at, ok := b.drawCheck(r)
 	return b, at, ok
 }
@@ -125,11 +128,11 @@ func (b *book) drawCheck(reason int) (place, bool) {
 		if len(list) == 0 {
 			return place{}, false
 		}
-		return list[draw(len(list))], true // it leaves the list when the check is made
+		return list[b.v.draw(len(list))], true // it leaves the list when the check is made
 	}
 	if reason == reasonTrickle {
 		perDay := score.TrickleChecks(b.v.Profile, 1)
-		b.trickle = b.v.Now().Add(jitter(24 * time.Hour / time.Duration(max(perDay, 1))))
+		b.trickle = b.v.Now().Add(b.v.jitter(24 * time.Hour / time.Duration(max(perDay, 1))))
 	}
 	return b.drawMember()
 }
@@ -159,8 +162,9 @@ func (b *book) drawSector() (place, bool) {
 	if total == 0 {
 		return place{}, false
 	}
-	i := draw(total)
-	for validator, h := range b.holdings {
+	i := b.v.draw(total)
+	for _, validator := range b.validators() {
+		h := b.holdings[validator]
 		if i < len(h.numbers) {
 			return place{validator, h.numbers[i]}, true
 		}
@@ -181,7 +185,7 @@ func (v *Validator) checkSector(ctx context.Context, b *book, at place, buf []by
 		b.checked(at) // released or withdrawn since it was put on the list
 		return nil
 	}
-	root, err := v.refill(ctx, p, at.number, buf)
+	root, err := v.Fill(ctx, v.sector(p, at.number), buf)
 	if err != nil {
 		return err
 	}
@@ -239,27 +243,47 @@ func (b *book) unlist(at place) {
 	}
 }
 
-func (v *Validator) fill(ctx context.Context, p catalog.Partition, number uint64, buf []byte) (strata.Root, error) {
-	s := seal.Sector{
+func (v *Validator) sector(p catalog.Partition, number uint64) seal.Sector {
+	return seal.Sector{
 		Genesis: v.Domain.Genesis, Netuid: v.Domain.Netuid, Miner: p.Miner, Validator: p.Validator,
 		Number: number, Blocks: v.Profile.Blocks, Passes: v.Profile.Passes,
 	}
+}
+
+// fill computes a sector's root by filling it.
+func fill(ctx context.Context, s seal.Sector, buf []byte) (strata.Root, error) {
 	if err := s.Fill(ctx, buf); err != nil {
 		return strata.Root{}, err
 	}
 	return merkle.Build(buf).Root(), nil
 }
 
-// draw returns a secret uniform number in [0, n).
-func draw(n int) int {
-	i, err := rand.Int(rand.Reader, big.NewInt(int64(n)))
-	if err != nil { // crypto/rand ends the process instead
-		return 0
+// validators returns those that the miner holds something for, in order, so
+// that the same chance gives the same draw. The caller holds mu.
+func (b *book) validators() []strata.Hotkey {
+	return slices.SortedFunc(maps.Keys(b.holdings), compareKeys)
+}
+
+func compareKeys(a, b strata.Hotkey) int { return bytes.Compare(a[:], b[:]) }
+
+// secret returns 64 random bits that nobody can foresee.
+func secret() uint64 {
+	var b [8]byte
+	_, _ = rand.Read(b[:]) // never fails: crypto/rand ends the process instead
+	return binary.LittleEndian.Uint64(b[:])
+}
+
+// draw returns a secret uniform number in [0, n): the high half of a product,
+// drawn again where that would favour some (Lemire, arXiv 1805.10941).
+func (v *Validator) draw(n int) int {
+	hi, lo := bits.Mul64(v.Chance(), uint64(n))
+	for floor := -uint64(n) % uint64(n); lo < floor; {
+		hi, lo = bits.Mul64(v.Chance(), uint64(n))
 	}
-	return int(i.Int64())
+	return int(hi)
 }
 
 // jitter returns a uniform time in [d/2, 3d/2).
-func jitter(d time.Duration) time.Duration {
-	return d/2 + time.Duration(draw(int(max(d, 1))))
+func (v *Validator) jitter(d time.Duration) time.Duration {
+	return d/2 + time.Duration(v.draw(int(max(d, 1))))
 }

@@ -12,6 +12,7 @@
 //	weigh.go      credits and weights
 //	status.go     what users and the gateway see
 //	observe.go    the same for a gateway in another process
+//	drive.go      the same steps by hand, for simulations
 //
 // Everything that counts is in the ledger, a score and the sectors that it
 // speaks of in one transaction, and in memory only after that. A validator that

@@ -32,30 +32,36 @@ const (
 
 // pullLoop keeps what is known of one miner's manifests fresh.
 func (v *Validator) pullLoop(ctx context.Context, b *book) {
-	var timed, reconciled time.Time
-	for {
-		if v.Now().Sub(timed) > rttEach {
-			if v.timeConnect(ctx, b) == nil {
-				timed = v.Now()
-			}
-		}
-		err := v.look(ctx, b)
-		if ctx.Err() != nil {
-			return
-		}
-		b.seen(err)
-		if err != nil {
-			v.Log.Debug("a miner's manifests were not read", "miner", b.hotkey, "err", err)
-		} else if v.Now().Sub(reconciled) > v.Pace.Reconcile {
-			reconciled = v.Now()
-			if err := v.reconcile(ctx, b); err != nil && ctx.Err() == nil {
-				v.Log.Warn("shards were not reconciled", "miner", b.hotkey, "err", err)
-			}
-		}
-		if lifecycle.Sleep(ctx, v.Pace.Pull) != nil {
-			return
+	var t visits
+	for v.visit(ctx, b, &t) == nil && lifecycle.Sleep(ctx, v.Pace.Pull) == nil {
+	}
+}
+
+// visits is when a miner's rarer turns were last taken.
+type visits struct{ timed, reconciled time.Time }
+
+// visit looks at a miner once: its manifests, and in their time its round trip
+// and the shards that should be there. The only error is the context's.
+func (v *Validator) visit(ctx context.Context, b *book, t *visits) error {
+	if v.Now().Sub(t.timed) > rttEach {
+		if v.timeConnect(ctx, b) == nil {
+			t.timed = v.Now()
 		}
 	}
+	err := v.look(ctx, b)
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
+	b.seen(err)
+	if err != nil {
+		v.Log.Debug("a miner's manifests were not read", "miner", b.hotkey, "err", err)
+	} else if v.Now().Sub(t.reconciled) > v.Pace.Reconcile {
+		t.reconciled = v.Now()
+		if err := v.reconcile(ctx, b); err != nil && ctx.Err() == nil {
+			v.Log.Warn("shards were not reconciled", "miner", b.hotkey, "err", err)
+		}
+	}
+	return ctx.Err()
 }
 
 func (v *Validator) timeConnect(ctx context.Context, b *book) error {

@@ -3,6 +3,7 @@ package validator
 import (
 	"context"
 	"log/slog"
+	"slices"
 	"sync"
 	"time"
 
@@ -11,6 +12,7 @@ import (
 	"strata/chain"
 	"strata/internal/lifecycle"
 	"strata/score"
+	"strata/seal"
 	"strata/wire"
 )
 
@@ -74,7 +76,8 @@ func set[T comparable](field *T, value T) {
 	}
 }
 
-// Config is what a validator is made of. All fields but Pace and Now are needed.
+// Config is what a validator is made of. Pace, Now, Chance and Fill may be left
+// out, the other fields are needed.
 type Config struct {
 	Chain   Chain
 	Key     chain.Signer
@@ -86,6 +89,13 @@ type Config struct {
 	Pace    Pace
 	Log     *slog.Logger
 	Now     func() time.Time
+	// Chance returns 64 random bits. A simulation gives its own, to be repeated;
+	// nil means secret ones, without which a miner could foresee its checks.
+	Chance func() uint64
+	// Fill computes a sector's true root with room for the sector in buf; nil
+	// fills it. What checks the same few sectors thousands of times remembers
+	// their roots here.
+	Fill func(ctx context.Context, s seal.Sector, buf []byte) (strata.Root, error)
 }
 
 // Validator is the role. Run keeps it going; Status and Candidates are safe for
@@ -93,9 +103,6 @@ type Config struct {
 type Validator struct {
 	Config
 	self strata.Hotkey
-	// refill computes a sector's true root; buf has room for the sector. Tests,
-	// which check the same few sectors thousands of times, remember roots here.
-	refill func(ctx context.Context, p catalog.Partition, number uint64, buf []byte) (strata.Root, error)
 
 	mu         sync.Mutex // guards what follows
 	books      map[strata.Hotkey]*book
@@ -112,9 +119,14 @@ func New(ctx context.Context, c Config) (*Validator, error) {
 	if c.Now == nil {
 		c.Now = time.Now
 	}
+	if c.Chance == nil {
+		c.Chance = secret
+	}
+	if c.Fill == nil {
+		c.Fill = fill
+	}
 	c.Pace = c.Pace.withDefaults(c.Profile)
 	v := &Validator{Config: c, self: strata.Hotkey(c.Key.PublicKey()), books: map[strata.Hotkey]*book{}, weights: map[strata.Hotkey]uint16{}}
-	v.refill = v.fill
 	if err := v.restore(ctx); err != nil {
 		return nil, err
 	}
@@ -217,7 +229,7 @@ func (v *Validator) save(ctx context.Context) error {
 	return err
 }
 
-// all returns every book.
+// all returns every book, in order of hotkey.
 func (v *Validator) all() []*book {
 	v.mu.Lock()
 	defer v.mu.Unlock()
@@ -225,5 +237,6 @@ func (v *Validator) all() []*book {
 	for _, b := range v.books {
 		out = append(out, b)
 	}
+	slices.SortFunc(out, func(a, b *book) int { return compareKeys(a.hotkey, b.hotkey) })
 	return out
 }

@@ -15,6 +15,7 @@ import (
 	"strata/catalog/sqlite"
 	"strata/chain"
 	"strata/score"
+	"strata/seal"
 	"strata/wallet"
 	"strata/wire"
 )
@@ -83,7 +84,7 @@ func (w *world) start() {
 		Profile: prof, Pace: w.pace, Log: slog.New(slog.DiscardHandler), Now: func() time.Time { return w.now },
 	})
 	if err == nil {
-		w.v.refill = remember(w.v.refill)
+		w.v.Fill = remember(w.v.Fill)
 		err = w.v.Start(ctx)
 	}
 	if err != nil {
@@ -92,22 +93,18 @@ func (w *world) start() {
 	w.v.serving()
 }
 
-// roots are those that were computed once, by partition and number.
+// roots are those that were computed once, by identity.
 var roots sync.Map
 
-// remember makes a refill that computes every root once in all tests.
-func remember(fill func(context.Context, catalog.Partition, uint64, []byte) (strata.Root, error)) func(context.Context, catalog.Partition, uint64, []byte) (strata.Root, error) {
-	return func(ctx context.Context, p catalog.Partition, number uint64, buf []byte) (strata.Root, error) {
-		type key struct {
-			catalog.Partition
-			number uint64
-		}
-		if r, ok := roots.Load(key{p, number}); ok {
+// remember makes a Fill that computes every root once in all tests.
+func remember(fill func(context.Context, seal.Sector, []byte) (strata.Root, error)) func(context.Context, seal.Sector, []byte) (strata.Root, error) {
+	return func(ctx context.Context, s seal.Sector, buf []byte) (strata.Root, error) {
+		if r, ok := roots.Load(s); ok {
 			return r.(strata.Root), nil
 		}
-		r, err := fill(ctx, p, number, buf)
+		r, err := fill(ctx, s, buf)
 		if err == nil {
-			roots.Store(key{p, number}, r)
+			roots.Store(s, r)
 		}
 		return r, err
 	}
