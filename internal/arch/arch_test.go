@@ -21,7 +21,7 @@ var layers = []struct {
 	{"codecs", []string{"erasure", "envelope"}},
 	{"protocol", []string{"wire"}},
 	{"tools", []string{"internal/durable", "internal/hugepage", "internal/lifecycle"}},
-	{"adapters", []string{"chain", "chain/scale", "chain/subtensor", "chain/devchain", "wallet", "volume", "peer", "catalog", "catalog/catalogtest", "catalog/sqlite"}},
+	{"adapters", []string{"chain", "chain/scale", "chain/timelock", "chain/subtensor", "chain/devchain", "wallet", "volume", "peer", "catalog", "catalog/catalogtest", "catalog/sqlite"}},
 	{"services", []string{"object"}},
 	{"roles", []string{"miner", "validator", "gateway", "gateway/client"}},
 	{"composition", []string{"web", "devnet", "bench", "cmd/strata"}},
@@ -31,8 +31,8 @@ var layers = []struct {
 // its parent contract, rules may build on merkle.
 var sideways = map[string][]string{
 	"seal":                {"merkle"},
-	"chain/subtensor":     {"chain", "chain/scale"},
-	"chain/devchain":      {"chain", "chain/scale"},
+	"chain/subtensor":     {"chain", "chain/scale", "chain/timelock"},
+	"chain/devchain":      {"chain", "chain/scale", "chain/timelock"},
 	"catalog/sqlite":      {"catalog"},
 	"catalog/catalogtest": {"catalog"},
 	"validator":           {"gateway"},
@@ -43,7 +43,7 @@ var sideways = map[string][]string{
 
 // technologies are the adapters that hold one technology each; roles and
 // services know only contracts.
-var technologies = []string{"chain/scale", "chain/subtensor", "chain/devchain", "volume", "peer", "catalog/sqlite", "wallet"}
+var technologies = []string{"chain/scale", "chain/timelock", "chain/subtensor", "chain/devchain", "volume", "peer", "catalog/sqlite", "wallet"}
 
 type pkg struct {
 	ImportPath string
