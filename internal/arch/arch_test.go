@@ -17,7 +17,7 @@ var layers = []struct {
 	packages []string
 }{
 	{"root", []string{""}},
-	{"rules", []string{"seal", "merkle", "allocation", "placement", "score", "yuma"}},
+	{"rules", []string{"seal", "merkle", "allocation", "placement", "score", "yuma", "health"}},
 	{"codecs", []string{"erasure", "envelope"}},
 	{"protocol", []string{"wire"}},
 	{"tools", []string{"internal/durable", "internal/hugepage", "internal/lifecycle"}},
