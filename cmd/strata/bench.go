@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"io"
 	"time"
 
 	"strata/bench"
@@ -10,6 +11,7 @@ import (
 // benchCmd measures this machine: one field for each measurement, each with a
 // file of its own (bench_*.go).
 type benchCmd struct {
+	Attack  benchAttackCmd  `cmd:"" help:"Play the pebbling game on Seal's graph: what cheaters keep, and what a missing leaf costs them."`
 	Machine benchMachineCmd `cmd:"" help:"Name this machine, as the tables of the other measurements do."`
 }
 
@@ -18,4 +20,20 @@ type benchMachineCmd struct{}
 func (benchMachineCmd) Run(s streams) error {
 	_, err := fmt.Fprintln(s.out, bench.Machine(time.Now()))
 	return err
+}
+
+// counter returns a progress report for a measurement of several parts: a line
+// that is rewritten on a terminal, nothing elsewhere.
+func counter(w io.Writer, what string) func(done, total int) {
+	if !isTerminal(w) {
+		return nil
+	}
+	begin := time.Now()
+	return func(done, total int) {
+		left := time.Since(begin) / time.Duration(done) * time.Duration(total-done)
+		fmt.Fprintf(w, "\r%s %d of %d, %s left \x1b[K", what, done, total, left.Round(time.Second))
+		if done == total {
+			fmt.Fprint(w, "\r\x1b[K")
+		}
+	}
 }

@@ -24,7 +24,7 @@ var layers = []struct {
 	{"adapters", []string{"chain", "chain/scale", "chain/timelock", "chain/subtensor", "chain/devchain", "wallet", "volume", "peer", "catalog", "catalog/catalogtest", "catalog/sqlite"}},
 	{"services", []string{"object"}},
 	{"roles", []string{"miner", "validator", "gateway", "gateway/client"}},
-	{"composition", []string{"web", "devnet", "bench", "cmd/strata"}},
+	{"composition", []string{"web", "devnet", "bench", "bench/attack", "cmd/strata"}},
 }
 
 // sideways lists the imports allowed within one layer: an adapter may import
@@ -37,7 +37,7 @@ var sideways = map[string][]string{
 	"catalog/catalogtest": {"catalog"},
 	"validator":           {"gateway"},
 	"gateway/client":      {"gateway"},
-	"cmd/strata":          {"devnet", "web", "bench"},
+	"cmd/strata":          {"devnet", "web", "bench", "bench/attack"},
 	"devnet":              {"web"},
 }
 
