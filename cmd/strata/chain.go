@@ -8,7 +8,8 @@ import (
 )
 
 type chainCmd struct {
-	Devchain devchainCmd `cmd:"" help:"Run a local Bittensor node."`
+	Devchain devchainCmd      `cmd:"" help:"Run a local Bittensor node."`
+	Metadata chainMetadataCmd `cmd:"" help:"List what a runtime has: calls, storage, runtime APIs."`
 }
 
 type devchainCmd struct {
