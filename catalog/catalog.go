@@ -257,5 +257,6 @@ type Catalog interface {
 	Uploads
 	Deletions
 	Keys
+	Repairs
 	Close() error
 }
