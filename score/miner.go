@@ -44,7 +44,7 @@ type Miner struct {
 	Owed     uint64 // checks that must pass before credit: Suspended, Probation
 	Until    uint64 // block at which the penalty ends: Penalised
 
-	Cohorts []Cohort     // in order of arrival
+	Cohorts []Cohort     // in order of arrival, at most MaxCohorts
 	Audits  []LeafBucket // ascending, those of the window
 }
 
@@ -67,7 +67,8 @@ const (
 	Matched
 	// Mismatched: a refilled sector had another root; it is void: Cohort, Bytes
 	// (the sector's). A root withdrawn after its sector was drawn for a check
-	// is a mismatch too.
+	// is a mismatch too. A sector that is in no cohort has Cohort 0: only the
+	// standing moves.
 	Mismatched
 	// Withdrawn: the miner took a root back before it was challenged, which
 	// costs that sector only: Cohort, Bytes.
@@ -125,6 +126,9 @@ func (m Miner) Apply(r Rules, e Event) (Miner, error) {
 		return m, err
 	}
 	next.Cohorts = slices.DeleteFunc(next.Cohorts, func(c Cohort) bool { return c.Bytes == 0 })
+	if e.Kind == Arrived || e.Kind == Matched {
+		next.Cohorts = compact(r, next.Cohorts)
+	}
 	return next, nil
 }
 
@@ -168,9 +172,19 @@ func window(audits []LeafBucket, r Rules, block uint64) []LeafBucket {
 	return audits
 }
 
+// Cohort returns the cohort that an id belongs to now; false if its last sector
+// is gone.
+func (m Miner) Cohort(id uint64) (Cohort, bool) {
+	i, err := m.find(id)
+	if err != nil {
+		return Cohort{}, false
+	}
+	return m.Cohorts[i], true
+}
+
 // find returns the place of an event's cohort.
 func (m *Miner) find(id uint64) (int, error) {
-	i := slices.IndexFunc(m.Cohorts, func(c Cohort) bool { return c.ID == id })
+	i := slices.IndexFunc(m.Cohorts, func(c Cohort) bool { return c.Has(id) })
 	if i < 0 {
 		return 0, strata.E(strata.Invalid, "score event of cohort %d, which has not arrived", id)
 	}
@@ -178,8 +192,8 @@ func (m *Miner) find(id uint64) (int, error) {
 }
 
 func (m *Miner) arrive(e Event) error {
-	if _, err := m.find(e.Cohort); err == nil {
-		return strata.E(strata.Invalid, "cohort %d arrived twice", e.Cohort)
+	if k := len(m.Cohorts); e.Cohort == 0 || k > 0 && e.Cohort <= m.Cohorts[k-1].ID {
+		return strata.E(strata.Invalid, "cohort %d arrived twice or out of order", e.Cohort)
 	}
 	if e.Bytes == 0 {
 		return strata.E(strata.Invalid, "cohort %d arrived without bytes", e.Cohort)
@@ -221,12 +235,14 @@ func (m *Miner) match(e Event) error {
 // mismatch voids the sector. The first one suspends; one while checks are owed
 // is fraud.
 func (m *Miner) mismatch(r Rules, e Event) error {
-	i, err := m.remove(e)
-	if err != nil {
-		return err
+	if e.Cohort != 0 {
+		i, err := m.remove(e)
+		if err != nil {
+			return err
+		}
+		m.Cohorts[i].Checks++
+		m.Cohorts[i].Failed++
 	}
-	m.Cohorts[i].Checks++
-	m.Cohorts[i].Failed++
 	if m.Standing == Good {
 		m.Standing, m.Owed = Suspended, SuspensionChecks
 		return nil

@@ -9,7 +9,7 @@ import (
 	"strata"
 )
 
-var testRules = Rules{Penalty: 30, LeafBucket: 10, LeafKeep: 3}
+var testRules = Rules{Penalty: 30, LeafBucket: 10, LeafKeep: 3, Sector: sector}
 
 const sector = 4 << 20
 

@@ -20,15 +20,6 @@ import (
 // PPM is one in parts per million.
 const PPM = 1_000_000
 
-// Cohort is a set of sectors that arrived together. Only checks drawn from it
-// speak for it.
-type Cohort struct {
-	ID     uint64 // the validator's name of it, unique for the miner
-	Bytes  uint64 // of its sectors that count: void and withdrawn ones are out
-	Checks uint64 // commitment checks drawn from it, failed ones included
-	Failed uint64 // of these, mismatches
-}
-
 // Leaves are counts of audited leaves. A late answer, a wrong one, a missing one
 // and a refused PUT all are failed leaves.
 type Leaves struct {
@@ -42,8 +33,7 @@ type Leaves struct {
 func Credit(cohorts []Cohort, leaves Leaves) uint64 {
 	var proven uint64
 	for _, c := range cohorts {
-		lcb := LCB(c.Checks-min(c.Checks, c.Failed), c.Checks)
-		sum, carry := bits.Add64(proven, scale(c.Bytes, lcb), 0)
+		sum, carry := bits.Add64(proven, c.proven(), 0)
 		if carry != 0 {
 			sum = ^uint64(0)
 		}

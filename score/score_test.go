@@ -3,6 +3,7 @@ package score
 import (
 	"math"
 	"math/big"
+	"math/rand/v2"
 	"slices"
 	"testing"
 
@@ -151,4 +152,45 @@ func TestWeightsProperties(t *testing.T) {
 			t.Errorf("largest weight of %v is %d", credits, slices.Max(got))
 		}
 	})
+}
+
+// Rounding to 16 bits favours nobody: over many vectors the mean error is nil,
+// for the large, the small and all together, and so is that of the shares.
+func TestWeightsAreUnbiased(t *testing.T) {
+	rng := rand.New(rand.NewPCG(5, 6))
+	var sum, squares, shares, shareSquares [3]float64 // by thirds of the credits
+	const vectors, miners = 4000, 24
+	for range vectors {
+		credits := make([]uint64, miners)
+		total := float64(0)
+		for i := range credits {
+			third := i % 3
+			credits[i] = (1 << 40 >> (5 * third)) + rng.Uint64N(1<<40>>(5*third)) // ×1, 1/32, 1/1024
+			total += float64(credits[i])
+		}
+		largest, weights := slices.Max(credits), Weights(credits)
+		all := float64(0)
+		for _, w := range weights {
+			all += float64(w)
+		}
+		for i, c := range credits {
+			if c == largest {
+				continue // exact by definition
+			}
+			e := float64(weights[i]) - float64(c)*65535/float64(largest)
+			sum[i%3] += e
+			squares[i%3] += e * e
+			s := float64(weights[i])/all*total/float64(c) - 1
+			shares[i%3] += s
+			shareSquares[i%3] += s * s
+		}
+	}
+	for third, n := range [3]float64{vectors * (miners/3 - 1), vectors * miners / 3, vectors * miners / 3} {
+		if mean, sigma := sum[third]/n, math.Sqrt(squares[third])/n; math.Abs(mean) > 5*sigma || sigma > 0.002 {
+			t.Errorf("third %d: mean error %v of a weight, ± %v", third, mean, sigma)
+		}
+		if mean, sigma := shares[third]/n, math.Sqrt(shareSquares[third])/n; math.Abs(mean) > 5*sigma {
+			t.Errorf("third %d: mean relative error of the share %v, ± %v", third, mean, sigma)
+		}
+	}
 }

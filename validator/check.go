@@ -88,6 +88,7 @@ const (
 // reason returns why the miner is due for a check, 0 if it is not.
 func (b *book) reason() int {
 	now := b.v.Now()
+	rules, _ := b.v.clock()
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	s := b.rec.Score
@@ -96,7 +97,7 @@ func (b *book) reason() int {
 		return 0
 	case s.Standing == score.Suspended || s.Standing == score.Probation:
 		return reasonOwed
-	case b.arriving() != 0:
+	case b.arriving(rules) != 0:
 		return reasonArrival
 	case !now.Before(b.trickle):
 		return reasonTrickle
@@ -104,15 +105,15 @@ func (b *book) reason() int {
 	return 0
 }
 
-// arriving returns a cohort whose arrival checks are not done, 0 if none.
-// The caller holds mu.
-func (b *book) arriving() uint64 {
-	for _, c := range b.rec.Score.Cohorts {
-		sectors := c.Bytes / uint64(b.v.Profile.SectorSize())
-		if c.Checks < score.ArrivalChecks(sectors+c.Failed) && len(b.unchecked[c.ID]) > 0 {
-			return c.ID
+// arriving returns the id of sectors whose arrival checks are not done, the
+// oldest first, 0 if none. The caller holds mu.
+func (b *book) arriving(r score.Rules) uint64 {
+	for _, id := range slices.Sorted(maps.Keys(b.unchecked)) {
+		c, ok := b.rec.Score.Cohort(id)
+		if ok && !c.Settled(r) && len(b.unchecked[id]) > 0 {
+			return id
 		}
-		delete(b.unchecked, c.ID) // done: the memory is given back
+		delete(b.unchecked, id) // done: the memory is given back
 	}
 	return 0
 }
@@ -120,10 +121,11 @@ func (b *book) arriving() uint64 {
 // drawCheck picks a sector at random: of a new cohort without replacement,
 // otherwise of all that are in one.
 func (b *book) drawCheck(reason int) (place, bool) {
+	rules, _ := b.v.clock()
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if reason == reasonArrival {
-		id := b.arriving()
+		id := b.arriving(rules)
 		list := b.unchecked[id]
 		if len(list) == 0 {
 			return place{}, false
@@ -209,7 +211,7 @@ func (v *Validator) compare(ctx context.Context, b *book, at place, before catal
 	case root != before.Entry.Root:
 		v.Log.Warn("a sector's root is false", "miner", b.hotkey, "validator", at.validator, "sector", at.number, "said", before.Entry.Root, "is", root)
 		mark.Void = true
-		event = score.Event{Kind: score.Mismatched, Cohort: before.Cohort}
+		event = score.Event{Kind: score.Mismatched} // of none, if it was withdrawn during the fill
 		if now.Cohort != 0 {
 			event.Cohort, event.Bytes, mark.Cohort = now.Cohort, uint64(v.Profile.SectorSize()), 0
 		}

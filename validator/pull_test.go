@@ -246,8 +246,8 @@ func TestWithdrawnAndBack(t *testing.T) {
 			t.Errorf("state %d: after its return cohorts = %+v", state, c)
 		}
 		w.check(100)
-		if c := w.score(m).Cohorts[1]; c.Checks == 0 {
-			t.Errorf("state %d: what came back is not checked", state)
+		if c := w.score(m).Cohorts; len(c) != 1 || c[0].Bytes != 6*sectorSize || c[0].Checks < 6 {
+			t.Errorf("state %d: what came back is not checked: %+v", state, c)
 		}
 		w.wantStanding(m, score.Good)
 		w.consistent(m)

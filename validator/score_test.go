@@ -40,8 +40,11 @@ func TestHonestMinerGetsItsCredit(t *testing.T) {
 		t.Errorf("unchecked sectors changed the credit from %d to %d", before, got)
 	}
 	w.check(100)
-	if got := w.score(m).Cohorts; len(got) != 2 || got[1].Checks < 5 || got[1].Bytes != 5*sectorSize {
-		t.Errorf("cohorts = %+v", got)
+	if got := w.score(m).Cohorts; len(got) != 1 || got[0].Checks < 30 || got[0].Bytes != 45*sectorSize {
+		t.Errorf("cohorts = %+v, want one of both", got)
+	}
+	if got := w.book(m).credit(); got <= before {
+		t.Errorf("five more sectors took the credit from %d to %d", before, got)
 	}
 	w.consistent(m)
 }

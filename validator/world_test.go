@@ -264,7 +264,11 @@ func (w *world) consistent(m *fakeMiner) {
 			if s.Cohort == 0 {
 				pending = append(pending, s.Entry.Number)
 			} else {
-				members[s.Cohort] += sectorSize
+				c, ok := b.rec.Score.Cohort(s.Cohort)
+				if !ok {
+					w.t.Errorf("sector %d is in cohort %d, which the score does not have", s.Entry.Number, s.Cohort)
+				}
+				members[c.ID] += sectorSize
 			}
 			c, f := w.v.cover(s.Entry)
 			covered, free = covered+c, free+f
