@@ -13,6 +13,7 @@ import (
 type benchCmd struct {
 	Attack  benchAttackCmd  `cmd:"" help:"Play the pebbling game on Seal's graph: what cheaters keep, and what a missing leaf costs them."`
 	Machine benchMachineCmd `cmd:"" help:"Name this machine, as the tables of the other measurements do."`
+	Objects benchObjectsCmd `cmd:"" help:"Measure files up and down through a whole network of processes."`
 }
 
 type benchMachineCmd struct{}

@@ -24,7 +24,7 @@ var layers = []struct {
 	{"adapters", []string{"chain", "chain/scale", "chain/timelock", "chain/subtensor", "chain/devchain", "wallet", "volume", "peer", "catalog", "catalog/catalogtest", "catalog/sqlite"}},
 	{"services", []string{"object"}},
 	{"roles", []string{"miner", "validator", "gateway", "gateway/client"}},
-	{"composition", []string{"web", "devnet", "bench", "bench/attack", "cmd/strata"}},
+	{"composition", []string{"web", "devnet", "bench", "bench/attack", "bench/objects", "cmd/strata"}},
 }
 
 // sideways lists the imports allowed within one layer: an adapter may import
@@ -37,8 +37,9 @@ var sideways = map[string][]string{
 	"catalog/catalogtest": {"catalog"},
 	"validator":           {"gateway"},
 	"gateway/client":      {"gateway"},
-	"cmd/strata":          {"devnet", "web", "bench", "bench/attack"},
+	"cmd/strata":          {"devnet", "web", "bench", "bench/attack", "bench/objects"},
 	"devnet":              {"web"},
+	"bench/objects":       {"bench", "devnet"},
 }
 
 // technologies are the adapters that hold one technology each; roles and
