@@ -3,7 +3,6 @@ package volume
 import (
 	"bytes"
 	"context"
-	"database/sql"
 	"errors"
 	"io"
 	"math/rand/v2"
@@ -16,6 +15,7 @@ import (
 	"strata"
 	"strata/allocation"
 	"strata/merkle"
+	"strata/volume/vfs/faultfs"
 	"strata/wire"
 )
 
@@ -65,7 +65,7 @@ func mustOpen(t testing.TB, cfg Config) *Store {
 	return s
 }
 
-// hasten spares tests the index's fsyncs: they lose power only by cutFS, which
+// hasten spares tests the index's fsyncs: they lose power only by faultfs, which
 // loses no commit that returned. internal/durable tests that they are on.
 func hasten(t testing.TB, s *Store) {
 	t.Helper()
@@ -281,150 +281,6 @@ func stats(s *Store, v strata.Hotkey) Stats {
 	return Stats{}
 }
 
-// errCut is what everything returns after the crash.
-var errCut = errors.New("the power is off")
-
-// What the cut leaves of writes that no sync followed.
-type loss int
-
-const (
-	loseAll  loss = iota // the disk had written none of them
-	keepAll              // all of them
-	tearHalf             // the first half of each
-	lossKinds
-)
-
-// cutFS is the operating system's files with a power cut in them: the at-th
-// write, sync or commit (from 1) is the last, done or not, and everything
-// after it fails. at 0 only counts.
-type cutFS struct {
-	osFS
-	mu      sync.Mutex
-	at      int
-	done    bool // the operation at the cut takes effect
-	keep    loss
-	count   int
-	files   []*cutFile
-	lost    bool // the crash found unsynced writes
-	full    bool // every Allocate and write fails as on a full disk
-	noSpace bool // space says that nothing is free
-}
-
-type cutFile struct {
-	osFile
-	fs   *cutFS
-	undo []patch // of writes since the last sync
-}
-
-type patch struct {
-	off  int64
-	old  []byte
-	size int64 // of the file before
-}
-
-// step counts an operation and says whether to do it and whether it succeeds.
-func (f *cutFS) step() (act bool, err error) {
-	f.count++
-	switch {
-	case f.at == 0 || f.count < f.at:
-		return true, nil
-	case f.count == f.at:
-		return f.done, errCut
-	default:
-		return false, errCut
-	}
-}
-
-func (f *cutFS) open(path string) (file, error) {
-	r, err := f.osFS.open(path)
-	if err != nil {
-		return nil, err
-	}
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	c := &cutFile{osFile: r.(osFile), fs: f}
-	f.files = append(f.files, c)
-	return c, nil
-}
-
-func (f *cutFS) commit(tx *sql.Tx) error {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	act, err := f.step()
-	if act {
-		return errors.Join(tx.Commit(), err)
-	}
-	return err
-}
-
-func (f *cutFS) space(path string) (uint64, uint64, error) {
-	if f.noSpace {
-		return 1 << 40, 1 << 20, nil
-	}
-	return f.osFS.space(path)
-}
-
-func (c *cutFile) WriteAt(b []byte, off int64) (int, error) {
-	c.fs.mu.Lock()
-	defer c.fs.mu.Unlock()
-	if c.fs.full {
-		return 0, &os.PathError{Op: "write", Path: c.Name(), Err: errFull}
-	}
-	act, err := c.fs.step()
-	if !act {
-		return 0, err
-	}
-	size, serr := c.Size()
-	old := make([]byte, len(b))
-	_, rerr := c.osFile.ReadAt(old, off)
-	if rerr != nil && !errors.Is(rerr, io.EOF) {
-		return 0, rerr
-	}
-	c.undo = append(c.undo, patch{off, old, size})
-	n, werr := c.osFile.WriteAt(b, off)
-	return n, errors.Join(serr, werr, err)
-}
-
-func (c *cutFile) Sync() error {
-	c.fs.mu.Lock()
-	defer c.fs.mu.Unlock()
-	act, err := c.fs.step()
-	if act {
-		c.undo = nil // a real fsync only costs time in a test
-	}
-	return err
-}
-
-// crash applies the loss to unsynced writes; the store is closed already.
-func (f *cutFS) crash(t *testing.T) {
-	t.Helper()
-	for _, c := range f.files {
-		f.lost = f.lost || len(c.undo) > 0
-		w, err := os.OpenFile(c.Name(), os.O_RDWR, 0)
-		if err != nil {
-			t.Fatal(err)
-		}
-		for i := len(c.undo) - 1; i >= 0 && f.keep != keepAll; i-- {
-			p := c.undo[i]
-			from := 0
-			if f.keep == tearHalf {
-				from = len(p.old) / 2
-			}
-			if _, err := w.WriteAt(p.old[from:], p.off+int64(from)); err != nil {
-				t.Fatal(err)
-			}
-			if f.keep == loseAll {
-				if err := w.Truncate(p.size); err != nil {
-					t.Fatal(err)
-				}
-			}
-		}
-		if err := w.Close(); err != nil {
-			t.Fatal(err)
-		}
-	}
-}
-
 // crashTable runs act on copies of the state that prepare makes, with the
 // power cut at each write, sync and commit of it, done or not, and each kind of
 // loss; then verify gets the store opened again.
@@ -438,22 +294,21 @@ func crashTable(t *testing.T, prepare func(s *Store), act func(s *Store) error, 
 	if err := s.Close(); err != nil {
 		t.Fatal(err)
 	}
-	total := runCut(t, base, &cutFS{}, act, verify)
+	total, _ := runCut(t, base, &faultfs.FS{}, act, verify)
 	if total == 0 {
 		t.Fatal("nothing was written: the table is empty")
 	}
 	for at := 1; at <= total; at++ {
-		for keep := range lossKinds {
-			fs := &cutFS{at: at, keep: keep}
-			if runCut(t, base, fs, act, verify); !fs.lost {
+		for keep := range faultfs.Losses {
+			if _, lost := runCut(t, base, &faultfs.FS{At: at, Keep: keep}, act, verify); !lost {
 				break // nothing was unsynced: the other kinds are the same
 			}
 		}
-		runCut(t, base, &cutFS{at: at, keep: keepAll, done: true}, act, verify)
+		runCut(t, base, &faultfs.FS{At: at, Keep: faultfs.KeepAll, Done: true}, act, verify)
 	}
 }
 
-func runCut(t *testing.T, base string, fs *cutFS, act func(*Store) error, verify func(*testing.T, *Store, bool)) int {
+func runCut(t *testing.T, base string, fs *faultfs.FS, act func(*Store) error, verify func(*testing.T, *Store, bool)) (count int, lost bool) {
 	t.Helper()
 	dir := filepath.Join(t.TempDir(), "copy")
 	if err := os.CopyFS(dir, os.DirFS(base)); err != nil {
@@ -463,19 +318,21 @@ func runCut(t *testing.T, base string, fs *cutFS, act func(*Store) error, verify
 	cfg.fs = fs
 	s := mustOpen(t, cfg)
 	err := act(s)
-	if (err == nil) != (fs.at == 0) {
-		t.Fatalf("cut at %d (done %v): %v", fs.at, fs.done, err)
+	if (err == nil) != (fs.At == 0) {
+		t.Fatalf("cut at %d (done %v): %v", fs.At, fs.Done, err)
 	}
 	_ = s.Close()
-	fs.crash(t)
+	if lost, err = fs.Crash(); err != nil {
+		t.Fatal(err)
+	}
 	cfg.fs = nil
 	again := mustOpen(t, cfg)
-	verify(t, again, fs.at == 0)
+	verify(t, again, fs.At == 0)
 	if err := again.Close(); err != nil {
 		t.Fatal(err)
 	}
 	if t.Failed() {
-		t.Fatalf("after a cut at operation %d, done %v, loss %d", fs.at, fs.done, fs.keep)
+		t.Fatalf("after a cut at operation %d, done %v, loss %d", fs.At, fs.Done, fs.Keep)
 	}
-	return fs.count
+	return fs.Count(), lost
 }

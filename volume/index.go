@@ -171,7 +171,7 @@ func (d *disk) transact(batch ...change) error {
 			return durable.ClassifyDB(err, d.indexPath())
 		}
 	}
-	return durable.ClassifyDB(d.fs.commit(begun), d.indexPath())
+	return durable.ClassifyDB(d.fs.Commit(d.indexPath(), begun), d.indexPath())
 }
 
 func (d *disk) indexPath() string { return filepath.Join(d.dir, indexFile) }

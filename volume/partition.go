@@ -3,6 +3,7 @@ package volume
 import (
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"os"
 	"path/filepath"
@@ -132,4 +133,12 @@ func writePartitions(dir string, list []partitionEntry) error {
 		return strata.E(strata.Internal, "encode partition list of %s: %w", dir, err)
 	}
 	return durable.WriteFile(filepath.Join(dir, partitionFile), append(b, '\n'), 0o600)
+}
+
+// diskError gives an error of a sector file its code and the way out.
+func diskError(err error, doing, path string) error {
+	if durable.IsFull(err) {
+		return strata.E(strata.NoSpace, "disk full while %s %s: free some space and run again, it continues where it stopped: %w", doing, path, err)
+	}
+	return fmt.Errorf("%s %s: %w", doing, path, err)
 }

@@ -255,7 +255,7 @@ func (s *Store) writeRecord(j job, tree merkle.Tree) error {
 
 // roomFor refuses another sector on a disk that has only its reserve left.
 func (s *Store) roomFor(d *disk) error {
-	total, free, err := s.cfg.fs.space(d.dir)
+	total, free, err := s.cfg.fs.Space(d.dir)
 	if err != nil {
 		return err
 	}

@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"strata"
+	"strata/volume/vfs/faultfs"
 	"strata/wire"
 )
 
@@ -105,12 +106,12 @@ func TestSealCancelAndResume(t *testing.T) {
 }
 
 func TestSealDiskFull(t *testing.T) {
-	for name, set := range map[string]func(*cutFS, bool){
-		"write fails":  func(f *cutFS, on bool) { f.full = on },
-		"reserve only": func(f *cutFS, on bool) { f.noSpace = on },
+	for name, set := range map[string]func(*faultfs.FS, bool){
+		"write fails":  func(f *faultfs.FS, on bool) { f.Fill(on) },
+		"reserve only": func(f *faultfs.FS, on bool) { f.Reserve(on) },
 	} {
 		t.Run(name, func(t *testing.T) {
-			fs := &cutFS{}
+			fs := &faultfs.FS{}
 			cfg := testConfig(t.TempDir())
 			cfg.fs = fs
 			s := mustOpen(t, cfg)

@@ -20,6 +20,7 @@ import (
 
 	"strata"
 	"strata/merkle"
+	"strata/volume/vfs/faultfs"
 	"strata/wire"
 )
 
@@ -379,7 +380,7 @@ func TestShardsAgainstModel(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		ck := &clock{now: start}
 		cfg := testConfig(filepath.Join(t.TempDir(), "copy"))
-		cfg.Clock, cfg.fs = ck.Now, &cutFS{}
+		cfg.Clock, cfg.fs = ck.Now, &faultfs.FS{}
 		if err := os.CopyFS(cfg.Paths[0], os.DirFS(ready.cfg.Paths[0])); err != nil {
 			rt.Fatal(err)
 		}

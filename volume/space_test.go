@@ -7,17 +7,18 @@ import (
 	"testing"
 
 	"strata"
+	"strata/volume/vfs"
 )
 
 // fixedFS says that a disk of 1 GiB has so much free, less alice's sectors.
 type fixedFS struct {
-	osFS
+	vfs.OS
 	devices map[string]uint64 // by path; one that is not here is not known
 }
 
 const diskFree = 512 << 20
 
-func (f *fixedFS) space(path string) (uint64, uint64, error) {
+func (f *fixedFS) Space(path string) (uint64, uint64, error) {
 	free := uint64(diskFree)
 	if st, err := os.Stat(filepath.Join(path, dataName(alice))); err == nil {
 		free -= uint64(st.Size())
@@ -25,7 +26,7 @@ func (f *fixedFS) space(path string) (uint64, uint64, error) {
 	return 1 << 30, free, nil
 }
 
-func (f *fixedFS) device(path string) (uint64, bool) {
+func (f *fixedFS) Device(path string) (uint64, bool) {
 	id, ok := f.devices[path]
 	return id, ok
 }

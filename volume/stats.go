@@ -26,7 +26,7 @@ func (s *Store) Disks() ([]allocation.Disk, error) {
 	list := make([]allocation.Disk, len(s.disks))
 	sharing := s.sharing()
 	for i, d := range s.disks {
-		total, free, err := s.cfg.fs.space(d.dir)
+		total, free, err := s.cfg.fs.Space(d.dir)
 		if err != nil {
 			return nil, err
 		}
@@ -67,7 +67,7 @@ func (s *Store) sharing() []uint64 {
 	n := map[string]uint64{}
 	names := make([]string, len(s.disks))
 	for i, d := range s.disks {
-		id, ok := s.cfg.fs.device(d.dir)
+		id, ok := s.cfg.fs.Device(d.dir)
 		if names[i] = fmt.Sprint(id); !ok {
 			names[i] = "path " + d.dir
 		}

@@ -15,6 +15,7 @@ import (
 	"strata/internal/durable"
 	"strata/merkle"
 	"strata/seal"
+	"strata/volume/vfs"
 	"strata/wire"
 )
 
@@ -39,7 +40,7 @@ type Config struct {
 	Clock func() time.Time // nil: time.Now
 	Log   *slog.Logger     // nil: nothing is logged
 
-	fs fileSystem // nil: the operating system's
+	fs vfs.FS // nil: the operating system's
 }
 
 // Dir returns where a hotkey's files lie under one db_path.
@@ -63,7 +64,7 @@ type Store struct {
 type disk struct {
 	at   int // place in Config.Paths
 	dir  string
-	fs   fileSystem
+	fs   vfs.FS
 	lock *durable.Lock
 	db   *durable.DB
 
@@ -76,7 +77,7 @@ type disk struct {
 
 // files are the two files of one partition on one disk.
 type files struct {
-	data, hashes file
+	data, hashes vfs.File
 	syncs        group[struct{}] // fsyncs of data
 }
 
@@ -173,7 +174,7 @@ func (cfg Config) complete() (Config, error) {
 		cfg.Log = slog.New(slog.DiscardHandler)
 	}
 	if cfg.fs == nil {
-		cfg.fs = osFS{}
+		cfg.fs = vfs.OS{}
 	}
 	return cfg, nil
 }
@@ -324,11 +325,11 @@ func (d *disk) open(v strata.Hotkey) (*files, error) {
 	if f, ok := d.files[v]; ok {
 		return f, nil
 	}
-	data, err := d.fs.open(filepath.Join(d.dir, dataName(v)))
+	data, err := d.fs.Open(filepath.Join(d.dir, dataName(v)))
 	if err != nil {
 		return nil, diskError(err, "opening", d.dir)
 	}
-	hashes, err := d.fs.open(filepath.Join(d.dir, hashesName(v)))
+	hashes, err := d.fs.Open(filepath.Join(d.dir, hashesName(v)))
 	if err != nil {
 		return nil, errors.Join(diskError(err, "opening", d.dir), data.Close())
 	}

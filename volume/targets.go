@@ -7,6 +7,7 @@ import (
 
 	"strata"
 	"strata/allocation"
+	"strata/volume/vfs"
 	"strata/wire"
 )
 
@@ -192,7 +193,7 @@ func (s *Store) trim(p *partition, d *disk) error {
 		return err
 	}
 	for _, cut := range []struct {
-		f    file
+		f    vfs.File
 		want int64
 	}{{f.data, slots * s.size()}, {f.hashes, slots * recordSize(s.size())}} {
 		length, err := cut.f.Size()

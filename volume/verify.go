@@ -12,6 +12,7 @@ import (
 	"strata/internal/durable"
 	"strata/merkle"
 	"strata/seal"
+	"strata/volume/vfs"
 )
 
 // FillHashes recomputes one miner's sectors for a verifier that wants to know
@@ -50,7 +51,7 @@ func fillHashes(ctx context.Context, dir string, sectors []seal.Sector, workers 
 	if err := enlist(dir, sectors); err != nil {
 		return nil, err
 	}
-	f, err := osFS{}.open(filepath.Join(dir, hashesName(sectors[0].Miner)))
+	f, err := vfs.OS{}.Open(filepath.Join(dir, hashesName(sectors[0].Miner)))
 	if err != nil {
 		return nil, err
 	}
@@ -110,7 +111,7 @@ func sameMiner(sectors []seal.Sector) error {
 
 // hashing is one call of FillHashes.
 type hashing struct {
-	f       file
+	f       vfs.File
 	dir     string
 	sectors []seal.Sector
 	roots   []strata.Root

@@ -20,11 +20,11 @@ var layers = []struct {
 	{"rules", []string{"seal", "merkle", "allocation", "placement", "score", "yuma", "health"}},
 	{"codecs", []string{"erasure", "envelope"}},
 	{"protocol", []string{"wire"}},
-	{"tools", []string{"internal/durable", "internal/hugepage", "internal/lifecycle"}},
-	{"adapters", []string{"chain", "chain/scale", "chain/timelock", "chain/subtensor", "chain/devchain", "wallet", "volume", "peer", "catalog", "catalog/catalogtest", "catalog/sqlite"}},
+	{"tools", []string{"internal/durable", "internal/hugepage", "internal/background", "internal/lifecycle"}},
+	{"adapters", []string{"chain", "chain/scale", "chain/timelock", "chain/subtensor", "chain/devchain", "wallet", "volume", "volume/vfs", "volume/vfs/faultfs", "volume/pipeline", "peer", "catalog", "catalog/catalogtest", "catalog/sqlite"}},
 	{"services", []string{"object"}},
 	{"roles", []string{"miner", "validator", "gateway", "gateway/client"}},
-	{"composition", []string{"web", "devnet", "bench", "bench/attack", "bench/objects", "cmd/strata"}},
+	{"composition", []string{"web", "devnet", "bench", "bench/attack", "bench/objects", "bench/pipeline", "cmd/strata"}},
 }
 
 // sideways lists the imports allowed within one layer: an adapter may import
@@ -35,16 +35,19 @@ var sideways = map[string][]string{
 	"chain/devchain":      {"chain", "chain/scale", "chain/timelock"},
 	"catalog/sqlite":      {"catalog"},
 	"catalog/catalogtest": {"catalog"},
+	"volume":              {"volume/vfs", "volume/pipeline"},
+	"volume/pipeline":     {"volume/vfs"},
+	"volume/vfs/faultfs":  {"volume/vfs"},
 	"validator":           {"gateway"},
 	"gateway/client":      {"gateway"},
-	"cmd/strata":          {"devnet", "web", "bench", "bench/attack", "bench/objects"},
+	"cmd/strata":          {"bench/pipeline", "devnet", "web", "bench", "bench/attack", "bench/objects"},
 	"devnet":              {"web"},
 	"bench/objects":       {"bench", "devnet"},
 }
 
 // technologies are the adapters that hold one technology each; roles and
 // services know only contracts.
-var technologies = []string{"chain/scale", "chain/timelock", "chain/subtensor", "chain/devchain", "volume", "peer", "catalog/sqlite", "wallet"}
+var technologies = []string{"chain/scale", "chain/timelock", "chain/subtensor", "chain/devchain", "volume", "volume/vfs", "peer", "catalog/sqlite", "wallet"}
 
 type pkg struct {
 	ImportPath string

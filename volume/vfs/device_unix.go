@@ -1,13 +1,14 @@
 //go:build unix
 
-package volume
+package vfs
 
 import (
 	"os"
 	"syscall"
 )
 
-func (osFS) device(path string) (uint64, bool) {
+// Device implements FS.
+func (OS) Device(path string) (uint64, bool) {
 	st, err := os.Stat(path)
 	if err != nil {
 		return 0, false

@@ -1,7 +1,0 @@
-//go:build unix
-
-package volume
-
-import "syscall"
-
-const errFull = syscall.ENOSPC
