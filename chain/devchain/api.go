@@ -56,7 +56,20 @@ var apiTable = map[string]apiFunc{
 	"SubnetInfoRuntimeApi_get_metagraph":           {"SubnetInfoRuntimeApi", "get_metagraph", getMetagraph},
 	"SubnetInfoRuntimeApi_get_selective_metagraph": {"SubnetInfoRuntimeApi", "get_selective_metagraph", getSelectiveMetagraph},
 	"SubnetInfoRuntimeApi_get_subnet_state":        {"SubnetInfoRuntimeApi", "get_subnet_state", getSubnetState},
+	"SubnetInfoRuntimeApi_get_all_metagraphs":      {"SubnetInfoRuntimeApi", "get_all_metagraphs", getAllMetagraphs},
 	"TransactionPaymentApi_query_info":             {"TransactionPaymentApi", "query_info", apiQueryInfo},
+
+	"NeuronInfoRuntimeApi_get_neurons":                             {"NeuronInfoRuntimeApi", "get_neurons", neuronView(neuronFull).all},
+	"NeuronInfoRuntimeApi_get_neuron":                              {"NeuronInfoRuntimeApi", "get_neuron", neuronView(neuronFull).one},
+	"NeuronInfoRuntimeApi_get_neurons_lite":                        {"NeuronInfoRuntimeApi", "get_neurons_lite", neuronView(neuronLite).all},
+	"NeuronInfoRuntimeApi_get_neuron_lite":                         {"NeuronInfoRuntimeApi", "get_neuron_lite", neuronView(neuronLite).one},
+	"StakeInfoRuntimeApi_get_stake_info_for_coldkey":               {"StakeInfoRuntimeApi", "get_stake_info_for_coldkey", getStakesOfColdkey},
+	"StakeInfoRuntimeApi_get_stake_info_for_coldkeys":              {"StakeInfoRuntimeApi", "get_stake_info_for_coldkeys", getStakesOfColdkeys},
+	"StakeInfoRuntimeApi_get_stake_info_for_hotkey_coldkey_netuid": {"StakeInfoRuntimeApi", "get_stake_info_for_hotkey_coldkey_netuid", getStakeOn},
+	"SubnetRegistrationRuntimeApi_get_network_registration_cost":   {"SubnetRegistrationRuntimeApi", "get_network_registration_cost", getNetworkCost},
+	"SwapRuntimeApi_current_alpha_price":                           {"SwapRuntimeApi", "current_alpha_price", getAlphaPrice},
+	"SwapRuntimeApi_sim_swap_tao_for_alpha":                        {"SwapRuntimeApi", "sim_swap_tao_for_alpha", simSwap},
+	"SwapRuntimeApi_sim_swap_alpha_for_tao":                        {"SwapRuntimeApi", "sim_swap_alpha_for_tao", simSwap},
 }
 
 func metadataAtVersion(rt *runtime, _ reader, _ uint64, a []scale.View) (scale.Value, error) {

@@ -9,14 +9,15 @@ import (
 
 // Rules of the local chain that are not settings.
 const (
-	existentialDeposit  = 500           // rao; an account below it ceases to exist
-	transactionFee      = 100_000       // rao for a call that pays: transfers, remarks, stake, registrations
-	minStake            = 2_000_000     // rao, the least that add_stake takes
-	defaultTempo        = 20            // blocks
-	maxCommitmentFields = 3             // as on chain
-	commitmentSpace     = 3100          // bytes that a hotkey may commit to a subnet in one tempo, as on chain
-	stateHistory        = 512           // blocks whose state can be asked for
-	blockHashCount      = 256           // block hashes that the state itself holds
+	existentialDeposit  = 500       // rao; an account below it ceases to exist
+	transactionFee      = 100_000   // rao for a call that pays: transfers, remarks, stake, registrations
+	minStake            = 2_000_000 // rao, the least that add_stake takes
+	defaultTempo        = 20        // blocks
+	maxCommitmentFields = 3         // as on chain
+	commitmentSpace     = 3100      // bytes that a hotkey may commit to a subnet in one tempo, as on chain
+	stateHistory        = 512       // blocks whose state can be asked for
+	blockHashCount      = 256       // block hashes that the state itself holds
+	defaultBlockTime    = 250 * time.Millisecond
 	headerHistory       = 4096          // blocks whose header and body can be asked for, genesis besides
 	endowment           = 1_000_000_000 // TAO for each development account
 )
@@ -87,7 +88,7 @@ func or[T comparable](v, def T) T {
 
 func (c Config) withDefaults() Config {
 	c.Listen = or(c.Listen, "127.0.0.1:0")
-	c.BlockTime = or(c.BlockTime, 250*time.Millisecond)
+	c.BlockTime = or(c.BlockTime, defaultBlockTime)
 	if c.Log == nil {
 		c.Log = slog.New(slog.DiscardHandler)
 	}

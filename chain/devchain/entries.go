@@ -149,6 +149,7 @@ var (
 	comLast         = &entry{name: "LastCommitment", hashers: "IT", keys: "u16,AccountId32", value: "u32", optional: true}
 	comUsedSpace    = &entry{name: "UsedSpaceOf", hashers: "IT", keys: "u16,AccountId32", value: "UsageTracker", optional: true}
 	comMaxSpace     = &entry{name: "MaxSpace", value: "u32"}
+	comRevealed     = &entry{name: "RevealedCommitments", hashers: "IT", keys: "u16,AccountId32", value: "Vec<(Vec<u8>,u64)>", optional: true} // nothing is sealed here
 )
 
 // saltKey holds random bytes of genesis that make each local chain its own.

@@ -45,16 +45,20 @@ type call struct {
 // callTable says what each call is. Timestamp.set is an inherent, and refused
 // from outside.
 var callTable = map[string]func(scale.View) call{
-	"System.remark":                    func(scale.View) call { return call{pays: true, run: func(*exec, account) error { return nil }} },
-	"System.remark_with_event":         remarkCall,
-	"Balances.transfer_allow_death":    func(w scale.View) call { return transferCall(w, false) },
-	"Balances.transfer_keep_alive":     func(w scale.View) call { return transferCall(w, true) },
-	"SubtensorModule.register_network": registerNetworkCall,
-	"SubtensorModule.burned_register":  burnedRegisterCall,
-	"SubtensorModule.add_stake":        addStakeCall,
-	"SubtensorModule.serve_axon":       serveAxonCall,
-	"SubtensorModule.set_weights":      setWeightsCall,
-	"Commitments.set_commitment":       setCommitmentCall,
+	"System.remark":                      func(scale.View) call { return call{pays: true, run: func(*exec, account) error { return nil }} },
+	"System.remark_with_event":           remarkCall,
+	"Balances.transfer_allow_death":      func(w scale.View) call { return transferCall(w, false) },
+	"Balances.transfer_keep_alive":       func(w scale.View) call { return transferCall(w, true) },
+	"SubtensorModule.register_network":   registerNetworkCall,
+	"SubtensorModule.burned_register":    burnedRegisterCall,
+	"SubtensorModule.add_stake":          addStakeCall,
+	"SubtensorModule.add_stake_limit":    addStakeLimitCall,
+	"SubtensorModule.remove_stake":       removeStakeCall,
+	"SubtensorModule.remove_stake_limit": removeStakeLimitCall,
+	"SubtensorModule.serve_axon":         serveAxonCall,
+	"SubtensorModule.serve_axon_tls":     serveAxonTLSCall,
+	"SubtensorModule.set_weights":        setWeightsCall,
+	"Commitments.set_commitment":         setCommitmentCall,
 }
 
 // decodeCall reads a call. The error says what is wrong with it.

@@ -46,7 +46,7 @@ const closeGrace = 5 * time.Second
 // the address is taken.
 func Start(ctx context.Context, cfg Config) (*Node, error) {
 	cfg = cfg.withDefaults()
-	rt, err := newRuntime()
+	rt, err := newRuntime(cfg.BlockTime)
 	if err != nil {
 		return nil, err
 	}

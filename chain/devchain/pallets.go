@@ -16,7 +16,8 @@ type pallet struct {
 	consts  []constant
 }
 
-// constant is a pallet's constant; value is encoded as typ.
+// constant is a pallet's constant; value, or what it returns for the time
+// between blocks in milliseconds if it is a function, is encoded as typ.
 type constant struct {
 	name, typ string
 	value     scale.Value
@@ -26,6 +27,7 @@ type constant struct {
 const (
 	palletSystem      = 0
 	palletTimestamp   = 2
+	palletAura        = 3
 	palletBalances    = 5
 	palletPayment     = 6
 	palletSubtensor   = 7
@@ -48,6 +50,11 @@ var pallets = []*pallet{
 	{
 		name: "Timestamp", crate: "pallet_timestamp", index: palletTimestamp,
 		storage: []*entry{timeNow}, calls: []string{"0 set now Compact<u64>"},
+		consts: []constant{{"MinimumPeriod", "u64", func(slot uint64) scale.Value { return slot / 2 }}},
+	},
+	{
+		name: "Aura", crate: "pallet_aura", index: palletAura,
+		consts: []constant{{"SlotDuration", "u64", func(slot uint64) scale.Value { return slot }}},
 	},
 	{
 		name: "Balances", crate: "pallet_balances", index: palletBalances,
@@ -74,7 +81,7 @@ var pallets = []*pallet{
 	},
 	{
 		name: "Commitments", crate: "pallet_commitments", index: palletCommitments,
-		storage: []*entry{comCommitmentOf, comLast, comUsedSpace, comMaxSpace},
+		storage: []*entry{comCommitmentOf, comLast, comUsedSpace, comMaxSpace, comRevealed},
 		calls:   []string{"0 set_commitment netuid u16, info CommitmentInfo"},
 		events:  []string{"0 Commitment netuid u16, who AccountId32"},
 		errors: []string{
@@ -93,20 +100,25 @@ var subtensorStorage = []*entry{
 	smRho, smKappa, smMaxUIDs, smImmunityPeriod, smActivityCutoff, smMaxWeightsLimit, smWeightsVersionKey, smMinAllowedWeights, smMaxValidators,
 	smBondsMovingAverage, smBondsPenalty, smWeightsRateLimit, smServingRateLimit, smCommitReveal, smBurn, smLiquidAlpha, smYuma3,
 	smActive, smPermit, smRank, smTrust, smConsensus, smIncentive, smDividends, smValidatorTrust, smPruningScores, smStakeWeight, smEmission, smLastUpdate,
-	smUids, smKeys, smAxons, smWeights, smBonds, smRegistration,
+	smUids, smKeys, smAxons, smWeights, smBonds, smRegistration, smCertificates, smAlphaShares, smHotkeyShares, smStakingHotkey,
 }
 
 var subtensorCalls = []string{
 	"0 set_weights netuid u16, dests Vec<u16>, weights Vec<u16>, version_key u64",
 	"2 add_stake hotkey AccountId32, netuid u16, amount_staked u64",
+	"3 remove_stake hotkey AccountId32, netuid u16, amount_unstaked u64",
 	"4 serve_axon netuid u16, version u32, ip u128, port u16, ip_type u8, protocol u8, placeholder1 u8, placeholder2 u8",
 	"7 burned_register netuid u16, hotkey AccountId32",
+	"40 serve_axon_tls netuid u16, version u32, ip u128, port u16, ip_type u8, protocol u8, placeholder1 u8, placeholder2 u8, certificate Vec<u8>",
 	"59 register_network hotkey AccountId32",
+	"88 add_stake_limit hotkey AccountId32, netuid u16, amount_staked u64, limit_price u64, allow_partial bool",
+	"89 remove_stake_limit hotkey AccountId32, netuid u16, amount_unstaked u64, limit_price u64, allow_partial bool",
 }
 
 var subtensorEvents = []string{
 	"0 NetworkAdded u16, u16",
 	"2 StakeAdded AccountId32, AccountId32, u64, u64, u16, u64",
+	"3 StakeRemoved AccountId32, AccountId32, u64, u64, u16, u64",
 	"5 WeightsSet u16, u16",
 	"6 NeuronRegistered u16, u16, AccountId32",
 	"28 AxonServed u16, AccountId32",
@@ -122,6 +134,7 @@ var subtensorErrors = []string{
 	"6 HotKeyAccountNotExists // The hotkey does not exists",
 	"7 HotKeyNotRegisteredInNetwork // The hotkey is not registered in any subnet.",
 	"8 NonAssociatedColdKey // Request to stake, unstake or subscribe is made by a coldkey that is not associated with the hotkey account.",
+	"10 NotEnoughStakeToWithdraw // The caller is requesting removing more stake than there exists in the staking account.",
 	"11 NotEnoughStakeToSetWeights // The caller is trying to set weights without enough stake.",
 	"13 NotEnoughBalanceToStake // The caller is requesting to add more stake than there exists in the coldkey account.",
 	"16 NeuronNoValidatorPermit // The caller is attempting to set non-self weights without being a permitted validator.",
@@ -143,5 +156,7 @@ var subtensorErrors = []string{
 	"54 CommitRevealEnabled // Committed weights are enabled: plain weights are not.",
 	"76 SubnetNotExists // Subnet does not exist.",
 	"82 AmountTooLow // Stake amount is too low.",
+	"83 InsufficientLiquidity // Not enough liquidity in the subnet's pool.",
+	"84 SlippageTooHigh // Slippage is too high for the transaction.",
 	"94 SubtokenDisabled // The subnet's alpha token cannot be traded yet.",
 }

@@ -55,10 +55,9 @@ func (p params) hex(i int, what string) ([]byte, error) {
 }
 
 func fromHex(s string) ([]byte, error) {
-	digits, ok := strings.CutPrefix(s, "0x")
-	b, err := hex.DecodeString(digits)
-	if !ok || err != nil {
-		return nil, paramsError("0x and hex digits are expected")
+	b, err := hex.DecodeString(strings.TrimPrefix(s, "0x")) // real nodes do without 0x too
+	if err != nil {
+		return nil, paramsError("hex digits are expected")
 	}
 	return b, nil
 }

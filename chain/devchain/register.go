@@ -81,7 +81,7 @@ func (x *exec) placeNeuron(netuid, uid uint16, hotkey account) {
 func (x *exec) removeNeuron(netuid, uid uint16) {
 	n, u := u16key(netuid), u16key(uid)
 	old := accountAt(x.s, smKeys.key(n, u))
-	for _, key := range []string{smUids.key(n, old[:]), smAxons.key(n, old[:]), smIsMember.key(old[:], n), smWeights.key(n, u), smBonds.key(n, u)} {
+	for _, key := range []string{smUids.key(n, old[:]), smAxons.key(n, old[:]), smCertificates.key(n, old[:]), smIsMember.key(old[:], n), smWeights.key(n, u), smBonds.key(n, u)} {
 		x.s.put(key, nil)
 	}
 }

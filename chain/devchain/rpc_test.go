@@ -143,7 +143,7 @@ func TestRPCErrors(t *testing.T) {
 		{"chain_getBlockHash", `["x"]`, codeParams},
 		{"chain_getBlockHash", `[[1]]`, codeParams},
 		{"state_getStorage", "[]", codeParams},
-		{"state_getStorage", `["12"]`, codeParams},
+		{"state_getStorage", `["1z"]`, codeParams},
 		{"state_getStorage", `[5]`, codeParams},
 		{"state_getStorage", `["0x12",` + unknown + `]`, 4003},
 		{"state_getKeysPaged", `["0x",1001]`, codeParams},

@@ -3,6 +3,7 @@ package devchain
 import (
 	"fmt"
 	"strings"
+	"time"
 
 	"strata"
 	"strata/chain/scale"
@@ -31,6 +32,21 @@ var runtimeAPIs = []struct {
 		{"get_metagraph", "netuid u16", "Option<Metagraph>"},
 		{"get_selective_metagraph", "netuid u16, metagraph_indexes Vec<u16>", "Option<SelectiveMetagraph>"},
 		{"get_subnet_state", "netuid u16", "Option<SubnetState>"},
+		{"get_all_metagraphs", "", "Vec<Option<Metagraph>>"},
+	}},
+	{"NeuronInfoRuntimeApi", 1, []apiSpec{
+		{"get_neurons", "netuid u16", "Vec<NeuronInfo>"}, {"get_neuron", "netuid u16, uid u16", "Option<NeuronInfo>"},
+		{"get_neurons_lite", "netuid u16", "Vec<NeuronInfoLite>"}, {"get_neuron_lite", "netuid u16, uid u16", "Option<NeuronInfoLite>"},
+	}},
+	{"StakeInfoRuntimeApi", 1, []apiSpec{
+		{"get_stake_info_for_coldkey", "coldkey_account AccountId32", "Vec<StakeInfo>"},
+		{"get_stake_info_for_coldkeys", "coldkey_accounts Vec<AccountId32>", "Vec<(AccountId32,Vec<StakeInfo>)>"},
+		{"get_stake_info_for_hotkey_coldkey_netuid", "hotkey_account AccountId32, coldkey_account AccountId32, netuid u16", "Option<StakeInfo>"},
+	}},
+	{"SubnetRegistrationRuntimeApi", 1, []apiSpec{{"get_network_registration_cost", "", "u64"}}},
+	{"SwapRuntimeApi", 1, []apiSpec{
+		{"current_alpha_price", "netuid u16", "u64"},
+		{"sim_swap_tao_for_alpha", "netuid u16, tao u64", "SimSwapResult"}, {"sim_swap_alpha_for_tao", "netuid u16, alpha u64", "SimSwapResult"},
 	}},
 }
 
@@ -45,10 +61,11 @@ type runtime struct {
 	eventRecord scale.TypeID // Vec<EventRecord>
 	version     runtimeVersion
 	errors      map[string]moduleError
+	slot        uint64 // time between blocks, ms
 }
 
 // newRuntime builds the runtime. An error is a defect of the tables.
-func newRuntime() (*runtime, error) {
+func newRuntime(blockTime time.Duration) (*runtime, error) {
 	t := newTypist()
 	t.declareTypes()
 	meta := &scale.Metadata{Version: 15}
@@ -71,8 +88,17 @@ func newRuntime() (*runtime, error) {
 		return nil, err
 	}
 	meta.Registry = reg
-	r := &runtime{meta: meta, eventRecord: t.id("Vec<EventRecord>"), version: newVersion(), errors: map[string]moduleError{}}
+	r := &runtime{meta: meta, eventRecord: t.id("Vec<EventRecord>"), version: newVersion(), errors: map[string]moduleError{}, slot: slotOf(blockTime)}
 	return r, r.finish()
+}
+
+// slotOf is the time between blocks in milliseconds, the default's where blocks
+// are made by hand.
+func slotOf(blockTime time.Duration) uint64 {
+	if blockTime < time.Millisecond {
+		blockTime = defaultBlockTime
+	}
+	return uint64(blockTime.Milliseconds())
 }
 
 // finish fills in what needs the registry: defaults, constants and encodings.
@@ -103,7 +129,11 @@ func (r *runtime) fill(m *scale.Pallet, p *pallet) error {
 		}
 	}
 	for i, c := range p.consts {
-		v, err := r.meta.Registry.Encode(m.Constants[i].Type, c.value)
+		value := c.value
+		if of, ok := value.(func(uint64) scale.Value); ok {
+			value = of(r.slot)
+		}
+		v, err := r.meta.Registry.Encode(m.Constants[i].Type, value)
 		if err != nil {
 			return err
 		}

@@ -7,7 +7,7 @@ import (
 )
 
 func TestMetadataDescribesTheTables(t *testing.T) {
-	rt, err := newRuntime()
+	rt, err := newRuntime(0)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -38,7 +38,7 @@ func TestMetadataDescribesTheTables(t *testing.T) {
 }
 
 func TestStorageKeysAgreeWithMetadata(t *testing.T) {
-	rt, err := newRuntime()
+	rt, err := newRuntime(0)
 	if err != nil {
 		t.Fatal(err)
 	}

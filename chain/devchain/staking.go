@@ -26,6 +26,9 @@ func (x *exec) addStake(coldkey, hotkey account, netuid uint16, amount uint64) e
 	if err := x.debit(coldkey, amount, true); err != nil {
 		return err
 	}
+	if err := x.buyShares(coldkey, hotkey, netuid, amount); err != nil {
+		return err
+	}
 	putU64(x.s, smSubnetTAO.key(n), u64at(x.s, smSubnetTAO.key(n))+amount)
 	putU64(x.s, smTotalStake.key(), u64at(x.s, smTotalStake.key())+amount)
 	x.addAlpha(hotkey, netuid, amount)

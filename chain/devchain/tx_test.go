@@ -12,7 +12,7 @@ import (
 // under the check that every extrinsic here goes through, and under no other
 // nonce, chain or signer.
 func TestGoldenExtrinsic(t *testing.T) {
-	rt, err := newRuntime()
+	rt, err := newRuntime(0)
 	if err != nil {
 		t.Fatal(err)
 	}

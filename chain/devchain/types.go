@@ -23,8 +23,21 @@ var structTable = [][3]string{
 	{"ChainIdentityV2", "pallet_subtensor::pallet::ChainIdentityV2", "name Vec<u8>, url Vec<u8>, github_repo Vec<u8>, image Vec<u8>, discord Vec<u8>, description Vec<u8>, additional Vec<u8>"},
 	{"SubnetIdentityV3", "pallet_subtensor::pallet::SubnetIdentityV3", "subnet_name Vec<u8>, github_repo Vec<u8>, subnet_contact Vec<u8>, subnet_url Vec<u8>, discord Vec<u8>, description Vec<u8>, logo_url Vec<u8>, additional Vec<u8>"},
 	{"FixedI128", "substrate_fixed::FixedI128", "bits i128"},
+	{"FixedU128", "substrate_fixed::FixedU128", "bits u128"},
+	{"PrometheusInfo", "pallet_subtensor::pallet::PrometheusInfo", "block u64, version u32, ip u128, port u16, ip_type u8"},
+	{"BoundedVec", "bounded_collections::bounded_vec::BoundedVec", "Vec<u8>"},
+	{"NeuronCertificate", "pallet_subtensor::pallet::NeuronCertificate", "public_key BoundedVec, algorithm u8"},
+	{"StakeInfo", "pallet_subtensor::rpc_info::stake_info::StakeInfo", "hotkey AccountId32, coldkey AccountId32, netuid Compact<u16>, stake Compact<u64>, locked Compact<u64>, emission Compact<u64>, tao_emission Compact<u64>, drain Compact<u64>, is_registered bool"},
+	{"NeuronInfo", "pallet_subtensor::rpc_info::neuron_info::NeuronInfo", neuronLiteHead + ", weights Vec<(Compact<u16>,Compact<u16>)>, bonds Vec<(Compact<u16>,Compact<u16>)>, pruning_score Compact<u16>"},
+	{"NeuronInfoLite", "pallet_subtensor::rpc_info::neuron_info::NeuronInfoLite", neuronLiteHead + ", pruning_score Compact<u16>"},
+	{"SimSwapResult", "pallet_subtensor_swap_runtime_api::SimSwapResult", "tao_amount u64, alpha_amount u64, tao_fee u64, alpha_fee u64, tao_slippage u64, alpha_slippage u64"}, // slippage: of newer runtimes
 	{"UsageTracker", "pallet_commitments::types::UsageTracker", "last_epoch u64, used_space u64"},
 }
+
+// neuronLiteHead is what NeuronInfo and NeuronInfoLite begin with.
+const neuronLiteHead = "hotkey AccountId32, coldkey AccountId32, uid Compact<u16>, netuid Compact<u16>, active bool, axon_info AxonInfo, prometheus_info PrometheusInfo, " +
+	"stake Vec<(AccountId32,Compact<u64>)>, rank Compact<u16>, emission Compact<u64>, incentive Compact<u16>, consensus Compact<u16>, trust Compact<u16>, " +
+	"validator_trust Compact<u16>, dividends Compact<u16>, last_update Compact<u64>, validator_permit bool"
 
 // enumTable declares the enums, after the structs they use.
 var enumTable = []struct {
