@@ -23,6 +23,7 @@ func init() {
 		"system_properties":       fixed(map[string]any{"ss58Format": 42, "tokenDecimals": 9, "tokenSymbol": "TAO"}),
 		"system_health":           fixed(map[string]any{"peers": 0, "isSyncing": false, "shouldHavePeers": false}),
 		"system_accountNextIndex": plain(accountNextIndex),
+		"account_nextIndex":       plain(accountNextIndex),
 
 		"chain_getHead":          plain(headHash),
 		"chain_getFinalizedHead": plain(headHash),

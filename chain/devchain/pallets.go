@@ -95,7 +95,7 @@ var pallets = []*pallet{
 
 var subtensorStorage = []*entry{
 	smTotalIssuance, smTotalStake, smTotalNetworks, smTaoWeight, smStakeThreshold, smNetworkLock, smOwner, smOwnedHotkeys, smTotalHotkeyAlpha, smIsMember,
-	smNetworksAdded, smSubnetworkN, smTempo, smRegisteredAt, smSubnetOwner, smOwnerHotkey, smTokenSymbol, smMechanism, smSubtoken, smRegAllowed,
+	smNetworksAdded, smSubnetworkN, smTempo, smRegisteredAt, smSubnetOwner, smOwnerHotkey, smTokenSymbol, smMechanism, smLocked, smCollateralShare, smSubtoken, smRegAllowed,
 	smSubnetTAO, smAlphaOut, smLastStep, smSinceLastStep, smPendingServer, smPendingValidator,
 	smRho, smKappa, smMaxUIDs, smImmunityPeriod, smActivityCutoff, smMaxWeightsLimit, smWeightsVersionKey, smMinAllowedWeights, smMaxValidators,
 	smBondsMovingAverage, smBondsPenalty, smWeightsRateLimit, smServingRateLimit, smCommitReveal, smBurn, smLiquidAlpha, smYuma3,

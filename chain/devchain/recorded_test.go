@@ -160,7 +160,11 @@ func TestRuntimeIsAsRecorded(t *testing.T) {
 }
 
 // newer is what is as runtimes after the recorded ones have it.
-var newer = map[string]bool{"SwapRuntimeApi_sim_swap_tao_for_alpha": true, "SwapRuntimeApi_sim_swap_alpha_for_tao": true}
+var newer = map[string]bool{
+	"SubtensorModule.CollateralLockShare":   true,
+	"SwapRuntimeApi_sim_swap_tao_for_alpha": true,
+	"SwapRuntimeApi_sim_swap_alpha_for_tao": true,
+}
 
 func (s shapes) methodsDiffer(m *scale.Metadata, api string, ours scale.APIMethod) string {
 	theirs, err := m.API(api, ours.Name)
@@ -210,4 +214,18 @@ func (s shapes) entriesDiffer(m *scale.Metadata, pallet string, ours scale.Stora
 		return fmt.Sprintf("hashers %v, on chain %v", ours.Hashers, theirs.Hashers)
 	}
 	return s.differ(ours.Value, theirs.Value, "value")
+}
+
+// Clients find an address's account and a record's event by these parameters.
+func TestGenericParameters(t *testing.T) {
+	rt, err := newRuntime(0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, want := range map[string]string{"MultiAddress": "AccountId32", "EventRecord": "RuntimeEvent", "UncheckedExtrinsic": "MultiAddress"} {
+		types := rt.meta.Registry.TypesNamed(name)
+		if len(types) != 1 || len(types[0].Params) == 0 || rt.meta.Registry.TypeName(*types[0].Params[0].Type) != want {
+			t.Errorf("%s: the first parameter is not %s", name, want)
+		}
+	}
 }

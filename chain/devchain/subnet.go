@@ -47,6 +47,7 @@ func (x *exec) registerNetwork(coldkey, hotkey account) error {
 	x.s.put(smSubnetOwner.key(n), coldkey[:])
 	x.s.put(smOwnerHotkey.key(n), hotkey[:])
 	putU64(x.s, smSubnetTAO.key(n), lock)
+	putU64(x.s, smLocked.key(n), lock)
 	putU64(x.s, smTotalStake.key(), u64at(x.s, smTotalStake.key())+lock)
 	x.own(coldkey, hotkey)
 	x.appendNeuron(netuid, hotkey)

@@ -114,17 +114,25 @@ func split(list string) []string {
 
 // composite declares a struct under a short name.
 func (t *typist) composite(name, path, fields string) scale.TypeID {
-	t.named[name] = t.b.Composite(path, t.fields(fields)...)
-	return t.named[name]
+	return t.declare(name, path, scale.Type{Kind: scale.KindComposite, Fields: t.fields(fields)})
 }
 
 // variant declares an enum; a case is "index Name" or "index Name fields".
 func (t *typist) variant(name, path string, cases []string) scale.TypeID {
-	var out []scale.VariantOf
+	out := scale.Type{Kind: scale.KindVariant}
 	for _, c := range cases {
-		out = append(out, t.caseOf(c))
+		out.Variants = append(out.Variants, t.caseOf(c))
 	}
-	t.named[name] = t.b.Variant(path, out...)
+	return t.declare(name, path, out)
+}
+
+// declare adds a type with its path and generic parameters.
+func (t *typist) declare(name, path string, out scale.Type) scale.TypeID {
+	out.Path = strings.Split(path, "::")
+	for _, f := range t.fields(genericParams[name]) {
+		out.Params = append(out.Params, scale.TypeParam{Name: f.Name, Type: &f.Type})
+	}
+	t.named[name] = t.b.Add(out)
 	return t.named[name]
 }
 

@@ -59,6 +59,10 @@ var enumTable = []struct {
 	{"Mode", "frame_metadata_hash_extension::Mode", []string{"0 Disabled", "1 Enabled"}},
 }
 
+// genericParams are the parameters of generic types by which clients find other
+// types: the account's in an address, the event's in a record.
+var genericParams = map[string]string{"MultiAddress": "AccountId AccountId32, AccountIndex ()", "EventRecord": "E RuntimeEvent, T H256"}
+
 // extensionTable lists the signed extensions: identifier, path, fields in the
 // extrinsic, type in the signed payload only.
 var extensionTable = [][4]string{
