@@ -23,6 +23,9 @@ type MinerRecord struct {
 	Passed     uint64 // audited leaves, ever
 	Failed     uint64
 	LastSeen   time.Time // zero: never
+	// Journal is what the write of this record adds to the Journal, in order. It
+	// is empty in a record that was read.
+	Journal [][]byte
 }
 
 // Sector is one sector as a miner's manifest last showed it.
@@ -94,4 +97,26 @@ type Ledger interface {
 	PlacedOn(ctx context.Context, miner strata.Hotkey) ([]Placed, error)
 	// Totals counts committed objects and their bytes.
 	Totals(ctx context.Context) (objects, bytes uint64, err error)
+}
+
+// JournalEntry is an entry of the Journal and its place, from 1 on.
+type JournalEntry struct {
+	Seq   uint64
+	Entry []byte
+}
+
+// Journal hands a validator's audit log what the ledger has taken in, in the
+// same transaction (MinerRecord.Journal), so that after any crash each entry is
+// logged once. Implementations are safe for concurrent use.
+type Journal interface {
+	// Enter adds entries in one transaction.
+	Enter(ctx context.Context, entries [][]byte) error
+	// Entries returns up to limit entries after one, in order.
+	Entries(ctx context.Context, after uint64, limit int) ([]JournalEntry, error)
+	// Forget drops what is up to an entry, which the log has taken over durably.
+	Forget(ctx context.Context, seq uint64) error
+	// Last returns the place of the last entry ever made, 0 if none.
+	Last(ctx context.Context) (uint64, error)
+	// Skip makes the next entry come after seq at least.
+	Skip(ctx context.Context, seq uint64) error
 }

@@ -54,7 +54,10 @@ func saveMiner(ctx context.Context, tx *sql.Tx, m catalog.MinerRecord) error {
 		VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (hotkey) DO UPDATE SET score = excluded.score,
 		next_cohort = excluded.next_cohort, passed = excluded.passed, failed = excluded.failed, last_seen = excluded.last_seen`,
 		m.Hotkey[:], string(state), int64(m.NextCohort), int64(m.Passed), int64(m.Failed), nanos(m.LastSeen))
-	return err
+	if err != nil {
+		return err
+	}
+	return enter(ctx, tx, m.Journal)
 }
 
 // Heads implements catalog.Ledger.
@@ -106,19 +109,13 @@ func (db *DB) SavePull(ctx context.Context, m catalog.MinerRecord, p catalog.Par
 }
 
 func saveSectors(ctx context.Context, tx *sql.Tx, partition int64, changed []catalog.Sector) error {
-	st, err := tx.PrepareContext(ctx, `INSERT INTO ledger_sectors (partition, number, entry, cohort, checked, void)
-		VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (partition, number) DO UPDATE SET
-		entry = excluded.entry, cohort = excluded.cohort, checked = excluded.checked, void = excluded.void`)
-	if err != nil {
-		return err
-	}
-	defer st.Close()
+	pages := pager{ctx: ctx, tx: tx, partition: partition}
 	for _, s := range changed {
-		if _, err := st.ExecContext(ctx, partition, int64(s.Entry.Number), s.Entry.Encode(), int64(s.Cohort), s.Checked, s.Void); err != nil {
+		if err := pages.put(s); err != nil {
 			return err
 		}
 	}
-	return nil
+	return pages.flush()
 }
 
 const partitionID = `(SELECT id FROM ledger_partitions WHERE miner = $1 AND validator = $2)`
@@ -129,73 +126,45 @@ func (db *DB) SaveMarks(ctx context.Context, m catalog.MinerRecord, marks []cata
 		if err := saveMiner(ctx, tx, m); err != nil {
 			return err
 		}
-		st, err := tx.PrepareContext(ctx, `UPDATE ledger_sectors SET cohort = $4, checked = $5, void = $6
-			WHERE partition = `+partitionID+` AND number = $3`)
-		if err != nil {
-			return err
-		}
-		defer st.Close()
-		for _, k := range marks {
-			if err := mark(ctx, st, m.Hotkey, k); err != nil {
+		for i := 0; i < len(marks); {
+			n := 1
+			for i+n < len(marks) && marks[i+n].Validator == marks[i].Validator {
+				n++
+			}
+			if err := mark(ctx, tx, m.Hotkey, marks[i:i+n]); err != nil {
 				return err
 			}
+			i += n
 		}
 		return nil
 	})
 }
 
-func mark(ctx context.Context, st *sql.Stmt, miner strata.Hotkey, k catalog.Mark) error {
-	r, err := st.ExecContext(ctx, miner[:], k.Validator[:], int64(k.Number), int64(k.Cohort), k.Checked, k.Void)
+// mark writes the marks of one partition.
+func mark(ctx context.Context, tx *sql.Tx, miner strata.Hotkey, marks []catalog.Mark) error {
+	missing := func(k catalog.Mark) error {
+		return strata.E(strata.NotFound, "the ledger has no sector %d of miner %s for %s", k.Number, miner, k.Validator)
+	}
+	pages := pager{ctx: ctx, tx: tx}
+	err := tx.QueryRowContext(ctx, `SELECT id FROM ledger_partitions WHERE miner = $1 AND validator = $2`, miner[:], marks[0].Validator[:]).Scan(&pages.partition)
+	if errors.Is(err, sql.ErrNoRows) {
+		return missing(marks[0])
+	}
 	if err != nil {
 		return err
 	}
-	if n, err := r.RowsAffected(); err != nil || n != 1 {
-		return errors.Join(err, strata.E(strata.NotFound, "the ledger has no sector %d of miner %s for %s", k.Number, miner, k.Validator))
-	}
-	return nil
-}
-
-const sectorColumns = `SELECT entry, cohort, checked, void FROM ledger_sectors WHERE partition = ` + partitionID
-
-func scanSector(s scanner) (c catalog.Sector, err error) {
-	var entry []byte
-	var cohort int64
-	if err = s.Scan(&entry, &cohort, &c.Checked, &c.Void); err != nil {
-		return c, err
-	}
-	c.Cohort = uint64(cohort)
-	if c.Entry, err = wire.DecodeEntry(entry); err != nil {
-		return c, strata.E(strata.Corrupt, "the ledger's record of a sector is damaged: %w", err)
-	}
-	return c, nil
-}
-
-// Sector implements catalog.Ledger.
-func (db *DB) Sector(ctx context.Context, p catalog.Partition, number uint64) (catalog.Sector, error) {
-	s, err := scanSector(db.r.QueryRowContext(ctx, sectorColumns+` AND number = $3`, p.Miner[:], p.Validator[:], int64(number)))
-	if errors.Is(err, sql.ErrNoRows) {
-		return s, strata.E(strata.NotFound, "the ledger has no sector %d of miner %s for %s", number, p.Miner, p.Validator)
-	}
-	return s, db.fail(err)
-}
-
-// Sectors implements catalog.Ledger.
-func (db *DB) Sectors(ctx context.Context, p catalog.Partition, fn func(catalog.Sector) error) error {
-	rows, err := db.r.QueryContext(ctx, sectorColumns+` ORDER BY number`, p.Miner[:], p.Validator[:])
-	if err != nil {
-		return db.fail(err)
-	}
-	defer rows.Close()
-	for rows.Next() {
-		s, err := scanSector(rows)
-		if err != nil {
-			return db.fail(err)
-		}
-		if err := fn(s); err != nil {
+	for _, k := range marks {
+		if err := pages.at(k.Number); err != nil {
 			return err
 		}
+		i, found := pages.find(k.Number)
+		if !found {
+			return missing(k)
+		}
+		s := &pages.sectors[i]
+		s.Cohort, s.Checked, s.Void = k.Cohort, k.Checked, k.Void
 	}
-	return db.fail(rows.Err())
+	return pages.flush()
 }
 
 // SaveWeights implements catalog.Ledger.
