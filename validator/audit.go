@@ -206,10 +206,10 @@ func (b *book) drawIn(validator strata.Hotkey) (uint64, bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	h := b.holdings[validator]
-	if h == nil || len(h.numbers) == 0 {
+	if h == nil || h.numbers.count == 0 {
 		return 0, false
 	}
-	return h.numbers[b.v.draw(len(h.numbers))], true
+	return h.numbers.at(b.v.draw(h.numbers.count)), true
 }
 
 // questionAt is the question for one leaf of a sector: of its filler, of the

@@ -35,9 +35,9 @@ type book struct {
 	rtt      roundTrips
 	// waiting is the block since when sectors wait for a cohort, 0 while none do.
 	waiting uint64
-	// unchecked are the sectors of each cohort that arrival checks are still
-	// drawn from.
-	unchecked map[uint64][]place
+	// unchecked are sectors of each cohort that arrival checks are still drawn
+	// from, by the id that they arrived under.
+	unchecked map[uint64]*sample
 	trickle   time.Time // when the next check of the trickle is due
 }
 
@@ -73,10 +73,10 @@ type place struct {
 // holding is what the miner holds for one validator.
 type holding struct {
 	head    wire.Head
-	numbers []uint64 // sectors that count, ascending
-	pending []uint64 // of these, those in no cohort yet
-	covered uint64   // bytes of these that are proven filler or ordered shards
-	free    uint64   // bytes of filler in them
+	numbers numbers // sectors that count
+	pending numbers // of these, those in no cohort yet
+	covered uint64  // bytes of these that are proven filler or ordered shards
+	free    uint64  // bytes of filler in them
 }
 
 func newBook(v *Validator, r catalog.MinerRecord) *book {
@@ -85,7 +85,7 @@ func newBook(v *Validator, r catalog.MinerRecord) *book {
 	}
 	return &book{
 		v: v, hotkey: r.Hotkey, rec: r, turn: make(turn, 1),
-		holdings: map[strata.Hotkey]*holding{}, unchecked: map[uint64][]place{},
+		holdings: map[strata.Hotkey]*holding{}, unchecked: map[uint64]*sample{},
 	}
 }
 
@@ -96,7 +96,7 @@ func (b *book) load(ctx context.Context, p catalog.Partition, h wire.Head) error
 	return b.v.Ledger.Sectors(ctx, p, func(s catalog.Sector) error {
 		hold.count(b.v, s)
 		if s.Listed() && s.Cohort != 0 && !s.Checked {
-			b.unchecked[s.Cohort] = append(b.unchecked[s.Cohort], place{p.Validator, s.Entry.Number})
+			b.wait(s.Cohort, place{p.Validator, s.Entry.Number})
 		}
 		return nil
 	})
@@ -107,9 +107,9 @@ func (h *holding) count(v *Validator, s catalog.Sector) {
 	if !s.Listed() {
 		return
 	}
-	h.numbers = append(h.numbers, s.Entry.Number)
+	h.numbers.add(s.Entry.Number)
 	if s.Cohort == 0 {
-		h.pending = append(h.pending, s.Entry.Number)
+		h.pending.add(s.Entry.Number)
 	}
 	covered, free := v.cover(s.Entry)
 	h.covered += covered
@@ -118,20 +118,11 @@ func (h *holding) count(v *Validator, s catalog.Sector) {
 
 // drop takes out a sector that has turned out to be void.
 func (h *holding) drop(v *Validator, e wire.Entry) {
-	h.numbers = without(h.numbers, e.Number)
-	h.pending = without(h.pending, e.Number)
+	h.numbers = h.numbers.without(e.Number)
+	h.pending = h.pending.without(e.Number)
 	covered, free := v.cover(e)
 	h.covered -= covered
 	h.free -= free
-}
-
-// without returns an ascending list without n, as a copy.
-func without(list []uint64, n uint64) []uint64 {
-	i, found := slices.BinarySearch(list, n)
-	if !found {
-		return list
-	}
-	return slices.Concat(list[:i], list[i+1:])
 }
 
 // cover returns how many bytes of a sector are proven (filler or shards) and
@@ -214,7 +205,7 @@ func (b *book) credit() uint64 {
 	}
 	listed, covered := uint64(0), uint64(0)
 	for _, h := range b.holdings {
-		listed += uint64(len(h.numbers)) * uint64(b.v.Profile.SectorSize())
+		listed += uint64(h.numbers.count) * uint64(b.v.Profile.SectorSize())
 		covered += h.covered
 	}
 	return mulDiv(b.rec.Score.Credit(rules, block), covered, listed)
@@ -243,14 +234,12 @@ func (b *book) ready() (id uint64, marks []catalog.Mark) {
 	_, block := b.v.clock()
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	id = b.rec.NextCohort
-	for validator, h := range b.holdings {
-		for _, n := range h.pending {
-			marks = append(marks, catalog.Mark{Validator: validator, Number: n, Cohort: id})
-		}
+	waiting := 0
+	for _, h := range b.holdings {
+		waiting += h.pending.count
 	}
 	switch {
-	case len(marks) == 0:
+	case waiting == 0:
 		b.waiting = 0
 	case b.waiting == 0:
 		b.waiting = max(1, block)
@@ -259,8 +248,14 @@ func (b *book) ready() (id uint64, marks []catalog.Mark) {
 	if len(b.rec.Score.Cohorts) == 0 {
 		every = b.v.Pace.First
 	}
-	if block < b.waiting+every {
-		return id, nil
+	if waiting == 0 || block < b.waiting+every {
+		return 0, nil
+	}
+	id = b.rec.NextCohort
+	for _, validator := range b.validators() {
+		for n := range b.holdings[validator].pending.all() {
+			marks = append(marks, catalog.Mark{Validator: validator, Number: n, Cohort: id})
+		}
 	}
 	return id, marks
 }
@@ -268,12 +263,23 @@ func (b *book) ready() (id uint64, marks []catalog.Mark) {
 // arrived takes over a cohort that is in the ledger. The caller holds mu.
 func (b *book) arrived(members []catalog.Mark) {
 	for _, m := range members {
-		b.unchecked[m.Cohort] = append(b.unchecked[m.Cohort], place{m.Validator, m.Number})
+		b.wait(m.Cohort, place{m.Validator, m.Number})
 	}
 	for _, h := range b.holdings {
-		h.pending = nil
+		h.pending = numbers{}
 	}
 	b.waiting = 0
+}
+
+// wait considers a sector for its cohort's arrival checks. The caller holds mu,
+// or is the only one that knows the book.
+func (b *book) wait(cohort uint64, at place) {
+	s := b.unchecked[cohort]
+	if s == nil {
+		s = &sample{}
+		b.unchecked[cohort] = s
+	}
+	s.add(at, b.v.draw)
 }
 
 // seen notes an answer of the miner.
@@ -314,7 +320,7 @@ func (b *book) bytes() strata.ByteSize {
 	defer b.mu.Unlock()
 	n := 0
 	for _, h := range b.holdings {
-		n += len(h.numbers)
+		n += h.numbers.count
 	}
 	return strata.ByteSize(n) * b.v.Profile.SectorSize()
 }

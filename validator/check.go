@@ -110,10 +110,11 @@ func (b *book) reason() int {
 func (b *book) arriving(r score.Rules) uint64 {
 	for _, id := range slices.Sorted(maps.Keys(b.unchecked)) {
 		c, ok := b.rec.Score.Cohort(id)
-		if ok && !c.Settled(r) && len(b.unchecked[id]) > 0 {
+		if u := b.unchecked[id]; !ok || c.Settled(r) || len(u.places) == 0 && !u.exhausted() {
+			delete(b.unchecked, id) // done: the memory is given back
+		} else if len(u.places) > 0 {
 			return id
 		}
-		delete(b.unchecked, id) // done: the memory is given back
 	}
 	return 0
 }
@@ -126,10 +127,10 @@ func (b *book) drawCheck(reason int) (place, bool) {
 	defer b.mu.Unlock()
 	if reason == reasonArrival {
 		id := b.arriving(rules)
-		list := b.unchecked[id]
-		if len(list) == 0 {
+		if id == 0 {
 			return place{}, false
 		}
+		list := b.unchecked[id].places
 		return list[b.v.draw(len(list))], true // it leaves the list when the check is made
 	}
 	if reason == reasonTrickle {
@@ -147,7 +148,7 @@ func (b *book) drawMember() (place, bool) {
 		if !ok {
 			break
 		}
-		if _, waits := slices.BinarySearch(b.holdings[at.validator].pending, at.number); !waits {
+		if !b.holdings[at.validator].pending.has(at.number) {
 			return at, true
 		}
 	}
@@ -159,7 +160,7 @@ func (b *book) drawMember() (place, bool) {
 func (b *book) drawSector() (place, bool) {
 	total := 0
 	for _, h := range b.holdings {
-		total += len(h.numbers)
+		total += h.numbers.count
 	}
 	if total == 0 {
 		return place{}, false
@@ -167,10 +168,10 @@ func (b *book) drawSector() (place, bool) {
 	i := b.v.draw(total)
 	for _, validator := range b.validators() {
 		h := b.holdings[validator]
-		if i < len(h.numbers) {
-			return place{validator, h.numbers[i]}, true
+		if i < h.numbers.count {
+			return place{validator, h.numbers.at(i)}, true
 		}
-		i -= len(h.numbers)
+		i -= h.numbers.count
 	}
 	return place{}, false
 }
@@ -185,13 +186,16 @@ func (v *Validator) checkSector(ctx context.Context, b *book, at place, buf []by
 	}
 	if before.Cohort == 0 {
 		b.checked(at) // released or withdrawn since it was put on the list
-		return nil
+		return v.resample(ctx, b)
 	}
 	root, err := v.Fill(ctx, v.sector(p, at.number), buf)
 	if err != nil {
 		return err
 	}
-	return v.compare(ctx, b, at, before, root)
+	if err := v.compare(ctx, b, at, before, root); err != nil {
+		return err
+	}
+	return v.resample(ctx, b)
 }
 
 // compare counts a check of a sector as it was before the fill. A false root
@@ -237,12 +241,49 @@ func (b *book) checked(at place) {
 }
 
 func (b *book) unlist(at place) {
-	for id, list := range b.unchecked {
-		if i := slices.Index(list, at); i >= 0 {
-			list[i] = list[len(list)-1]
-			b.unchecked[id] = list[:len(list)-1]
+	for _, s := range b.unchecked {
+		if s.remove(at) {
+			return
 		}
 	}
+}
+
+// resample draws from the ledger what more of a cohort is to be checked, where
+// all that waited in memory is used up: most of it was withdrawn.
+func (v *Validator) resample(ctx context.Context, b *book) error {
+	id, validators := b.exhausted()
+	if id == 0 {
+		return nil
+	}
+	fresh := &sample{}
+	for _, validator := range validators {
+		err := v.Ledger.Sectors(ctx, catalog.Partition{Miner: b.hotkey, Validator: validator}, func(s catalog.Sector) error {
+			if s.Cohort == id && s.Listed() && !s.Checked {
+				fresh.add(place{validator, s.Entry.Number}, v.draw)
+			}
+			return nil
+		})
+		if err != nil {
+			return err
+		}
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.unchecked[id] = fresh
+	return nil
+}
+
+// exhausted returns a cohort whose sample is used up, 0 if none, and whose
+// partitions to look for more in.
+func (b *book) exhausted() (uint64, []strata.Hotkey) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for id, s := range b.unchecked {
+		if s.exhausted() {
+			return id, b.validators()
+		}
+	}
+	return 0, nil
 }
 
 func (v *Validator) sector(p catalog.Partition, number uint64) seal.Sector {

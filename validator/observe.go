@@ -26,7 +26,7 @@ func (b *book) observe() {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if h := b.holdings[b.v.self]; h != nil {
-		n := uint64(len(h.numbers))
+		n := uint64(h.numbers.count)
 		b.status = wire.Partition{Validator: b.v.self, Sealed: n, Target: n}
 	}
 }

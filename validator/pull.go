@@ -25,6 +25,9 @@ const (
 	// maxPulled bounds the bytes of one pull. A sixty-fourth of 100 TB, full of
 	// shards of 6 MB, is 36 MB.
 	maxPulled = 256 << 20
+	// largePull is how much of a pull is held beside any others; of larger ones
+	// there is one at a time. A hundred terabytes of filler are 1.5 MB.
+	largePull = 4 << 20
 	// maxNumber bounds sector numbers: more than any miner can hold, and in
 	// order in every database, which know no unsigned numbers.
 	maxNumber = 1 << 48
@@ -167,7 +170,9 @@ func (v *Validator) pullFrom(ctx context.Context, b *book, validator strata.Hotk
 	if whole {
 		since = 0
 	}
-	head, entries, err := v.fetch(ctx, b.endpoint(), validator, since)
+	f := &fetching{entries: map[uint64]wire.Entry{}, large: v.large}
+	defer f.done()
+	head, entries, err := v.fetch(ctx, b.endpoint(), validator, since, f)
 	if err != nil {
 		return err
 	}
@@ -212,8 +217,7 @@ const maxRounds = 20
 // that it belongs to. Where the head moves on between two pages, what changed
 // since the first page's head is fetched next and laid over it, so that a miner
 // whose manifest changes all the time can be read too.
-func (v *Validator) fetch(ctx context.Context, ep wire.Endpoint, validator strata.Hotkey, since uint64) (wire.Head, []wire.Entry, error) {
-	f := &fetching{entries: map[uint64]wire.Entry{}}
+func (v *Validator) fetch(ctx context.Context, ep wire.Endpoint, validator strata.Hotkey, since uint64, f *fetching) (wire.Head, []wire.Entry, error) {
 	for range maxRounds {
 		first, last, err := v.fetchPages(ctx, ep, wire.ManifestQuery{Validator: validator, Since: since}, f)
 		if err != nil {
@@ -230,7 +234,29 @@ func (v *Validator) fetch(ctx context.Context, ep wire.Endpoint, validator strat
 // fetching is what a fetch has got so far.
 type fetching struct {
 	entries map[uint64]wire.Entry
-	size    int // bytes of all pages
+	size    int  // bytes of all pages
+	large   turn // taken by what is over largePull, until done
+	taken   bool
+}
+
+// admit waits for its turn with what has become large: many miners that show
+// huge manifests at once take the memory of one.
+func (f *fetching) admit(ctx context.Context) error {
+	if f.taken || f.size <= largePull {
+		return nil
+	}
+	if err := f.large.take(ctx); err != nil {
+		return err
+	}
+	f.taken = true
+	return nil
+}
+
+func (f *fetching) done() {
+	if f.taken {
+		f.taken = false
+		f.large.give()
+	}
 }
 
 // fetchPages follows the pages of one query and returns the first and the last
@@ -244,7 +270,10 @@ func (v *Validator) fetchPages(ctx context.Context, ep wire.Endpoint, q wire.Man
 		if last = page.Head; first == (wire.Head{}) {
 			first = last
 		}
-		if q.After, err = f.add(ep, page, q.After); err != nil || !page.More {
+		if q.After, err = f.add(ep, page, q.After); err == nil {
+			err = f.admit(ctx)
+		}
+		if err != nil || !page.More {
 			return first, last, err
 		}
 		if len(page.Entries) == 0 {

@@ -89,7 +89,7 @@ func TestRefusedManifests(t *testing.T) {
 			if err == nil || !strings.Contains(err.Error(), c.says) || strings.Contains(err.Error(), "\n") {
 				t.Errorf("error %v, want one line with %q", err, c.says)
 			}
-			if got := *w.book(m).holdings[self]; got.head != known.head || !slices.Equal(got.numbers, known.numbers) {
+			if got := *w.book(m).holdings[self]; got.head != known.head || !slices.Equal(slices.Collect(got.numbers.all()), slices.Collect(known.numbers.all())) {
 				t.Errorf("a refused manifest changed what is known to %+v", got)
 			}
 			if got := w.sectors(m, self); len(got) != len(before) {
@@ -126,7 +126,7 @@ func TestManifestThatMoves(t *testing.T) {
 	if err := w.look(m); err != nil {
 		t.Fatal(err)
 	}
-	if got, want := len(w.book(m).holdings[self].numbers), int(next); got != want || next < 6 {
+	if got, want := w.book(m).holdings[self].numbers.count, int(next); got != want || next < 6 {
 		t.Errorf("%d sectors are known, the miner has %d", got, want)
 	}
 	w.consistent(m)
@@ -162,7 +162,7 @@ func TestRollbackHeals(t *testing.T) {
 		}
 	}
 	w.seen(m)
-	if got := w.book(m).holdings[self].numbers; !slices.Equal(got, []uint64{0, 1, 2}) {
+	if got := slices.Collect(w.book(m).holdings[self].numbers.all()); !slices.Equal(got, []uint64{0, 1, 2}) {
 		t.Errorf("sectors = %v, want 0 to 2", got)
 	}
 	if c := w.score(m).Cohorts[0]; c.Bytes != 3*sectorSize || w.score(m).Standing != score.Good {

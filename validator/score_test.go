@@ -85,7 +85,7 @@ func TestAllRootsFalse(t *testing.T) {
 	w.check(1)
 	w.wantStanding(m, score.Penalised)
 	w.consistent(m)
-	if got := len(w.book(m).holdings[w.key.Hotkey()].numbers); got != 8 {
+	if got := w.book(m).holdings[w.key.Hotkey()].numbers.count; got != 8 {
 		t.Errorf("%d sectors count, want the 8 that were not checked", got)
 	}
 }

@@ -102,7 +102,8 @@ type Config struct {
 // concurrent use at any time.
 type Validator struct {
 	Config
-	self strata.Hotkey
+	self  strata.Hotkey
+	large turn // held by a pull that takes much memory
 
 	mu         sync.Mutex // guards what follows
 	books      map[strata.Hotkey]*book
@@ -126,7 +127,7 @@ func New(ctx context.Context, c Config) (*Validator, error) {
 		c.Fill = fill
 	}
 	c.Pace = c.Pace.withDefaults(c.Profile)
-	v := &Validator{Config: c, self: strata.Hotkey(c.Key.PublicKey()), books: map[strata.Hotkey]*book{}, weights: map[strata.Hotkey]uint16{}}
+	v := &Validator{Config: c, self: strata.Hotkey(c.Key.PublicKey()), large: make(turn, 1), books: map[strata.Hotkey]*book{}, weights: map[strata.Hotkey]uint16{}}
 	if err := v.restore(ctx); err != nil {
 		return nil, err
 	}

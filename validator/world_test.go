@@ -273,9 +273,10 @@ func (w *world) consistent(m *fakeMiner) {
 			c, f := w.v.cover(s.Entry)
 			covered, free = covered+c, free+f
 		}
-		if !slices.Equal(h.numbers, numbers) || !slices.Equal(h.pending, pending) || h.covered != covered || h.free != free {
+		known, waiting := slices.Collect(h.numbers.all()), slices.Collect(h.pending.all())
+		if !slices.Equal(known, numbers) || !slices.Equal(waiting, pending) || h.numbers.count != len(numbers) || h.pending.count != len(pending) || h.covered != covered || h.free != free {
 			w.t.Errorf("memory has sectors %v, waiting %v, covered %d, free %d; the ledger %v, %v, %d, %d",
-				h.numbers, h.pending, h.covered, h.free, numbers, pending, covered, free)
+				known, waiting, h.covered, h.free, numbers, pending, covered, free)
 		}
 	}
 	for _, c := range b.rec.Score.Cohorts {
