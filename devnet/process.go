@@ -31,6 +31,7 @@ type Process struct {
 	Addresses map[string]string `json:"addresses"`
 	Log       string            `json:"log"`
 
+	args  []string // as start was given them
 	cmd   *exec.Cmd
 	stdin io.Closer     // closing it tells the process to end
 	done  chan struct{} // closed once it has ended
@@ -42,7 +43,7 @@ const pollEvery = 20 * time.Millisecond
 // start runs `binary args…` with its output in logs/<name>.log. The process
 // ends when its standard input does, so none outlives a killed devnet.
 func (n *Network) start(ctx context.Context, role, name string, args ...string) (*Process, error) {
-	p := &Process{Role: role, Name: name, Log: filepath.Join(n.cfg.Dir, "logs", name+".log"), done: make(chan struct{})}
+	p := &Process{Role: role, Name: name, Log: filepath.Join(n.cfg.Dir, "logs", name+".log"), args: args, done: make(chan struct{})}
 	ready := filepath.Join(n.cfg.Dir, "run", name+".json")
 	if err := os.Remove(ready); err != nil && !errors.Is(err, os.ErrNotExist) {
 		return nil, fmt.Errorf("remove the old ready file of %s: %w", name, err)

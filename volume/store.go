@@ -43,6 +43,13 @@ type Config struct {
 	fs vfs.FS // nil: the operating system's
 }
 
+// On returns the configuration with its files on another file system than the
+// operating system's: package faultfs has one for tests of what is built on a Store.
+func (c Config) On(fs vfs.FS) Config {
+	c.fs = fs
+	return c
+}
+
 // Dir returns where a hotkey's files lie under one db_path.
 func Dir(dbPath, wallet, hotkey string) string { return filepath.Join(dbPath, wallet, hotkey) }
 

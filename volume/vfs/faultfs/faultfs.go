@@ -51,6 +51,7 @@ type FS struct {
 
 	mu      sync.Mutex // guards what follows
 	count   int
+	off     bool // the power went at Cut
 	files   []*file
 	full    bool
 	noSpace bool
@@ -143,11 +144,20 @@ func (f *FS) TakeReads() map[string]Reads {
 	return r
 }
 
+// Cut lets the power go now: nothing after it takes effect.
+func (f *FS) Cut() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.off = true
+}
+
 // step counts an operation and says whether to do it and whether it succeeds.
 // The caller holds mu.
 func (f *FS) step() (act bool, err error) {
 	f.count++
 	switch {
+	case f.off:
+		return false, ErrCut
 	case f.At == 0 || f.count < f.At:
 		return true, nil
 	case f.count == f.At:
