@@ -8,6 +8,7 @@ import (
 
 	"strata"
 	"strata/internal/durable"
+	"strata/internal/hugepage"
 	"strata/merkle"
 	"strata/wire"
 )
@@ -221,7 +222,12 @@ func (s *Store) commitMove(j job, row *shardRow, r region) error {
 // it again. A withdrawn sector is written whole, nodes included. Filler that
 // comes out with another root is never shown: a number's root cannot change.
 func (s *Store) reseal(ctx context.Context, j job) error {
-	buf := make([]byte, s.size())
+	m, err := hugepage.Alloc(s.cfg.Profile.SectorSize())
+	if err != nil {
+		return err
+	}
+	defer m.Free()
+	buf := m.Bytes()
 	if err := s.identity(j.p.validator, j.c.number).Fill(ctx, buf); err != nil {
 		return err
 	}
@@ -238,7 +244,7 @@ func (s *Store) reseal(ctx context.Context, j job) error {
 			return err
 		}
 	}
-	if err := s.writeSector(ctx, j, buf[:tail], func(int) {}); err != nil {
+	if _, err := s.writeSector(ctx, j, buf[:tail], func() {}, nil); err != nil {
 		return err
 	}
 	return s.alter(j.p, j.c, func(tx *txn, _ uint64) (bool, error) {

@@ -87,6 +87,7 @@ func (s *Store) readFiller(p *partition, c *sector, leaf uint32, root strata.Roo
 	if err != nil {
 		return merkle.Opening{}, err
 	}
+	defer c.disk.serve()()
 	group, err := readGroup(f.data, s.offset(c), uint64(s.size()), uint64(leaf))
 	if err != nil {
 		return merkle.Opening{}, err
@@ -113,7 +114,7 @@ func (s *Store) openShardLeaf(ctx context.Context, p *partition, ref wire.LeafRe
 	if err != nil {
 		return merkle.Opening{}, err
 	}
-	group, err := readGroup(f.data, s.offset(c)+row.start, size, leaf)
+	group, err := readGroup(served{f.data, &c.disk.gate}, s.offset(c)+row.start, size, leaf)
 	if err != nil {
 		return merkle.Opening{}, s.withdraw(p, c, err)
 	}

@@ -3,39 +3,34 @@ package volume
 import (
 	"cmp"
 	"context"
-	"errors"
 	"fmt"
 	"runtime"
 	"slices"
 	"sync"
 
-	"github.com/shirou/gopsutil/v4/mem"
-
 	"strata"
+	"strata/internal/hugepage"
 	"strata/merkle"
+	"strata/volume/pipeline"
 	"strata/wire"
 )
 
-// writePiece is how much of a sector is written between two looks at the
-// context.
-const writePiece = 8 << 20
-
-// Progress is told how far a Seal or a FillHashes is: the bytes done by this
-// call, and those that it began with. Rate and time left are the receiver's to
-// compute, who has a clock.
+// Progress is told how far a Seal or a FillHashes is: the part of its time that
+// has passed, as bytes of what this call has to do.
 type Progress = func(done, total strata.ByteSize)
 
 // EffectiveWorkers lowers a wished number of sealing workers to the processor
-// cores and to three quarters of the memory that is free now, since each
-// worker holds one sector in memory. reason says why it is lower, for the plan
-// that a person reads; it is empty when it is not. The number is 0 when memory
-// does not suffice for one sector.
+// cores and to three quarters of the memory that is free now: each worker holds
+// one sector in memory while it fills it, and beside them one is being written.
+// A single worker gets along without that one. reason says why the number is
+// lower, for the plan that a person reads; it is empty when it is not. The
+// number is 0 when memory does not suffice for one sector.
 func EffectiveWorkers(wish int, sector strata.ByteSize) (n int, reason string, err error) {
-	m, err := mem.VirtualMemory()
+	free, err := hugepage.Available()
 	if err != nil {
-		return 0, "", fmt.Errorf("ask for free memory: %w", err)
+		return 0, "", err
 	}
-	n, reason = limitWorkers(wish, runtime.NumCPU(), strata.ByteSize(m.Available), sector)
+	n, reason = limitWorkers(wish, runtime.NumCPU(), free, sector)
 	return n, reason, nil
 }
 
@@ -44,22 +39,61 @@ func limitWorkers(wish, cores int, free, sector strata.ByteSize) (int, string) {
 	if n > cores {
 		n, reason = cores, fmt.Sprintf("%d workers instead of %d: there are %d cores", cores, wish, cores)
 	}
-	if fit := int(min(free/4*3/sector, 1<<20)); n > fit {
-		n, reason = fit, fmt.Sprintf("%d workers instead of %d: each needs %s of memory, and %s are free", fit, wish, sector, free)
+	fit := sectorsIn(free, sector)
+	if fit > 1 {
+		fit-- // for the sector that is being written
+	}
+	if n > fit {
+		n, reason = fit, fmt.Sprintf("%d workers instead of %d: each needs %s of memory, one sector more is being written, and %s are free", fit, wish, sector, free)
 	}
 	return n, reason
 }
 
-// sealing is one call of Seal.
-type sealing struct {
-	s      *Store
-	report Progress
+// sectorsIn returns how many sectors sealing may hold in memory at once.
+func sectorsIn(free, sector strata.ByteSize) int { return int(min(free/4*3/sector, 1<<20)) }
 
-	mu     sync.Mutex // guards what follows
-	queue  []job
-	done   strata.ByteSize
-	total  strata.ByteSize
-	failed map[*disk]error // disks that take no more in this call
+// buffers returns how many sectors a Seal holds in memory: one for each worker
+// and, as far as there is memory, one for each disk.
+func (s *Store) buffers(workers int) int {
+	free, err := hugepage.Available()
+	if err != nil {
+		return workers
+	}
+	return max(min(sectorsIn(free, s.cfg.Profile.SectorSize()), workers+len(s.disks)), 1)
+}
+
+// Seal fills all queued sectors, with that many workers, and returns when none
+// is left. While a sector is written, synced and read back from its disk, the
+// next is filled. report, if not nil, is told the part of the time that has
+// passed, never twice at once. Cancelling ctx stops it with ctx's error within a
+// piece or a part of a fill, and loses the sectors under way, as a crash does;
+// calling again continues after the last finished one.
+//
+// A disk that fails or is full is set aside: the others go on, and it is tried
+// now and then and taken up again when it works. Its error is returned once
+// there is nothing else left to do; code NoSpace for a full one.
+func (s *Store) Seal(ctx context.Context, workers int, report Progress) error {
+	if workers < 1 {
+		return strata.E(strata.Invalid, "no worker to seal with: a worker needs %s of free memory", s.cfg.Profile.SectorSize())
+	}
+	q := newSealing(s)
+	jobs := q.waiting()
+	if jobs == 0 {
+		return nil
+	}
+	probing, stop := context.WithCancel(ctx)
+	var prober sync.WaitGroup
+	prober.Go(func() { q.probe(probing) })
+	err := pipeline.Run(ctx, pipeline.Config{
+		Workers: min(workers, jobs), Buffers: min(s.buffers(workers), jobs), Lanes: len(s.disks),
+		Size: s.cfg.Profile.SectorSize(), Jobs: jobs, Report: report,
+	}, q)
+	stop()
+	prober.Wait()
+	if err != nil {
+		return err
+	}
+	return q.failures()
 }
 
 // job is a sector of a partition.
@@ -68,86 +102,21 @@ type job struct {
 	c *sector
 }
 
-// Seal fills all queued sectors, with that many workers, and returns when none
-// is left. report, if not nil, is called after every piece written, never
-// twice at once. Cancelling ctx stops it with ctx's error within a piece or a
-// part of a fill; calling again continues after the last finished sector. A
-// full disk gives code NoSpace, once the other disks are done.
-func (s *Store) Seal(ctx context.Context, workers int, report Progress) error {
-	if workers < 1 {
-		return strata.E(strata.Invalid, "no worker to seal with: a worker needs %s of free memory", s.cfg.Profile.SectorSize())
-	}
-	if report == nil {
-		report = func(_, _ strata.ByteSize) {}
-	}
-	q := &sealing{s: s, report: report, queue: s.queued(), failed: map[*disk]error{}}
-	q.total = strata.ByteSize(len(q.queue)) * s.cfg.Profile.SectorSize()
-	var wg sync.WaitGroup
-	for range min(workers, len(q.queue)) {
-		wg.Go(func() { q.work(ctx) })
-	}
-	wg.Wait()
-	if ctx.Err() != nil {
-		return ctx.Err()
-	}
-	var errs []error
-	for _, d := range s.disks {
-		errs = append(errs, q.failed[d])
-	}
-	return errors.Join(errs...)
-}
-
 // queued lists all sectors to be sealed: low numbers first, so that every
-// validator gets its first sectors early, and disks take turns.
+// validator gets its first sectors early.
 func (s *Store) queued() []job {
 	var list []job
-	for _, v := range s.Validators() {
-		p := s.ensurePartition(v)
-		p.mu.Lock()
-		for _, c := range p.sectors {
-			if c.state == queued && !c.busy {
-				list = append(list, job{p, c})
-			}
+	s.eachSector(func(p *partition, c *sector) {
+		if c.state == queued && !c.busy {
+			list = append(list, job{p, c})
 		}
-		p.mu.Unlock()
-	}
-	slices.SortFunc(list, func(a, b job) int {
-		return cmp.Or(cmp.Compare(a.c.number, b.c.number), slices.Compare(a.p.validator[:], b.p.validator[:]))
 	})
+	slices.SortFunc(list, job.compare)
 	return list
 }
 
-func (q *sealing) work(ctx context.Context) {
-	buf := make([]byte, q.s.size())
-	for ctx.Err() == nil {
-		j, ok := q.next()
-		if !ok {
-			return
-		}
-		err := q.s.sealSector(ctx, j, buf, q.progress)
-		j.p.mu.Lock()
-		j.c.busy = false
-		j.p.mu.Unlock()
-		if err != nil && ctx.Err() == nil {
-			q.mu.Lock()
-			q.failed[j.c.disk] = err
-			q.mu.Unlock()
-		}
-	}
-}
-
-// next takes a job that is still wanted and marks it busy.
-func (q *sealing) next() (job, bool) {
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	for len(q.queue) > 0 {
-		j := q.queue[0]
-		q.queue = q.queue[1:]
-		if q.failed[j.c.disk] == nil && j.p.take(j.c) {
-			return j, true
-		}
-	}
-	return job{}, false
+func (j job) compare(o job) int {
+	return cmp.Or(cmp.Compare(j.c.number, o.c.number), slices.Compare(j.p.validator[:], o.p.validator[:]))
 }
 
 // take marks a queued sector busy, unless something else has it or it was released.
@@ -161,67 +130,64 @@ func (p *partition) take(c *sector) bool {
 	return true
 }
 
-func (q *sealing) progress(n int) {
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	q.done += strata.ByteSize(n)
-	q.report(q.done, q.total)
+// filling is a queued sector on its way through the pipeline.
+type filling struct {
+	job
+	s *Store
 }
 
-// sealSector fills one queued sector. A crash at any point before the last
-// commit leaves a queued sector, which is filled again to the same bytes.
-func (s *Store) sealSector(ctx context.Context, j job, buf []byte, progress func(int)) error {
-	if err := s.roomFor(j.c.disk); err != nil {
+// Lane implements pipeline.Job.
+func (j filling) Lane() int { return j.c.disk.at }
+
+// Fill implements pipeline.Job.
+func (j filling) Fill(ctx context.Context, buf []byte, watch pipeline.Watch) error {
+	if err := j.s.roomFor(j.c.disk); err != nil {
 		return err
 	}
-	if err := s.identity(j.p.validator, j.c.number).Fill(ctx, buf); err != nil {
+	return j.s.identity(j.p.validator, j.c.number).FillWatched(ctx, buf, watch)
+}
+
+// Store implements pipeline.Job. A crash at any point before the commit leaves
+// a queued sector, which is filled again to the same bytes.
+func (j filling) Store(ctx context.Context, buf []byte, free func(), watch pipeline.Watch) error {
+	s := j.s
+	tree, err := s.writeSector(ctx, j.job, buf, free, watch)
+	if err != nil {
 		return err
 	}
-	tree := merkle.Build(buf)
-	if j.c.root != (strata.Root{}) && j.c.root != tree.Root() {
+	root := tree.Root()
+	if j.c.root != (strata.Root{}) && j.c.root != root {
 		return strata.E(strata.Corrupt, "sector %d of validator %s fills to another root than before: check this machine's memory", j.c.number, j.p.validator.Short())
 	}
-	if err := s.writeSector(ctx, j, buf, progress); err != nil {
-		return err
-	}
-	if err := s.writeRecord(j, tree); err != nil {
+	if err := s.writeRecord(j.job, tree); err != nil {
 		return err
 	}
 	// Data and nodes are on disk: only now may the index promise them.
 	return s.alter(j.p, j.c, func(tx *txn, _ uint64) (bool, error) {
-		root := tree.Root()
 		return true, exec(tx, "UPDATE sectors SET state = $3, root = $4, tail = 0, used = 0 WHERE validator = $1 AND number = $2",
 			j.p.validator[:], j.c.number, wire.Filler, root[:])
 	}, func(uint64) {
 		j.p.become(j.c, wire.Filler)
-		j.c.root, j.c.tail, j.c.end, j.c.holes = tree.Root(), 0, 0, nil
+		j.c.root, j.c.tail, j.c.end, j.c.holes = root, 0, 0, nil
 	})
 }
 
-// writeSector writes buf to the start of the sector's slot and syncs it.
-func (s *Store) writeSector(ctx context.Context, j job, buf []byte, progress func(int)) error {
+// writeSector writes buf to the start of the sector's slot, syncs it and makes
+// sure that the disk holds it.
+func (s *Store) writeSector(ctx context.Context, j job, buf []byte, free func(), watch pipeline.Watch) (merkle.Tree, error) {
 	f, err := j.c.disk.open(j.p.validator)
 	if err != nil {
-		return err
+		return merkle.Tree{}, err
 	}
-	base := s.offset(j.c)
 	if err := s.claim(j, f, int64(len(buf))); err != nil {
-		return diskError(err, "reserving space in", j.c.disk.dir)
+		return merkle.Tree{}, diskError(err, "reserving space in", j.c.disk.dir)
 	}
-	for off := 0; off < len(buf); off += writePiece {
-		if ctx.Err() != nil {
-			return ctx.Err()
-		}
-		piece := buf[off:min(off+writePiece, len(buf))]
-		if _, err := f.data.WriteAt(piece, base+int64(off)); err != nil {
-			return diskError(err, "writing a sector to", j.c.disk.dir)
-		}
-		progress(len(piece))
+	place := pipeline.Place{File: f.data, Off: s.offset(j.c), Sync: f.syncData, Pace: pace{&j.c.disk.gate, s.sealRate, unbound}}
+	tree, err := place.Write(ctx, buf, free, watch)
+	if err != nil {
+		return tree, diskError(err, "sealing in", j.c.disk.dir)
 	}
-	if err := f.syncData(); err != nil {
-		return diskError(err, "syncing a sector to", j.c.disk.dir)
-	}
-	return nil
+	return tree, nil
 }
 
 // claim takes disk space for the first n bytes of the sector's slot.
@@ -249,19 +215,6 @@ func (s *Store) writeRecord(j job, tree merkle.Tree) error {
 	}
 	if err := f.hashes.Sync(); err != nil {
 		return diskError(err, "syncing nodes to", j.c.disk.dir)
-	}
-	return nil
-}
-
-// roomFor refuses another sector on a disk that has only its reserve left.
-func (s *Store) roomFor(d *disk) error {
-	total, free, err := s.cfg.fs.Space(d.dir)
-	if err != nil {
-		return err
-	}
-	if need := uint64(s.size()) + reserve(total); free < need {
-		return strata.E(strata.NoSpace, "disk full: %s has %s free, a sector and the reserve need %s: free some space and run again, it continues where it stopped",
-			d.dir, strata.ByteSize(free), strata.ByteSize(need))
 	}
 	return nil
 }

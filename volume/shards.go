@@ -260,8 +260,8 @@ func (s *Store) receive(ctx context.Context, p *partition, r region, root strata
 		if _, err := b.Write(piece); err != nil {
 			return merkle.Tree{}, err
 		}
-		if _, err := f.data.WriteAt(piece, at+size-left); err != nil {
-			return merkle.Tree{}, diskError(err, "writing a shard to", r.c.disk.dir)
+		if err := r.c.disk.write(f, piece, at+size-left); err != nil {
+			return merkle.Tree{}, err
 		}
 		left -= int64(len(piece))
 	}
@@ -275,10 +275,20 @@ func (s *Store) receive(ctx context.Context, p *partition, r region, root strata
 	if tree.Root() != root {
 		return merkle.Tree{}, strata.E(strata.Invalid, "the bytes sent are not shard %s but %s: send it again", root, tree.Root())
 	}
+	defer r.c.disk.serve()()
 	if err := f.syncData(); err != nil {
 		return merkle.Tree{}, diskError(err, "syncing a shard to", r.c.disk.dir)
 	}
 	return tree, nil
+}
+
+// write writes a piece of a shard; background work on the disk waits meanwhile.
+func (d *disk) write(f *files, piece []byte, at int64) error {
+	defer d.serve()()
+	if _, err := f.data.WriteAt(piece, at); err != nil {
+		return diskError(err, "writing a shard to", d.dir)
+	}
+	return nil
 }
 
 func shortBody(err error, root strata.Root, size int64) error {
@@ -359,7 +369,7 @@ func (s *Store) OpenShard(ctx context.Context, validator strata.Hotkey, root str
 	}
 	return wire.ShardSource{
 		Size: uint64(row.length), Tree: tree,
-		Data:  io.NewSectionReader(f.data, s.offset(c)+row.start, row.length),
+		Data:  io.NewSectionReader(served{f.data, &c.disk.gate}, s.offset(c)+row.start, row.length),
 		Close: func() error { release(); return nil },
 	}, nil
 }

@@ -5,11 +5,14 @@ import (
 	"errors"
 	"log/slog"
 	"maps"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
 	"time"
+
+	"golang.org/x/time/rate"
 
 	"strata"
 	"strata/internal/durable"
@@ -37,10 +40,15 @@ type Config struct {
 	Netuid  strata.Netuid
 	Profile strata.Profile // strata.ProfileFor(Genesis), but for tests
 
+	// SealRate bounds what Seal writes, in bytes a second on all disks; 0 is no
+	// bound.
+	SealRate strata.ByteSize
+
 	Clock func() time.Time // nil: time.Now
 	Log   *slog.Logger     // nil: nothing is logged
 
-	fs vfs.FS // nil: the operating system's
+	fs    vfs.FS        // nil: the operating system's
+	probe time.Duration // before a disk that failed is tried again, at first; 0: probeFirst
 }
 
 // On returns the configuration with its files on another file system than the
@@ -56,9 +64,10 @@ func Dir(dbPath, wallet, hotkey string) string { return filepath.Join(dbPath, wa
 // Store is a miner's space on all its disks. All methods are safe for
 // concurrent use: audits and puts go on while sectors are sealed.
 type Store struct {
-	cfg    Config
-	domain wire.Domain
-	disks  []*disk
+	cfg      Config
+	domain   wire.Domain
+	disks    []*disk
+	sealRate *rate.Limiter
 
 	planning   sync.Mutex   // one SetTargets at a time
 	claiming   sync.RWMutex // held shared while a slot takes space on a disk
@@ -73,10 +82,12 @@ type disk struct {
 	dir  string
 	fs   vfs.FS
 	lock *durable.Lock
+	home os.FileInfo // of the lock's file, by which the directory is known
 	db   *durable.DB
 
 	commits       group[change]
 	writes, reads *statements // of db's two pools
+	gate          gate        // what serves goes first
 
 	mu    sync.Mutex // guards files
 	files map[strata.Hotkey]*files
@@ -149,7 +160,7 @@ func Open(ctx context.Context, cfg Config) (*Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Store{cfg: cfg, domain: wire.Domain{Genesis: cfg.Genesis, Netuid: cfg.Netuid}, parts: map[strata.Hotkey]*partition{}}
+	s := &Store{cfg: cfg, domain: wire.Domain{Genesis: cfg.Genesis, Netuid: cfg.Netuid}, sealRate: limiter(cfg.SealRate), parts: map[strata.Hotkey]*partition{}}
 	for i, path := range cfg.Paths {
 		d, err := openDisk(ctx, cfg, i, Dir(path, cfg.Wallet, cfg.Hotkey))
 		if err != nil {
@@ -183,6 +194,9 @@ func (cfg Config) complete() (Config, error) {
 	if cfg.fs == nil {
 		cfg.fs = vfs.OS{}
 	}
+	if cfg.probe == 0 {
+		cfg.probe = probeFirst
+	}
 	return cfg, nil
 }
 
@@ -196,6 +210,9 @@ func openDisk(ctx context.Context, cfg Config, at int, dir string) (*disk, error
 	}
 	d := &disk{at: at, dir: dir, fs: cfg.fs, lock: lock, files: map[strata.Hotkey]*files{}}
 	list, err := readPartitions(dir)
+	if err == nil {
+		d.home, err = os.Stat(filepath.Join(dir, lockFile))
+	}
 	if err == nil {
 		err = checkPartitions(cfg, dir, list)
 	}
@@ -325,12 +342,22 @@ func (p *partition) slotsOn(d *disk) uint32 {
 	return n
 }
 
+// serve marks a request that uses the disk, until the returned function is
+// called: background work waits meanwhile.
+func (d *disk) serve() (done func()) {
+	d.gate.enter()
+	return d.gate.leave
+}
+
 // open returns the two files of a partition on d, opening them at first use.
 func (d *disk) open(v strata.Hotkey) (*files, error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if f, ok := d.files[v]; ok {
 		return f, nil
+	}
+	if err := d.present(); err != nil {
+		return nil, err
 	}
 	data, err := d.fs.Open(filepath.Join(d.dir, dataName(v)))
 	if err != nil {

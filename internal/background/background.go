@@ -1,0 +1,18 @@
+// Package background keeps long computations out of the way of whoever serves:
+// they get the processor when nobody else wants it.
+package background
+
+import "runtime"
+
+// niceness is how far below others a background thread is; the system's scale
+// ends at 19. At 10 a thread that competes with one of normal priority gets a
+// tenth of a core.
+const niceness = 10
+
+// Lower binds the calling goroutine to a thread of the lowest useful priority,
+// where the system has such (Linux), for the rest of its life: the thread ends
+// with it. Elsewhere it does nothing.
+func Lower() {
+	runtime.LockOSThread() // and never unlocked, so that the thread is not used again
+	lower()
+}

@@ -1,0 +1,246 @@
+package volume
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"os"
+	"path/filepath"
+	"sync"
+	"time"
+
+	"strata"
+	"strata/volume/pipeline"
+	"strata/volume/vfs"
+)
+
+// A disk that failed is tried again after a while, each time after twice as long.
+const (
+	probeFirst = 10 * time.Second
+	probeMost  = 10 * time.Minute
+)
+
+// sealing is one call of Seal: what is to be sealed on each disk, and which
+// disks are set aside. It is the pipeline's source.
+type sealing struct {
+	s *Store
+
+	mu    sync.Mutex // guards what follows
+	lanes []lane     // by disk
+	begun int        // jobs under way
+	wake  chan struct{}
+}
+
+// lane is the sectors that wait for one disk.
+type lane struct {
+	disk  *disk
+	jobs  []job
+	err   error         // why it is set aside, nil if it is not
+	again time.Time     // when it is tried
+	after time.Duration // how long that was put off
+}
+
+func newSealing(s *Store) *sealing {
+	q := &sealing{s: s, lanes: make([]lane, len(s.disks)), wake: make(chan struct{})}
+	for i, d := range s.disks {
+		q.lanes[i].disk = d
+	}
+	for _, j := range s.queued() {
+		q.lanes[j.c.disk.at].jobs = append(q.lanes[j.c.disk.at].jobs, j)
+	}
+	return q
+}
+
+// waiting counts the sectors that wait.
+func (q *sealing) waiting() (n int) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	for _, l := range q.lanes {
+		n += len(l.jobs)
+	}
+	return n
+}
+
+// failures returns why sectors are left.
+func (q *sealing) failures() error {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	var errs []error
+	for _, l := range q.lanes {
+		if len(l.jobs) > 0 {
+			errs = append(errs, l.err)
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// Next implements pipeline.Source: a sector for the disk that has the least to
+// do, of those the one with the lowest number.
+func (q *sealing) Next(load []int) (pipeline.Job, <-chan struct{}) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	for {
+		l := q.least(load)
+		switch {
+		case l == nil && q.begun == 0:
+			return nil, nil
+		case l == nil: // what is under way may fail and wait again, or a disk come back
+			return nil, q.wake
+		}
+		j := l.jobs[0]
+		l.jobs = l.jobs[1:]
+		if j.p.take(j.c) {
+			q.begun++
+			return filling{j, q.s}, nil
+		}
+	}
+}
+
+// least returns the lane with the least to do that has a sector waiting, or nil.
+func (q *sealing) least(load []int) (best *lane) {
+	for i := range q.lanes {
+		l := &q.lanes[i]
+		if l.err != nil || len(l.jobs) == 0 {
+			continue
+		}
+		if best == nil || cmp.Or(cmp.Compare(load[i], load[best.disk.at]), l.jobs[0].compare(best.jobs[0])) < 0 {
+			best = l
+		}
+	}
+	return best
+}
+
+// Done implements pipeline.Source. A sector that failed waits again, and its
+// disk is set aside.
+func (q *sealing) Done(done pipeline.Job, err error) {
+	j := done.(filling).job
+	j.p.mu.Lock()
+	j.c.busy = false
+	j.p.mu.Unlock()
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.begun--
+	l := &q.lanes[j.c.disk.at]
+	switch {
+	case err == nil:
+		l.after = 0
+	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
+		l.jobs = append([]job{j}, l.jobs...)
+	default:
+		l.jobs = append([]job{j}, l.jobs...)
+		q.setAside(l, err)
+	}
+	close(q.wake)
+	q.wake = make(chan struct{})
+}
+
+// setAside stops sealing on a disk until it works again. The caller holds mu.
+func (q *sealing) setAside(l *lane, err error) {
+	if l.err == nil {
+		l.after = min(max(2*l.after, q.s.cfg.probe), probeMost)
+		l.again = time.Now().Add(l.after)
+		q.s.cfg.Log.Error("disk set aside: nothing is sealed on it until it works again", "dir", l.disk.dir, "next_try", l.after.String(), "err", err)
+	}
+	l.err = err
+}
+
+// probe tries the disks that were set aside, when it is time, until ctx is done.
+func (q *sealing) probe(ctx context.Context) {
+	t := time.NewTicker(q.s.cfg.probe / 2)
+	defer t.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case now := <-t.C:
+			for i := range q.lanes {
+				q.retry(&q.lanes[i], now)
+			}
+		}
+	}
+}
+
+// retry takes a disk up again if it works.
+func (q *sealing) retry(l *lane, now time.Time) {
+	q.mu.Lock()
+	due := l.err != nil && !now.Before(l.again)
+	q.mu.Unlock()
+	if !due {
+		return
+	}
+	err := q.s.tryDisk(l.disk) // a disk that hangs keeps nobody else waiting
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if err != nil {
+		l.err = err
+		l.after = min(2*l.after, probeMost)
+		l.again = time.Now().Add(l.after)
+		return
+	}
+	q.s.cfg.Log.Info("disk works again: sealing on it goes on", "dir", l.disk.dir)
+	l.err = nil
+	close(q.wake)
+	q.wake = make(chan struct{})
+}
+
+// tryDisk says whether a sector could be written to a disk now.
+func (s *Store) tryDisk(d *disk) error {
+	if err := s.roomFor(d); err != nil {
+		return err
+	}
+	return d.try()
+}
+
+// roomFor refuses another sector on a disk that has only its reserve left.
+func (s *Store) roomFor(d *disk) error {
+	total, free, err := s.cfg.fs.Space(d.dir)
+	if err != nil {
+		return err
+	}
+	if need := uint64(s.size()) + reserve(total); free < need {
+		return strata.E(strata.NoSpace, "disk full: %s has %s free, a sector and the reserve need %s: free some space and run again, it continues where it stopped",
+			d.dir, strata.ByteSize(free), strata.ByteSize(need))
+	}
+	return nil
+}
+
+// probeFile is written to find out whether a disk works, and deleted.
+const probeFile = "strata.probe"
+
+// try writes to a disk, syncs, and forgets the files that were open, which may
+// be broken for good even if the disk is not: the next user opens them anew.
+// Whoever still uses one keeps it.
+func (d *disk) try() error {
+	if err := d.present(); err != nil {
+		return err
+	}
+	path := filepath.Join(d.dir, probeFile)
+	f, err := d.fs.Open(path)
+	if err != nil {
+		return diskError(err, "trying", d.dir)
+	}
+	_, err = f.WriteAt(make([]byte, vfs.Align), 0)
+	if err == nil {
+		err = f.Sync()
+	}
+	if err = errors.Join(err, f.Close(), os.Remove(path)); err != nil {
+		return diskError(err, "trying", d.dir)
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	clear(d.files)
+	return nil
+}
+
+// present refuses a directory that is not the one that was opened: when a disk
+// is pulled out, its path leads to an empty place on another.
+func (d *disk) present() error {
+	now, err := os.Stat(filepath.Join(d.dir, lockFile))
+	if err != nil {
+		return strata.E(strata.Unavailable, "the disk of %s is gone: attach it again: %w", d.dir, err)
+	}
+	if !os.SameFile(now, d.home) {
+		return strata.E(strata.Unavailable, "another disk is at %s than the one that was opened: restart to use it", d.dir)
+	}
+	return nil
+}

@@ -1,0 +1,187 @@
+package pipeline
+
+import (
+	"context"
+	"fmt"
+	"sync"
+
+	"github.com/ncw/directio"
+	"github.com/zeebo/blake3"
+	"golang.org/x/sync/errgroup"
+
+	"strata"
+	"strata/merkle"
+	"strata/volume/vfs"
+)
+
+// Piece is how much is written or read at a time: large enough that a disk is
+// at its full speed, small enough that whoever serves waits only for one.
+const Piece = 8 << 20
+
+// Pace holds work on a disk back: to stay below a rate, and to let others go
+// first. Both methods wait until n bytes may be moved, or return ctx's error.
+type Pace interface {
+	Write(ctx context.Context, n int) error
+	Read(ctx context.Context, n int) error
+}
+
+// Unbound is the Pace that holds nothing back.
+type Unbound struct{}
+
+// Write implements Pace.
+func (Unbound) Write(ctx context.Context, _ int) error { return ctx.Err() }
+
+// Read implements Pace.
+func (Unbound) Read(ctx context.Context, _ int) error { return ctx.Err() }
+
+// Place is a stretch of a file.
+type Place struct {
+	File vfs.File
+	Off  int64
+	Sync func() error // makes what was written permanent
+	Pace Pace
+}
+
+// Write puts buf in its place past the cache, in large pieces, syncs it, reads
+// it back from the disk and compares: a tree is returned only if the disk holds
+// exactly what was in memory when it was hashed, so that an error of memory,
+// bus or disk on the way does not become a root that is not there (code
+// Corrupt). buf is not needed any more once free is called. watch may be nil.
+//
+// A crash leaves any part of buf in the place.
+func (p Place) Write(ctx context.Context, buf []byte, free func(), watch Watch) (merkle.Tree, error) {
+	if watch == nil {
+		watch = func(_, _ uint64) {}
+	}
+	size := uint64(len(buf))
+	tree, err := p.write(ctx, buf, func(done uint64) { watch(done, 2*size) })
+	if err != nil {
+		return tree, err
+	}
+	free()
+	root, err := p.Root(ctx, int64(size), func(done uint64) { watch(size+done, 2*size) })
+	if err != nil {
+		return tree, err
+	}
+	if root != tree.Root() {
+		return tree, strata.E(strata.Corrupt, "the disk does not hold what was just written to it: check disk, cable and memory")
+	}
+	return tree, nil
+}
+
+// write writes and hashes buf at the same time, then syncs.
+func (p Place) write(ctx context.Context, buf []byte, watch func(done uint64)) (merkle.Tree, error) {
+	var tree merkle.Tree
+	g, gctx := errgroup.WithContext(ctx)
+	g.Go(func() (err error) {
+		tree, err = hash(gctx, buf)
+		return err
+	})
+	g.Go(func() error {
+		for at := 0; at < len(buf); at += Piece {
+			piece := buf[at:min(at+Piece, len(buf))]
+			if err := p.Pace.Write(gctx, len(piece)); err != nil {
+				return err
+			}
+			if _, err := p.File.WriteDirect(piece, p.Off+int64(at)); err != nil {
+				return fmt.Errorf("writing a sector: %w", err)
+			}
+			watch(uint64(at + len(piece)))
+		}
+		return nil
+	})
+	if err := g.Wait(); err != nil {
+		return merkle.Tree{}, err
+	}
+	if err := p.Sync(); err != nil {
+		return merkle.Tree{}, fmt.Errorf("syncing a sector: %w", err)
+	}
+	return tree, nil
+}
+
+// hash is merkle.Build that can be stopped.
+func hash(ctx context.Context, buf []byte) (merkle.Tree, error) {
+	b := merkle.NewBuilder(uint64(len(buf)))
+	for len(buf) > 0 {
+		if ctx.Err() != nil {
+			return merkle.Tree{}, ctx.Err()
+		}
+		n := min(Piece, len(buf))
+		if _, err := b.Write(buf[:n]); err != nil {
+			return merkle.Tree{}, err
+		}
+		buf = buf[n:]
+	}
+	return b.Tree()
+}
+
+// Root returns the BLAKE3 hash of the first n bytes, as the disk holds them.
+func (p Place) Root(ctx context.Context, n int64, watch func(done uint64)) (root strata.Root, err error) {
+	h := blake3.New()
+	err = p.Read(ctx, n, func(piece []byte) error {
+		_, werr := h.Write(piece)
+		return werr
+	}, watch)
+	h.Sum(root[:0])
+	return root, err
+}
+
+// scratch are buffers of one piece, fit for direct reads.
+var scratch = sync.Pool{New: func() any { b := directio.AlignedBlock(Piece); return &b }}
+
+func take(n int64) *[]byte {
+	if n < Piece/2 { // a small sector
+		b := directio.AlignedBlock(int(n))
+		return &b
+	}
+	b := scratch.Get().(*[]byte)
+	*b = (*b)[:n]
+	return b
+}
+
+func give(b *[]byte) {
+	if cap(*b) >= Piece {
+		*b = (*b)[:Piece]
+		scratch.Put(b)
+	}
+}
+
+// Read reads the first n bytes past the cache and hands them to visit in order,
+// in pieces of Piece bytes but for the last. The next one is read while visit
+// has one. watch, which may be nil, is told the bytes visited.
+func (p Place) Read(ctx context.Context, n int64, visit func(piece []byte) error, watch func(done uint64)) error {
+	g, ctx := errgroup.WithContext(ctx)
+	pieces := make(chan *[]byte) // has no room, so at most two are in use
+	g.Go(func() error {
+		defer close(pieces)
+		for at := int64(0); at < n; at += Piece {
+			b := take(min(Piece, n-at))
+			if err := p.Pace.Read(ctx, len(*b)); err != nil {
+				return err
+			}
+			if _, err := p.File.ReadDirect(*b, p.Off+at); err != nil {
+				return fmt.Errorf("reading a sector: %w", err)
+			}
+			select {
+			case pieces <- b:
+			case <-ctx.Done():
+				return ctx.Err()
+			}
+		}
+		return nil
+	})
+	g.Go(func() error {
+		done := uint64(0)
+		for b := range pieces {
+			if err := visit(*b); err != nil {
+				return err
+			}
+			if done += uint64(len(*b)); watch != nil {
+				watch(done)
+			}
+			give(b)
+		}
+		return nil
+	})
+	return g.Wait()
+}
