@@ -11,9 +11,10 @@ import (
 // benchCmd measures this machine: one field for each measurement, each with a
 // file of its own (bench_*.go).
 type benchCmd struct {
-	Attack  benchAttackCmd  `cmd:"" help:"Play the pebbling game on Seal's graph: what cheaters keep, and what a missing leaf costs them."`
-	Machine benchMachineCmd `cmd:"" help:"Name this machine, as the tables of the other measurements do."`
-	Objects benchObjectsCmd `cmd:"" help:"Measure files up and down through a whole network of processes."`
+	Attack   benchAttackCmd   `cmd:"" help:"Play the pebbling game on Seal's graph: what cheaters keep, and what a missing leaf costs them."`
+	Cheaters benchCheatersCmd `cmd:"" help:"Play every kind of cheating miner against real validators: what each earns, and what honesty earns with the same means."`
+	Machine  benchMachineCmd  `cmd:"" help:"Name this machine, as the tables of the other measurements do."`
+	Objects  benchObjectsCmd  `cmd:"" help:"Measure files up and down through a whole network of processes."`
 }
 
 type benchMachineCmd struct{}

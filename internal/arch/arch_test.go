@@ -24,7 +24,7 @@ var layers = []struct {
 	{"adapters", []string{"chain", "chain/scale", "chain/timelock", "chain/subtensor", "chain/devchain", "wallet", "volume", "volume/vfs", "volume/vfs/faultfs", "volume/pipeline", "peer", "catalog", "catalog/catalogtest", "catalog/sqlite"}},
 	{"services", []string{"object"}},
 	{"roles", []string{"miner", "validator", "gateway", "gateway/client"}},
-	{"composition", []string{"web", "devnet", "bench", "bench/attack", "bench/objects", "bench/pipeline", "cmd/strata"}},
+	{"composition", []string{"web", "devnet", "bench", "bench/attack", "bench/cheaters", "bench/objects", "bench/pipeline", "cmd/strata"}},
 }
 
 // sideways lists the imports allowed within one layer: an adapter may import
@@ -40,7 +40,7 @@ var sideways = map[string][]string{
 	"volume/vfs/faultfs":  {"volume/vfs"},
 	"validator":           {"gateway"},
 	"gateway/client":      {"gateway"},
-	"cmd/strata":          {"bench/pipeline", "devnet", "web", "bench", "bench/attack", "bench/objects"},
+	"cmd/strata":          {"bench/pipeline", "devnet", "web", "bench", "bench/attack", "bench/cheaters", "bench/objects"},
 	"devnet":              {"web"},
 	"bench/objects":       {"bench", "devnet"},
 }

@@ -1,0 +1,95 @@
+package cheaters
+
+import (
+	"time"
+
+	"strata"
+	"strata/peer"
+)
+
+// Cheater is one kind, and the game in which it plays.
+type Cheater struct {
+	Name  string // as on the command line
+	Crime string // what it does, in a few words
+	setup
+	// join registers the cheater's miners with so many sectors on disk in all,
+	// or the same miners honest.
+	join func(w *world, sectors int, cheat bool) error
+}
+
+// setup is a game's size.
+type setup struct {
+	blocks  uint32       // in a sector
+	stakes  []strata.Rao // of the validators
+	sectors int          // on the cheater's disk
+	epochs  int          // played
+	hotkeys int          // of the cheater
+	friend  bool         // of the cheater, honest and paid for itself, plays too
+}
+
+// one is a game with one validator and small sectors, a thousand on each disk.
+var one = setup{blocks: 16, stakes: []strata.Rao{1000}, sectors: 1000, epochs: 12, hotkeys: 1}
+
+// three is one with three validators, none of which has a majority.
+var three = setup{blocks: 16, stakes: []strata.Rao{400, 350, 250}, sectors: 999, epochs: 12, hotkeys: 1}
+
+// with changes a game.
+func (s setup) with(change func(*setup)) setup {
+	change(&s)
+	return s
+}
+
+// long is a game in which rare checks find what they must.
+func long(s *setup) { s.epochs = 32 }
+
+// Zoo returns every cheater.
+func Zoo() []Cheater {
+	return []Cheater{
+		{"regenerates", "keeps a tenth of each sector and computes the rest when asked", one,
+			joinSparse(10, func(s *sparse) {
+				s.keeps, s.kept, s.always = func(_ uint64, leaf uint32) bool { return leaf*10 < s.w.profile.Blocks }, 0.1, true
+			})},
+		{"half-random", "keeps a random half of each sector's blocks", one,
+			joinSparse(2, func(s *sparse) {
+				s.keeps, s.kept = func(n uint64, leaf uint32) bool { return mix(n<<32|uint64(leaf))%2 == 0 }, 0.5
+			})},
+		{"half-prefix", "keeps the first half of each sector", one,
+			joinSparse(2, func(s *sparse) {
+				s.keeps, s.kept = func(_ uint64, leaf uint32) bool { return leaf < s.w.profile.Blocks/2 }, 0.5
+			})},
+		{"half-every-second", "keeps every second block", one,
+			joinSparse(2, func(s *sparse) {
+				s.keeps, s.kept = func(_ uint64, leaf uint32) bool { return leaf%2 == 0 }, 0.5
+			})},
+		{"last-but-one-pass", "keeps sectors as before the last pass and computes that when asked", one, joinLastPass},
+		{"fakes-1", "invents 1 % of its sectors", one.with(long), joinFaker(1, 0)},
+		{"fakes-5", "invents 5 % of its sectors", one.with(long), joinFaker(5, 0)},
+		{"fakes-20", "invents 20 % of its sectors", one.with(long), joinFaker(20, 0)},
+		{"fakes-growth", "is honest through its first checks and invents what it grows by", one.with(long), joinGrower},
+		{"shares-disk", "has three hotkeys on one disk, each listing all of it", one.with(func(s *setup) { s.sectors, s.hotkeys = 999, hotkeys }), joinSharers},
+		{"forwards", "lists a friend's sectors too and forwards their audits", one.with(func(s *setup) { s.friend = true }), joinForwarder},
+		{"late", "answers 20 ms too late", one, joinLate},
+		{"inflates-rtt", "draws out connects to have the time to compute half of each sector", one,
+			joinSparse(2, func(s *sparse) {
+				s.keeps, s.kept = func(_ uint64, leaf uint32) bool { return leaf%2 == 0 }, 0.5
+				s.connect = 10 * time.Second
+			})},
+		{"claims-twice", "seals twice what its disk holds and keeps half of the sectors", one,
+			joinSparse(2, func(s *sparse) { s.keeps, s.kept = func(n uint64, _ uint32) bool { return n%2 == 0 }, 0 })},
+	}
+}
+
+// member registers one of the cheater's miners.
+func (w *world) member(h strata.Hotkey, m peer.Miner) {
+	w.join(h, m)
+	w.group = append(w.group, h)
+}
+
+// mix spreads the bits of a number (splitmix64's finaliser).
+func mix(x uint64) uint64 {
+	x ^= x >> 30
+	x *= 0xbf58476d1ce4e5b9
+	x ^= x >> 27
+	x *= 0x94d049bb133111eb
+	return x ^ x>>31
+}

@@ -1,0 +1,77 @@
+package cheaters
+
+import (
+	"math"
+	"reflect"
+	"testing"
+)
+
+// atMost is the part of an honest reward that a cheater may get.
+const atMost = 0.9
+
+// lib is shared by all tests: sealing takes long.
+var lib Library
+
+// TestNoCheaterGains plays every cheater twenty times.
+func TestNoCheaterGains(t *testing.T) {
+	for _, c := range Zoo() {
+		t.Run(c.Name, func(t *testing.T) {
+			r, err := Run(t.Context(), &lib, c, Options{Rules: Fast(), Seeds: 20})
+			if err != nil {
+				t.Fatal(err)
+			}
+			t.Logf("share %.4f [%.4f, %.4f], honest %.4f, ratio %.3f; beside %.4f, spread %.4f", r.Share, r.Low, r.High, r.HonestShare, r.Ratio(), r.Beside, r.Spread)
+			if r.High > atMost*r.HonestShare {
+				t.Errorf("%s: earns %.4f (95 %%: %.4f to %.4f), honesty %.4f: more than %.2f of it", c.Crime, r.Share, r.Low, r.High, r.HonestShare, atMost)
+			}
+			if math.Abs(r.Beside-1) > 0.02 || r.Spread > 0.02 {
+				t.Errorf("the honest miners beside it have %.4f of their credit, and differ by %.4f", r.Beside, r.Spread)
+			}
+		})
+	}
+}
+
+// TestHonestTwin: the same miners with their cheating switched off earn their
+// part, so that it is the cheating that costs.
+func TestHonestTwin(t *testing.T) {
+	for _, c := range Zoo() {
+		t.Run(c.Name, func(t *testing.T) {
+			for seed := range uint64(2) {
+				out, err := lib.honest(t.Context(), Fast(), c, seed+1)
+				if err != nil {
+					t.Fatal(err)
+				}
+				if got := out.share / out.fair; math.Abs(got-1) > 0.02 {
+					t.Errorf("seed %d: honest, it earns %.4f of what its bytes are worth", seed+1, got)
+				}
+			}
+		})
+	}
+}
+
+// TestGamesRepeat: one seed gives one game, another one another.
+func TestGamesRepeat(t *testing.T) {
+	c := Zoo()[5] // of those whose luck varies
+	game := func(seed uint64) outcome {
+		out, err := play(t.Context(), &lib.library, Fast(), c, true, seed)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return out
+	}
+	first, again, other := game(1), game(1), game(2)
+	if !reflect.DeepEqual(first, again) {
+		t.Errorf("one seed gave %+v and %+v", first, again)
+	}
+	if reflect.DeepEqual(first, other) {
+		t.Error("two seeds gave the same game")
+	}
+}
+
+func TestStudent(t *testing.T) {
+	for df, want := range map[int]float64{1: 12.706, 4: 2.776, 5: 2.571, 19: 2.093, 100: 1.984} {
+		if got := student(df); math.Abs(got-want) > 0.002 {
+			t.Errorf("student(%d) = %.4f, want %.3f", df, got, want)
+		}
+	}
+}
