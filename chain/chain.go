@@ -93,13 +93,17 @@ type Hyperparameters struct {
 	WeightsVersionKey   uint64
 	MaxWeightsLimit     uint16
 	MinAllowedWeights   uint16
-	CommitReveal        bool
+	CommitReveal        bool   // weights are committed first and revealed RevealPeriod epochs later
+	RevealPeriod        uint64 // epochs, at least 1
 	ServingRateLimit    uint64 // blocks between two serve_axon
 	ImmunityPeriod      uint16
 	ActivityCutoff      uint16
 	MaxAllowedUIDs      uint16
 	MaxAllowedValidator uint16
 	Burn                strata.Rao // price of a registration
+	StakeThreshold      strata.Rao // stake without which no weights are taken
+	Scheme              Scheme     // how the subnet takes weights
+	Schedule            Schedule   // when its epochs are
 }
 
 // Weight is one entry of a validator's weight vector.
@@ -148,7 +152,18 @@ type Submitter interface {
 	BurnedRegister(ctx context.Context, cold Signer, n strata.Netuid, hot strata.Hotkey) (strata.BlockHash, error)
 	AddStake(ctx context.Context, cold Signer, hot strata.Hotkey, n strata.Netuid, amount strata.Rao) (strata.BlockHash, error)
 	ServeAxon(ctx context.Context, hot Signer, n strata.Netuid, a Axon) (strata.BlockHash, error)
-	SetWeights(ctx context.Context, hot Signer, n strata.Netuid, w []Weight, versionKey uint64) (strata.BlockHash, error)
+	// SetWeights gives a subnet a weight vector in the way that it asks for.
+	// What the subnet would refuse is refused before anything is sent: codes
+	// Forbidden (not registered, no permit, too little stake), Throttled (the
+	// rate limit) and Invalid (the vector). Where weights are revealed by hand,
+	// the commit's secret is durable in kept before the commit is sent, and
+	// RevealWeights does the rest.
+	SetWeights(ctx context.Context, hot Signer, n strata.Netuid, w []Weight, kept Commits) (WeightsReceipt, error)
+	// RevealWeights reveals those of the commits in kept whose time has come
+	// and forgets those that can no longer be. It does nothing, and asks the
+	// chain nothing, while kept is empty. Call it at every head. An error is of
+	// one reveal or more: the others were done.
+	RevealWeights(ctx context.Context, hot Signer, n strata.Netuid, kept Commits) (Reveals, error)
 	SetCommitment(ctx context.Context, hot Signer, n strata.Netuid, data []byte) (strata.BlockHash, error)
 }
 

@@ -16,6 +16,12 @@ func u64at(s reader, key string) uint64 {
 	return binary.LittleEndian.Uint64(b[:])
 }
 
+func u64of(b []byte) uint64 {
+	var out [8]byte
+	copy(out[:], b)
+	return binary.LittleEndian.Uint64(out[:])
+}
+
 func u32at(s reader, key string) uint32          { return uint32(u64at(s, key)) }
 func u16at(s reader, key string) uint16          { return uint16(u64at(s, key)) }
 func boolAt(s reader, key string) bool           { return u64at(s, key) != 0 }

@@ -51,7 +51,7 @@ func (x *exec) setCommitment(who account, netuid uint16, info scale.Value, field
 // usedSpace returns the epoch that now is, and what was committed in it.
 func (x *exec) usedSpace(netuid uint16, who account) (epoch, used uint64) {
 	n := u16key(netuid)
-	epoch = (x.number + uint64(netuid) + 1) / (uint64(u16at(x.s, smTempo.key(n))) + 1)
+	epoch = epochIndex(x.s, netuid, x.number)
 	raw := x.s.get(comUsedSpace.key(n, who[:]))
 	if raw == nil {
 		return epoch, 0

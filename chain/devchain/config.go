@@ -55,6 +55,11 @@ type Params struct {
 	// alpha [1000]. It is small, so that stakes, and the partitions that follow
 	// them, stay put: 0.35 alpha a day at a block each 250 ms.
 	BlockEmission strata.Rao
+	// CommitReveal is how new subnets want weights: 0 as they are, RevealByHand
+	// or RevealByTimelock. It is the whole chain's version of commit–reveal too.
+	CommitReveal uint16
+	// RevealPeriod is after how many epochs committed weights are revealed [1].
+	RevealPeriod uint64
 	// Yuma3 switches new subnets to Yuma3 bonds.
 	Yuma3 bool
 }
@@ -109,6 +114,7 @@ func (p Params) withDefaults() Params {
 	p.ImmunityPeriod = or(p.ImmunityPeriod, 100)
 	p.ActivityCutoff = or(p.ActivityCutoff, 5000)
 	p.StakeThreshold = or(p.StakeThreshold, strata.RaoPerTao)
+	p.RevealPeriod = or(p.RevealPeriod, 1)
 	p.BlockEmission = or(p.BlockEmission, 1000)
 	return p
 }

@@ -7,7 +7,7 @@
 // What follows subtensor (runtime spec 300, with the checks of the transaction
 // extension that later runtimes have): names, types, hashers and indices of
 // storage, calls, events and errors; the order of a call's checks; storage keys;
-// transaction errors; epochs, run when (block + netuid + 1) mod (tempo + 1) = 0.
+// transaction errors; epochs, run when (block + netuid + 1) mod (tempo + 1) = tempo.
 //
 // What is simpler, on purpose:
 //

@@ -51,6 +51,8 @@ func u16key(v uint16) []byte { return binary.LittleEndian.AppendUint16(nil, v) }
 
 func u32key(v uint32) []byte { return binary.LittleEndian.AppendUint32(nil, v) }
 
+func u64key(v uint64) []byte { return binary.LittleEndian.AppendUint64(nil, v) }
+
 // Storage of System, Timestamp and Balances.
 var (
 	sysAccount   = &entry{name: "Account", hashers: "B", keys: "AccountId32", value: "AccountInfo"}
@@ -117,6 +119,8 @@ var (
 	smWeightsRateLimit   = subnetItem("WeightsSetRateLimit", "u64")
 	smServingRateLimit   = subnetItem("ServingRateLimit", "u64")
 	smCommitReveal       = subnetItem("CommitRevealWeightsEnabled", "bool")
+	smRevealPeriod       = &entry{name: "RevealPeriodEpochs", hashers: "T", keys: "u16", value: "u64"}
+	smMechanisms         = &entry{name: "MechanismCountCurrent", hashers: "T", keys: "u16", value: "u8"}
 	smBurn               = subnetItem("Burn", "u64")
 	smLiquidAlpha        = &entry{name: "LiquidAlphaOn", hashers: "B", keys: "u16", value: "bool"}
 	smYuma3              = &entry{name: "Yuma3On", hashers: "B", keys: "u16", value: "bool"}
@@ -145,6 +149,22 @@ var (
 	smRegistration = &entry{name: "BlockAtRegistration", hashers: "II", keys: "u16,u16", value: "u64"}
 )
 
+// Storage of weights that were committed and are not yet revealed.
+var (
+	smCommitVersion = &entry{name: "CommitRevealWeightsVersion", value: "u16"}
+	smWeightCommits = &entry{name: "WeightCommits", hashers: "TT", keys: "u16,AccountId32", value: "Vec<(H256,u64,u64,u64)>", optional: true}
+	smTimelocked    = &entry{name: "TimelockedWeightCommits", hashers: "TT", keys: "u16,u64", value: "Vec<(AccountId32,u64,Vec<u8>,u64)>"}
+)
+
+// Storage of Sudo and Drand.
+var (
+	sudoKey     = &entry{name: "Key", value: "AccountId32", optional: true}
+	drandConfig = &entry{name: "BeaconConfig", value: "BeaconConfiguration"}
+	drandPulses = &entry{name: "Pulses", hashers: "B", keys: "u64", value: "Pulse", optional: true}
+	drandLast   = &entry{name: "LastStoredRound", value: "u64"}
+	drandOldest = &entry{name: "OldestStoredRound", value: "u64"}
+)
+
 // Storage of Commitments.
 var (
 	comCommitmentOf = &entry{name: "CommitmentOf", hashers: "IT", keys: "u16,AccountId32", value: "Registration", optional: true}
@@ -153,6 +173,10 @@ var (
 	comMaxSpace     = &entry{name: "MaxSpace", value: "u32"}
 	comRevealed     = &entry{name: "RevealedCommitments", hashers: "IT", keys: "u16,AccountId32", value: "Vec<(Vec<u8>,u64)>", optional: true} // nothing is sealed here
 )
+
+// codeKey holds the runtime's spec version, little endian, as on chain it holds
+// the runtime itself; absent it is firstSpec.
+const codeKey = ":code"
 
 // saltKey holds random bytes of genesis that make each local chain its own.
 const saltKey = ":strata:salt"

@@ -2,8 +2,8 @@ package devchain
 
 import "strata/yuma"
 
-// stepSubnets is what every block does before its extrinsics: emission for
-// each subnet, and its epoch when it is due.
+// stepSubnets is what every block does before its extrinsics: emission for each
+// subnet, its timelocked weights that can be opened, and its epoch when it is due.
 func (x *exec) stepSubnets() {
 	for _, key := range x.s.keys(smNetworksAdded.key()) {
 		n := tail(key, 2)
@@ -14,7 +14,8 @@ func (x *exec) stepSubnets() {
 		emission := uint64(x.params.BlockEmission)
 		putU64(x.s, smPendingServer.key(n), u64at(x.s, smPendingServer.key(n))+emission/2)
 		putU64(x.s, smPendingValidator.key(n), u64at(x.s, smPendingValidator.key(n))+emission-emission/2)
-		if (x.number+uint64(netuid)+1)%(uint64(u16at(x.s, smTempo.key(n)))+1) != 0 {
+		x.revealTimelocked(netuid)
+		if !epochDue(x.s, netuid, x.number) {
 			putU64(x.s, smSinceLastStep.key(n), u64at(x.s, smSinceLastStep.key(n))+1)
 			continue
 		}

@@ -7,6 +7,7 @@ import (
 	"golang.org/x/crypto/blake2b"
 
 	"strata/chain/scale"
+	"strata/chain/timelock"
 )
 
 // exec is a block under construction: the state it builds and the events so
@@ -37,6 +38,7 @@ type call struct {
 	name string // Pallet.call
 	pays bool
 	run  action
+	root func(x *exec) error // what Sudo runs; nil: nothing
 	// check is what SubtensorTransactionExtension refuses before a block; nil:
 	// nothing. The error is a moduleError.
 	check func(rt *runtime, s reader, number uint64, who account) error
@@ -45,20 +47,28 @@ type call struct {
 // callTable says what each call is. Timestamp.set is an inherent, and refused
 // from outside.
 var callTable = map[string]func(scale.View) call{
-	"System.remark":                      func(scale.View) call { return call{pays: true, run: func(*exec, account) error { return nil }} },
-	"System.remark_with_event":           remarkCall,
-	"Balances.transfer_allow_death":      func(w scale.View) call { return transferCall(w, false) },
-	"Balances.transfer_keep_alive":       func(w scale.View) call { return transferCall(w, true) },
-	"SubtensorModule.register_network":   registerNetworkCall,
-	"SubtensorModule.burned_register":    burnedRegisterCall,
-	"SubtensorModule.add_stake":          addStakeCall,
-	"SubtensorModule.add_stake_limit":    addStakeLimitCall,
-	"SubtensorModule.remove_stake":       removeStakeCall,
-	"SubtensorModule.remove_stake_limit": removeStakeLimitCall,
-	"SubtensorModule.serve_axon":         serveAxonCall,
-	"SubtensorModule.serve_axon_tls":     serveAxonTLSCall,
-	"SubtensorModule.set_weights":        setWeightsCall,
-	"Commitments.set_commitment":         setCommitmentCall,
+	"System.remark":                                       func(scale.View) call { return call{pays: true, run: func(*exec, account) error { return nil }} },
+	"System.remark_with_event":                            remarkCall,
+	"Balances.transfer_allow_death":                       func(w scale.View) call { return transferCall(w, false) },
+	"Balances.transfer_keep_alive":                        func(w scale.View) call { return transferCall(w, true) },
+	"SubtensorModule.register_network":                    registerNetworkCall,
+	"SubtensorModule.burned_register":                     burnedRegisterCall,
+	"SubtensorModule.add_stake":                           addStakeCall,
+	"SubtensorModule.add_stake_limit":                     addStakeLimitCall,
+	"SubtensorModule.remove_stake":                        removeStakeCall,
+	"SubtensorModule.remove_stake_limit":                  removeStakeLimitCall,
+	"SubtensorModule.serve_axon":                          serveAxonCall,
+	"SubtensorModule.serve_axon_tls":                      serveAxonTLSCall,
+	"SubtensorModule.set_weights":                         setWeightsCall,
+	"Commitments.set_commitment":                          setCommitmentCall,
+	"SubtensorModule.commit_weights":                      commitWeightsCall,
+	"SubtensorModule.reveal_weights":                      revealWeightsCall,
+	"SubtensorModule.commit_timelocked_weights":           commitTimelockedCall,
+	"SubtensorModule.set_mechanism_weights":               onMechanism(setWeightsCall),
+	"SubtensorModule.commit_mechanism_weights":            onMechanism(commitWeightsCall),
+	"SubtensorModule.reveal_mechanism_weights":            onMechanism(revealWeightsCall),
+	"SubtensorModule.commit_timelocked_mechanism_weights": onMechanism(commitTimelockedCall),
+	"System.set_code":                                     setCodeCall,
 }
 
 // decodeCall reads a call. The error says what is wrong with it.
@@ -67,14 +77,24 @@ func (rt *runtime) decodeCall(raw []byte) (call, error) {
 	if err != nil {
 		return call{}, err
 	}
+	return makeCall(pallet, name, scale.Look(args, pallet+"."+name))
+}
+
+// callOf reads a call within a call.
+func callOf(w scale.View) (call, error) {
+	pallet, inner := w.Case()
+	name, args := inner.Case()
+	return makeCall(pallet, name, args)
+}
+
+func makeCall(pallet, name string, args scale.View) (call, error) {
 	make, ok := callTable[pallet+"."+name]
 	if !ok {
 		return call{}, fmt.Errorf("%s.%s cannot be called from outside", pallet, name)
 	}
-	w := scale.Look(args, pallet+"."+name)
-	c := make(w)
+	c := make(args)
 	c.name = pallet + "." + name
-	return c, w.Err()
+	return c, args.Err()
 }
 
 // tokenError is a dispatch error of kind Token; plainError one without content.
@@ -126,8 +146,8 @@ func (x *exec) dispatch(c call, who account) {
 	x.deposit("System", "ExtrinsicFailed", scale.Struct{"dispatch_error": errorValue(err), "dispatch_info": dispatchInfo(c.pays)})
 }
 
-// begin writes what a block knows of itself and of its parent.
-func (x *exec) begin(parent [32]byte) {
+// begin writes what a block knows of itself, of its parent and of the beacon.
+func (x *exec) begin(parent [32]byte, beacon *timelock.Beacon, seconds uint64) error {
 	x.phase = scale.Variant{Name: "Initialization"}
 	putU32(x.s, sysNumber.key(), uint32(x.number))
 	x.s.put(sysParent.key(), parent[:])
@@ -135,7 +155,11 @@ func (x *exec) begin(parent [32]byte) {
 	if x.number > blockHashCount {
 		x.s.put(sysBlockHash.key(u32key(uint32(x.number-blockHashCount-1))), nil)
 	}
+	if err := x.pulse(beacon, seconds); err != nil {
+		return err
+	}
 	x.stepSubnets()
+	return nil
 }
 
 func (x *exec) applying(index int) {

@@ -58,6 +58,12 @@ func genesisState(cfg Config) (changes, error) {
 	putU64(s, smStakeThreshold.key(), uint64(cfg.Params.StakeThreshold))
 	putU64(s, smNetworkLock.key(), uint64(cfg.Params.NetworkLock))
 	putU32(s, comMaxSpace.key(), commitmentSpace)
+	putU16(s, smCommitVersion.key(), or(cfg.Params.CommitReveal, RevealByTimelock))
+	alice, err := strata.DecodeSS58(developmentAccounts[0])
+	if err != nil {
+		return nil, err
+	}
+	s.put(sudoKey.key(), alice[:])
 	putBool(s, smNetworksAdded.key(u16key(0)), true) // the root subnet, empty
 	putU16(s, smTempo.key(u16key(0)), cfg.Params.Tempo)
 	return s.diff, nil

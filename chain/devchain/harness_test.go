@@ -83,7 +83,7 @@ func (n testNode) txParams(k key) scale.TxParams {
 	defer n.mu.RUnlock()
 	g := n.ledger.genesis.hash
 	return scale.TxParams{
-		Nonce: n.pool.nextNonce(n.ledger.state, k.public), SpecVersion: specVersion, TxVersion: txVersion, Genesis: g, EraBlock: g,
+		Nonce: n.pool.nextNonce(n.ledger.state, k.public), SpecVersion: n.rt.spec, TxVersion: txVersion, Genesis: g, EraBlock: g,
 	}
 }
 

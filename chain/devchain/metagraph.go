@@ -61,7 +61,7 @@ func subnetFields(s reader, number uint64, netuid uint16) scale.Struct {
 		"netuid": netuid, "block": number, "symbol": values(d.Blob()), "moving_price": scale.Struct{"bits": 0},
 		"owner_hotkey": accountAt(s, smOwnerHotkey.key(n)), "owner_coldkey": accountAt(s, smSubnetOwner.key(n)),
 		"registration_allowed": boolAt(s, smRegAllowed.key(n)), "commit_reveal_weights_enabled": boolAt(s, smCommitReveal.key(n)),
-		"commit_reveal_period": 1, "liquid_alpha_enabled": boolAt(s, smLiquidAlpha.key(n)),
+		"commit_reveal_period": revealPeriod(s, netuid), "liquid_alpha_enabled": boolAt(s, smLiquidAlpha.key(n)),
 	}
 	for name, e := range map[string]*entry{
 		"network_registered_at": smRegisteredAt, "tempo": smTempo, "last_step": smLastStep, "blocks_since_last_step": smSinceLastStep,

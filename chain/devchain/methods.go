@@ -19,7 +19,7 @@ func init() {
 		"system_chain":            fixed("Strata local"),
 		"system_chainType":        fixed("Development"),
 		"system_name":             fixed("strata-devchain"),
-		"system_version":          fixed(strconv.Itoa(specVersion)),
+		"system_version":          fixed(strconv.Itoa(firstSpec)),
 		"system_properties":       fixed(map[string]any{"ss58Format": 42, "tokenDecimals": 9, "tokenSymbol": "TAO"}),
 		"system_health":           fixed(map[string]any{"peers": 0, "isSyncing": false, "shouldHavePeers": false}),
 		"system_accountNextIndex": plain(accountNextIndex),
@@ -121,8 +121,25 @@ func getBlockHash(n *Node, p params) (any, error) {
 	return hexOf(b.hash[:]), nil
 }
 
-func getRuntimeVersion(n *Node, _ params) (any, error) { return n.rt.version, nil }
-func getMetadata(n *Node, _ params) (any, error)       { return hexOf(n.rt.v14), nil }
+func getRuntimeVersion(n *Node, p params) (any, error) {
+	return n.at(p, 0, func(s reader, _ *block) (any, error) {
+		rt, err := n.runtimeOf(s)
+		if err != nil {
+			return nil, err
+		}
+		return rt.version, nil
+	})
+}
+
+func getMetadata(n *Node, p params) (any, error) {
+	return n.at(p, 0, func(s reader, _ *block) (any, error) {
+		rt, err := n.runtimeOf(s)
+		if err != nil {
+			return nil, err
+		}
+		return hexOf(rt.v14), nil
+	})
+}
 
 func hexOrNull(b []byte) any {
 	if b == nil {
@@ -211,7 +228,11 @@ func stateCall(n *Node, p params) (any, error) {
 		return nil, err
 	}
 	return n.at(p, 2, func(s reader, b *block) (any, error) {
-		out, err := n.rt.api(s, b.header.number, name, input)
+		rt, err := n.runtimeOf(s)
+		if err != nil {
+			return nil, err
+		}
+		out, err := rt.api(s, b.header.number, name, input)
 		return hexOrNull(out), err
 	})
 }
@@ -221,7 +242,10 @@ func queryInfo(n *Node, p params) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	c, err := n.rt.callOf(raw)
+	n.mu.RLock()
+	rt := n.rt
+	n.mu.RUnlock()
+	c, err := rt.callOf(raw)
 	if err != nil {
 		return nil, err
 	}

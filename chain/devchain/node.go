@@ -10,27 +10,34 @@ import (
 
 	"strata"
 	"strata/chain/scale"
+	"strata/chain/timelock"
 	"strata/internal/lifecycle"
 )
 
 // Node is a running local chain. Its methods are safe for concurrent use.
 type Node struct {
-	cfg Config
-	rt  *runtime
-	url string
+	cfg    Config
+	url    string
+	beacon *timelock.Beacon
+
+	rtMu     sync.Mutex // guards runtimes; may be taken under mu
+	runtimes map[uint32]*runtime
 
 	group *lifecycle.Group
 	done  chan struct{} // closed when everything has ended
 	err   error         // what it ended with; read after done
 
-	mu      sync.RWMutex // guards what follows
-	ledger  *ledger
-	pool    *pool
-	feeds   map[int]feed
-	nextID  int
-	stopped bool // no more blocks
-	closing bool // no more connections
-	conns   sync.WaitGroup
+	mu     sync.RWMutex // guards what follows
+	rt     *runtime     // builds the next block
+	ledger *ledger
+	pool   *pool
+	feeds  map[int]feed
+	// versions are told of a new runtime, with the lock held; they must not block.
+	versions map[int]func(runtimeVersion)
+	nextID   int
+	stopped  bool // no more blocks
+	closing  bool // no more connections
+	conns    sync.WaitGroup
 }
 
 // feed is told of each new block and what it changed, with the node's lock
@@ -46,10 +53,6 @@ const closeGrace = 5 * time.Second
 // the address is taken.
 func Start(ctx context.Context, cfg Config) (*Node, error) {
 	cfg = cfg.withDefaults()
-	rt, err := newRuntime(cfg.BlockTime)
-	if err != nil {
-		return nil, err
-	}
 	listener, err := net.Listen("tcp", cfg.Listen)
 	if err != nil {
 		return nil, strata.E(strata.Unavailable, "the local chain cannot listen on %s: %w; stop what uses the port or choose another", cfg.Listen, err)
@@ -59,8 +62,15 @@ func Start(ctx context.Context, cfg Config) (*Node, error) {
 		return nil, errors.Join(err, listener.Close())
 	}
 	n := &Node{
-		cfg: cfg, rt: rt, url: "ws://" + listener.Addr().String(), ledger: l, pool: newPool(), feeds: map[int]feed{},
+		cfg: cfg, url: "ws://" + listener.Addr().String(), ledger: l, pool: newPool(),
+		feeds: map[int]feed{}, versions: map[int]func(runtimeVersion){}, runtimes: map[uint32]*runtime{},
 		group: lifecycle.New(ctx, cfg.Log, closeGrace), done: make(chan struct{}),
+	}
+	if n.rt, err = n.runtimeOf(l.state); err == nil {
+		n.beacon, err = loadBeacon(cfg.Dir)
+	}
+	if err != nil {
+		return nil, errors.Join(err, l.close(), listener.Close())
 	}
 	cfg.Log.Info("local chain starts", "url", n.url, "genesis", hexOf(l.genesis.hash[:]), "block", l.head().header.number)
 	n.run(listener)
@@ -157,8 +167,10 @@ func (n *Node) Step() error {
 	}
 	head := n.ledger.head()
 	x := &exec{rt: n.rt, s: newLayer(n.ledger.state), number: head.header.number + 1, params: n.cfg.Params}
-	x.begin(head.hash)
 	ms := max(uint64(max(n.cfg.Now().UnixMilli(), 0)), u64at(x.s, timeNow.key())+1)
+	if err := x.begin(head.hash, n.beacon, ms/1000); err != nil {
+		return err
+	}
 	x.timestamp(ms)
 	in, out := n.pool.fill(x)
 	if err := x.finish(); err != nil {
@@ -178,7 +190,7 @@ func (n *Node) Step() error {
 	}
 	n.pool.settle(n.ledger.state, in, out, x.number)
 	n.announce(b, diff, in, out)
-	return nil
+	return n.enact()
 }
 
 // announce tells feeds and watchers of a block that is on disk.

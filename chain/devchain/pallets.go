@@ -31,20 +31,27 @@ const (
 	palletBalances    = 5
 	palletPayment     = 6
 	palletSubtensor   = 7
+	palletSudo        = 12
 	palletCommitments = 18
+	palletAdminUtils  = 19
+	palletDrand       = 26
 )
 
 var pallets = []*pallet{
 	{
 		name: "System", crate: "frame_system", index: palletSystem,
 		storage: []*entry{sysAccount, sysBlockHash, sysNumber, sysParent, sysEvents, sysCount},
-		calls:   []string{"0 remark remark Vec<u8>", "7 remark_with_event remark Vec<u8>"},
+		calls:   []string{"0 remark remark Vec<u8>", "2 set_code code Vec<u8>", "7 remark_with_event remark Vec<u8>"},
 		events: []string{
 			"0 ExtrinsicSuccess dispatch_info DispatchEventInfo",
 			"1 ExtrinsicFailed dispatch_error DispatchError, dispatch_info DispatchEventInfo",
-			"3 NewAccount account AccountId32", "4 KilledAccount account AccountId32", "5 Remarked sender AccountId32, hash H256",
+			"2 CodeUpdated", "3 NewAccount account AccountId32", "4 KilledAccount account AccountId32", "5 Remarked sender AccountId32, hash H256",
 		},
-		errors: []string{"5 CallFiltered // The origin filter prevent the call to be dispatched."},
+		errors: []string{
+			"1 SpecVersionNeedsToIncrease // The specification version is not allowed to decrease between the current runtime and the new runtime.",
+			"2 FailedToExtractRuntimeVersion // Failed to extract the runtime version from the new runtime.",
+			"5 CallFiltered // The origin filter prevent the call to be dispatched.",
+		},
 		consts: []constant{{"BlockHashCount", "u32", blockHashCount}, {"SS58Prefix", "u16", 42}},
 	},
 	{
@@ -80,6 +87,21 @@ var pallets = []*pallet{
 		consts: []constant{{"InitialTempo", "u16", defaultTempo}},
 	},
 	{
+		name: "Sudo", crate: "pallet_sudo", index: palletSudo, storage: []*entry{sudoKey},
+		calls:  []string{"0 sudo call RuntimeCall"},
+		events: []string{"0 Sudid sudo_result DispatchResult"},
+		errors: []string{"0 RequireSudo // Sender must be the Sudo account."},
+	},
+	{
+		name: "AdminUtils", crate: "pallet_admin_utils", index: palletAdminUtils, calls: adminCalls(),
+		errors: []string{"0 SubnetDoesNotExist // The subnet does not exist, check the netuid parameter"},
+	},
+	{
+		name: "Drand", crate: "pallet_drand", index: palletDrand,
+		storage: []*entry{drandConfig, drandPulses, drandLast, drandOldest},
+		events:  []string{"0 BeaconConfigChanged", "1 NewPulse rounds Vec<u64>"},
+	},
+	{
 		name: "Commitments", crate: "pallet_commitments", index: palletCommitments,
 		storage: []*entry{comCommitmentOf, comLast, comUsedSpace, comMaxSpace, comRevealed},
 		calls:   []string{"0 set_commitment netuid u16, info CommitmentInfo"},
@@ -98,7 +120,7 @@ var subtensorStorage = []*entry{
 	smNetworksAdded, smSubnetworkN, smTempo, smRegisteredAt, smSubnetOwner, smOwnerHotkey, smTokenSymbol, smMechanism, smLocked, smCollateralShare, smSubtoken, smRegAllowed,
 	smSubnetTAO, smAlphaOut, smLastStep, smSinceLastStep, smPendingServer, smPendingValidator,
 	smRho, smKappa, smMaxUIDs, smImmunityPeriod, smActivityCutoff, smMaxWeightsLimit, smWeightsVersionKey, smMinAllowedWeights, smMaxValidators,
-	smBondsMovingAverage, smBondsPenalty, smWeightsRateLimit, smServingRateLimit, smCommitReveal, smBurn, smLiquidAlpha, smYuma3,
+	smBondsMovingAverage, smBondsPenalty, smWeightsRateLimit, smServingRateLimit, smCommitReveal, smRevealPeriod, smCommitVersion, smMechanisms, smWeightCommits, smTimelocked, smBurn, smLiquidAlpha, smYuma3,
 	smActive, smPermit, smRank, smTrust, smConsensus, smIncentive, smDividends, smValidatorTrust, smPruningScores, smStakeWeight, smEmission, smLastUpdate,
 	smUids, smKeys, smAxons, smWeights, smBonds, smRegistration, smCertificates, smAlphaShares, smHotkeyShares, smStakingHotkey,
 }
@@ -113,6 +135,13 @@ var subtensorCalls = []string{
 	"59 register_network hotkey AccountId32",
 	"88 add_stake_limit hotkey AccountId32, netuid u16, amount_staked u64, limit_price u64, allow_partial bool",
 	"89 remove_stake_limit hotkey AccountId32, netuid u16, amount_unstaked u64, limit_price u64, allow_partial bool",
+	"96 commit_weights netuid u16, commit_hash H256",
+	"97 reveal_weights netuid u16, uids Vec<u16>, values Vec<u16>, salt Vec<u16>, version_key u64",
+	"113 commit_timelocked_weights netuid u16, commit Vec<u8>, reveal_round u64, commit_reveal_version u16",
+	"115 commit_mechanism_weights netuid u16, mecid u8, commit_hash H256",
+	"116 reveal_mechanism_weights netuid u16, mecid u8, uids Vec<u16>, values Vec<u16>, salt Vec<u16>, version_key u64",
+	"118 commit_timelocked_mechanism_weights netuid u16, mecid u8, commit Vec<u8>, reveal_round u64, commit_reveal_version u16",
+	"119 set_mechanism_weights netuid u16, mecid u8, dests Vec<u16>, weights Vec<u16>, version_key u64",
 }
 
 var subtensorEvents = []string{
@@ -122,6 +151,10 @@ var subtensorEvents = []string{
 	"5 WeightsSet u16, u16",
 	"6 NeuronRegistered u16, u16, AccountId32",
 	"28 AxonServed u16, AccountId32",
+	"78 WeightsCommitted AccountId32, u16, H256",
+	"79 WeightsRevealed AccountId32, u16, H256",
+	"101 TimelockedWeightsCommitted AccountId32, u16, H256, u64",
+	"102 TimelockedWeightsRevealed u16, AccountId32",
 }
 
 // subtensorErrors are the errors that the calls above can give.
@@ -153,6 +186,17 @@ var subtensorErrors = []string{
 	"43 RegistrationNotPermittedOnRootSubnet // Can not register neuron on the root network.",
 	"48 CanNotSetRootNetworkWeights // Can not set weights for the root network.",
 	"49 NoNeuronIdAvailable // No neuron UID is available.",
+	"52 NoWeightsCommitFound // No commit found for the provided hotkey+netuid combination when attempting to reveal the weights.",
+	"53 InvalidRevealCommitHashNotMatch // Committed hash does not equal the hashed reveal data.",
+	"55 CommitRevealDisabled // Attempting to commit/reveal weights when disabled.",
+	"74 MechanismDoesNotExist // Subnet mechanism does not exist.",
+	"77 TooManyUnrevealedCommits // Maximum commit limit reached",
+	"78 ExpiredWeightCommit // Attempted to reveal weights that are expired.",
+	"79 RevealTooEarly // Attempted to reveal weights too early.",
+	"81 CommittingWeightsTooFast // A transactor exceeded the rate limit for setting weights.",
+	"109 IncorrectCommitRevealVersion // Incorrect commit-reveal version.",
+	"110 InvalidRevealRound // The reveal round has passed.",
+	"111 CommitTooLarge // A commit is larger than the chain takes.",
 	"54 CommitRevealEnabled // Committed weights are enabled: plain weights are not.",
 	"76 SubnetNotExists // Subnet does not exist.",
 	"82 AmountTooLow // Stake amount is too low.",

@@ -47,6 +47,13 @@ func (p *pool) add(s reader, t *tx) error {
 	return nil
 }
 
+// clear empties the pool and returns what was in it.
+func (p *pool) clear() []*tx {
+	out := p.queue
+	p.queue, p.byHash = nil, map[hash]*tx{}
+	return out
+}
+
 // known says whether a transaction is refused before it is looked at.
 func (p *pool) known(h hash, number uint64) error {
 	if _, ok := p.byHash[h]; ok {

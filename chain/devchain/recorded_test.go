@@ -126,7 +126,7 @@ func (s shapes) casesDiffer(a, b []scale.VariantOf, path string) string {
 // it, so that a client of the one decodes the other.
 func TestRuntimeIsAsRecorded(t *testing.T) {
 	recorded := []*scale.Metadata{recordedRuntime(t, "spec300_metadata_v15.hex"), recordedRuntime(t, "finney_metadata_v15_at_version.hex")}
-	rt, err := newRuntime(0)
+	rt, err := newRuntime(firstSpec, 0)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -9,12 +9,13 @@ import (
 	"strata/chain/scale"
 )
 
-// What the runtime calls itself. The spec version is that of the subtensor
-// whose types and rules it follows.
+// What the runtime calls itself. The first spec version is that of the
+// subtensor whose types and rules it follows; an upgrade (see upgrade.go) gives
+// a later one.
 const (
-	specName    = "node-subtensor"
-	specVersion = 300
-	txVersion   = 1
+	specName  = "node-subtensor"
+	firstSpec = 300
+	txVersion = 1
 )
 
 // runtimeAPIs are the runtime APIs with the versions that Core_version and
@@ -56,6 +57,7 @@ type apiSpec struct{ name, inputs, output string }
 // both versions and the numbers of events and errors by name. It is not
 // modified, so it is safe for concurrent use.
 type runtime struct {
+	spec        uint32
 	meta        *scale.Metadata // V15
 	v14, v15    []byte
 	eventRecord scale.TypeID // Vec<EventRecord>
@@ -64,9 +66,12 @@ type runtime struct {
 	slot        uint64 // time between blocks, ms
 }
 
-// newRuntime builds the runtime. An error is a defect of the tables.
-func newRuntime(blockTime time.Duration) (*runtime, error) {
-	t := newTypist()
+// newRuntime builds the runtime of a spec version: the tables as they are for
+// the first, every index of a pallet, call, event and error and every type's
+// number moved by one for each later version, so that a client with another
+// version's metadata cannot get by. An error is a defect of the tables.
+func newRuntime(spec uint32, blockTime time.Duration) (*runtime, error) {
+	t := newTypist(spec)
 	t.declareTypes()
 	meta := &scale.Metadata{Version: 15}
 	for _, p := range pallets {
@@ -88,7 +93,7 @@ func newRuntime(blockTime time.Duration) (*runtime, error) {
 		return nil, err
 	}
 	meta.Registry = reg
-	r := &runtime{meta: meta, eventRecord: t.id("Vec<EventRecord>"), version: newVersion(), errors: map[string]moduleError{}, slot: slotOf(blockTime)}
+	r := &runtime{spec: spec, meta: meta, eventRecord: t.id("Vec<EventRecord>"), version: newVersion(spec), errors: map[string]moduleError{}, slot: slotOf(blockTime)}
 	return r, r.finish()
 }
 
@@ -147,7 +152,7 @@ func (r *runtime) fill(m *scale.Pallet, p *pallet) error {
 		return err
 	}
 	for _, v := range t.Variants {
-		r.errors[p.name+"."+v.Name] = moduleError{p.index, v.Index, v.Name}
+		r.errors[p.name+"."+v.Name] = moduleError{m.Index, v.Index, v.Name}
 	}
 	return nil
 }
@@ -186,12 +191,12 @@ var primitiveSize = map[scale.Primitive]int{
 
 // pallet declares a pallet's enums; storage follows when events are declared.
 func (t *typist) pallet(p *pallet) scale.Pallet {
-	out := scale.Pallet{Name: p.name, Index: p.index}
+	out := scale.Pallet{Name: p.name, Index: p.index + t.shift}
 	enum := func(kind string, cases []string) *scale.TypeID {
 		if len(cases) == 0 {
 			return nil
 		}
-		id := t.variant(p.name+kind, p.crate+"::pallet::"+kind, cases)
+		id := t.shifted(p.name+kind, p.crate+"::pallet::"+kind, cases)
 		return &id
 	}
 	out.Calls, out.Event, out.Error = enum("Call", p.calls), enum("Event", p.events), enum("Error", p.errors)
@@ -232,7 +237,8 @@ func (t *typist) outer(ps []scale.Pallet) scale.OuterEnums {
 				cases = append(cases, scale.Case(p.Name, p.Index, scale.Unnamed(*id)))
 			}
 		}
-		t.named["Runtime"+kind] = t.b.Variant("node_subtensor_runtime::Runtime"+kind, cases...)
+		path := []string{"node_subtensor_runtime", "Runtime" + kind}
+		t.b.Define(t.named["Runtime"+kind], scale.Type{Kind: scale.KindVariant, Path: path, Variants: cases})
 		return t.named["Runtime"+kind]
 	}
 	return scale.OuterEnums{

@@ -7,7 +7,7 @@ import (
 )
 
 func TestMetadataDescribesTheTables(t *testing.T) {
-	rt, err := newRuntime(0)
+	rt, err := newRuntime(firstSpec, 0)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -38,7 +38,7 @@ func TestMetadataDescribesTheTables(t *testing.T) {
 }
 
 func TestStorageKeysAgreeWithMetadata(t *testing.T) {
-	rt, err := newRuntime(0)
+	rt, err := newRuntime(firstSpec, 0)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -69,13 +69,13 @@ func TestStorageKeysAgreeWithMetadata(t *testing.T) {
 
 func TestTypistRefuses(t *testing.T) {
 	for _, expr := range []string{"Nothing", "Vec<Nothing>", "[u8;x]", ""} {
-		k := newTypist()
+		k := newTypist(firstSpec)
 		if k.id(expr); k.err == nil {
 			t.Errorf("%q is taken", expr)
 		}
 	}
 	for _, c := range []string{"0", "x Name", "0 Name Nothing"} {
-		k := newTypist()
+		k := newTypist(firstSpec)
 		if k.caseOf(c); k.err == nil {
 			t.Errorf("case %q is taken", c)
 		}

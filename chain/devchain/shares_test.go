@@ -108,7 +108,7 @@ func TestRemoveStakeNeedsLiquidity(t *testing.T) {
 // However stakers come and go, their parts never exceed the whole, and nobody
 // gains by it.
 func TestSharesNeverExceedTheWhole(t *testing.T) {
-	rt, err := newRuntime(0)
+	rt, err := newRuntime(firstSpec, 0)
 	if err != nil {
 		t.Fatal(err)
 	}

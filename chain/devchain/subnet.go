@@ -75,7 +75,9 @@ func (x *exec) initSubnet(n []byte) {
 	} {
 		putU64(x.s, e.key(n), v)
 	}
-	putBool(x.s, smCommitReveal.key(n), false)
+	putBool(x.s, smCommitReveal.key(n), p.CommitReveal != 0)
+	putU64(x.s, smRevealPeriod.key(n), p.RevealPeriod)
+	x.s.put(smMechanisms.key(n), []byte{1})
 	var symbol scale.Encoder
 	symbol.Str(defaultSymbol)
 	x.s.put(smTokenSymbol.key(n), symbol.Bytes())

@@ -133,11 +133,20 @@ func openStorage(n *Node, p params) (starter, error) {
 	}, nil
 }
 
-// openVersion sends the runtime's version, which never changes.
+// openVersion sends the runtime's version, and each later one.
 func openVersion(n *Node, _ params) (starter, error) {
 	return func(send func(any)) func() {
+		n.mu.Lock()
+		defer n.mu.Unlock()
 		send(n.rt.version)
-		return func() {}
+		n.nextID++
+		id := n.nextID
+		n.versions[id] = func(v runtimeVersion) { send(v) }
+		return func() {
+			n.mu.Lock()
+			defer n.mu.Unlock()
+			delete(n.versions, id)
+		}
 	}, nil
 }
 

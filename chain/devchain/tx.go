@@ -45,7 +45,8 @@ var (
 // customCodes are what SubtensorTransactionExtension makes of an error
 // (common/src/transaction_error.rs); others are 255, a bad request.
 var customCodes = map[string]uint8{
-	"NotEnoughStakeToSetWeights": 1, "SettingWeightsTooFast": 6, "HotKeyNotRegisteredInNetwork": 10,
+	"NotEnoughStakeToSetWeights": 1, "SettingWeightsTooFast": 6, "CommittingWeightsTooFast": 6, "HotKeyNotRegisteredInNetwork": 10,
+	"InvalidRevealRound": 15, "NoWeightsCommitFound": 16, "RevealTooEarly": 17,
 	"InvalidIpAddress": 11, "ServingRateLimitExceeded": 12, "InvalidPort": 13,
 }
 
@@ -128,7 +129,7 @@ func (n *Node) decodeTx(raw []byte) (*tx, error) {
 	if born == nil {
 		return nil, errAncient
 	}
-	p := scale.TxParams{SpecVersion: specVersion, TxVersion: txVersion, Genesis: n.ledger.genesis.hash, EraBlock: born.hash}
+	p := scale.TxParams{SpecVersion: n.rt.spec, TxVersion: txVersion, Genesis: n.ledger.genesis.hash, EraBlock: born.hash}
 	if !signatureHolds(n.rt.meta, x, p) {
 		return nil, errBadProof
 	}

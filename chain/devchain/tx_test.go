@@ -12,7 +12,7 @@ import (
 // under the check that every extrinsic here goes through, and under no other
 // nonce, chain or signer.
 func TestGoldenExtrinsic(t *testing.T) {
-	rt, err := newRuntime(0)
+	rt, err := newRuntime(firstSpec, 0)
 	if err != nil {
 		t.Fatal(err)
 	}

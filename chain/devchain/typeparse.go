@@ -15,6 +15,7 @@ import (
 type typist struct {
 	b     *scale.Builder
 	named map[string]scale.TypeID
+	shift uint8 // see newRuntime
 	err   error
 }
 
@@ -23,8 +24,11 @@ var primitives = map[string]scale.Primitive{
 	"u64": scale.U64, "u128": scale.U128, "i128": scale.I128,
 }
 
-func newTypist() *typist {
-	t := &typist{b: scale.NewBuilder(), named: map[string]scale.TypeID{}}
+func newTypist(spec uint32) *typist {
+	t := &typist{b: scale.NewBuilder(), named: map[string]scale.TypeID{}, shift: uint8(spec - firstSpec)}
+	for i := range t.shift {
+		t.b.Composite(fmt.Sprintf("node_subtensor_runtime::Spec%d", firstSpec+uint32(i)))
+	}
 	for name, p := range primitives {
 		t.named[name] = t.b.Primitive(p)
 	}
@@ -133,6 +137,18 @@ func (t *typist) declare(name, path string, out scale.Type) scale.TypeID {
 		out.Params = append(out.Params, scale.TypeParam{Name: f.Name, Type: &f.Type})
 	}
 	t.named[name] = t.b.Add(out)
+	return t.named[name]
+}
+
+// shifted declares an enum whose indices move with the spec version.
+func (t *typist) shifted(name, path string, cases []string) scale.TypeID {
+	var out []scale.VariantOf
+	for _, c := range cases {
+		v := t.caseOf(c)
+		v.Index += t.shift
+		out = append(out, v)
+	}
+	t.named[name] = t.b.Variant(path, out...)
 	return t.named[name]
 }
 

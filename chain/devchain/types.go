@@ -31,6 +31,9 @@ var structTable = [][3]string{
 	{"NeuronInfo", "pallet_subtensor::rpc_info::neuron_info::NeuronInfo", neuronLiteHead + ", weights Vec<(Compact<u16>,Compact<u16>)>, bonds Vec<(Compact<u16>,Compact<u16>)>, pruning_score Compact<u16>"},
 	{"NeuronInfoLite", "pallet_subtensor::rpc_info::neuron_info::NeuronInfoLite", neuronLiteHead + ", pruning_score Compact<u16>"},
 	{"SimSwapResult", "pallet_subtensor_swap_runtime_api::SimSwapResult", "tao_amount u64, alpha_amount u64, tao_fee u64, alpha_fee u64, tao_slippage u64, alpha_slippage u64"}, // slippage: of newer runtimes
+	{"Pulse", "pallet_drand::types::Pulse", "round u64, randomness Vec<u8>, signature Vec<u8>"},
+	{"BeaconMetadata", "pallet_drand::types::Metadata", "beacon_id Vec<u8>"},
+	{"BeaconConfiguration", "pallet_drand::types::BeaconConfiguration", "public_key Vec<u8>, period u32, genesis_time u32, hash Vec<u8>, group_hash Vec<u8>, scheme_id Vec<u8>, metadata BeaconMetadata"},
 	{"UsageTracker", "pallet_commitments::types::UsageTracker", "last_epoch u64, used_space u64"},
 }
 
@@ -55,6 +58,7 @@ var enumTable = []struct {
 		"0 Other", "1 CannotLookup", "2 BadOrigin", "3 Module ModuleError", "4 ConsumerRemaining", "5 NoProviders", "6 TooManyConsumers",
 		"7 Token TokenError", "8 Arithmetic ArithmeticError", "9 Transactional TransactionalError", "10 Exhausted", "11 Corruption", "12 Unavailable", "13 RootNotAllowed",
 	}},
+	{"DispatchResult", "Result", []string{"0 Ok ()", "1 Err DispatchError"}},
 	{"Phase", "frame_system::Phase", []string{"0 ApplyExtrinsic u32", "1 Finalization", "2 Initialization"}},
 	{"Mode", "frame_metadata_hash_extension::Mode", []string{"0 Disabled", "1 Enabled"}},
 }
@@ -114,6 +118,9 @@ var stateFields = []string{
 
 // declareTypes declares everything that the pallets' tables name.
 func (t *typist) declareTypes() {
+	for _, kind := range []string{"Call", "Event", "Error"} { // they hold the pallets' enums, and RuntimeCall one that holds it
+		t.named["Runtime"+kind] = t.b.Reserve()
+	}
 	for _, s := range structTable {
 		t.composite(s[0], s[1], s[2])
 	}

@@ -27,9 +27,9 @@ func apiID(name string) []byte {
 	return h.Sum(nil)
 }
 
-func newVersion() runtimeVersion {
+func newVersion(spec uint32) runtimeVersion {
 	v := runtimeVersion{
-		SpecName: specName, ImplName: "strata-devchain", AuthoringVersion: 1, SpecVersion: specVersion, ImplVersion: 1,
+		SpecName: specName, ImplName: "strata-devchain", AuthoringVersion: 1, SpecVersion: spec, ImplVersion: 1,
 		TransactionVersion: txVersion, StateVersion: 1,
 	}
 	for _, a := range runtimeAPIs {

@@ -42,9 +42,18 @@ func tooFast(s reader, netuid, uid uint16, number uint64) bool {
 	return last != 0 && number-last < u64at(s, smWeightsRateLimit.key(n))
 }
 
-// setWeights is do_set_weights: the checks in the pallet's order, then the row
-// scaled so that its greatest weight is 65535.
+// setWeights is the call set_weights, which a subnet with commit–reveal refuses.
 func (x *exec) setWeights(hotkey account, netuid uint16, uids, values []uint16, version uint64) error {
+	if boolAt(x.s, smCommitReveal.key(u16key(netuid))) {
+		return x.fail("CommitRevealEnabled")
+	}
+	return x.applyWeights(hotkey, netuid, uids, values, version)
+}
+
+// applyWeights is do_set_weights: the checks in the pallet's order, then the
+// row scaled so that its greatest weight is 65535. With commit–reveal the
+// commit was what counts for the rate limit and as activity.
+func (x *exec) applyWeights(hotkey account, netuid uint16, uids, values []uint16, version uint64) error {
 	n := u16key(netuid)
 	if name := x.weightsFault(hotkey, netuid, uids, values, version); name != "" {
 		return x.fail(name)
@@ -58,7 +67,9 @@ func (x *exec) setWeights(hotkey account, netuid uint16, uids, values []uint16, 
 		row[i] = pair{uids[i], v}
 	}
 	putPairs(x.s, smWeights.key(n, u16key(uid)), row)
-	putU64s(x.s, smLastUpdate.key(n), setAt(u64sAt(x.s, smLastUpdate.key(n)), int(uid), x.number))
+	if !boolAt(x.s, smCommitReveal.key(n)) {
+		x.updated(hotkey, netuid)
+	}
 	x.deposit("SubtensorModule", "WeightsSet", []scale.Value{netuid, uid})
 	return nil
 }
@@ -68,8 +79,6 @@ func (x *exec) weightsFault(hotkey account, netuid uint16, uids, values []uint16
 	n := u16key(netuid)
 	least := u64at(x.s, smWeightsVersionKey.key(n))
 	switch {
-	case boolAt(x.s, smCommitReveal.key(n)):
-		return "CommitRevealEnabled"
 	case netuid == 0:
 		return "CanNotSetRootNetworkWeights"
 	case len(uids) != len(values):
@@ -96,7 +105,7 @@ func (x *exec) rowFault(netuid, uid uint16, uids, values []uint16) string {
 	self := len(uids) == 1 && uids[0] == uid
 	sorted := slices.Sorted(slices.Values(uids))
 	switch {
-	case tooFast(x.s, netuid, uid, x.number):
+	case !boolAt(x.s, smCommitReveal.key(n)) && tooFast(x.s, netuid, uid, x.number):
 		return "SettingWeightsTooFast"
 	case !self && !at(boolsAt(x.s, smPermit.key(n)), int(uid)):
 		return "NeuronNoValidatorPermit"

@@ -132,7 +132,7 @@ func TestEpochPaysAndGivesPermits(t *testing.T) {
 	if bonds := pairsAt(s, smBonds.key(one, u16key(1))); !slices.Equal(bonds, []pair{{2, 65535}, {3, 65535}}) {
 		t.Errorf("bonds %v", bonds)
 	}
-	if u64at(s, smLastStep.key(one)) != n.ledger.head().header.number || (n.ledger.head().header.number+2)%21 != 0 {
+	if u64at(s, smLastStep.key(one)) != n.ledger.head().header.number || (n.ledger.head().header.number+2)%21 != 20 {
 		t.Errorf("an epoch at block %d", n.ledger.head().header.number)
 	}
 }

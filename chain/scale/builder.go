@@ -26,6 +26,20 @@ func (b *Builder) Add(t Type) TypeID {
 	return t.ID
 }
 
+// Reserve returns the id of a type that refers to itself, directly or through
+// others; Define says what it is. A type that stays undefined is the unit type.
+func (b *Builder) Reserve() TypeID {
+	id := TypeID(len(b.types))
+	b.types = append(b.types, Type{ID: id, Kind: KindTuple})
+	return id
+}
+
+// Define says what a reserved type is.
+func (b *Builder) Define(id TypeID, t Type) {
+	t.ID = id
+	b.types[id] = t
+}
+
 // Primitive returns a primitive type.
 func (b *Builder) Primitive(p Primitive) TypeID {
 	return b.Add(Type{Kind: KindPrimitive, Primitive: p})

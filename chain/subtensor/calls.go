@@ -115,18 +115,6 @@ func (c *Client) ServeAxon(ctx context.Context, hot chain.Signer, n strata.Netui
 	})
 }
 
-// SetWeights implements chain.Submitter. On a subnet with commit–reveal the
-// chain refuses it, with code Conflict.
-func (c *Client) SetWeights(ctx context.Context, hot chain.Signer, n strata.Netuid, w []chain.Weight, versionKey uint64) (strata.BlockHash, error) {
-	dests, values := make([]scale.Value, len(w)), make([]scale.Value, len(w))
-	for i := range w {
-		dests[i], values[i] = uint16(w[i].UID), w[i].Value
-	}
-	return c.submit(ctx, hot, subtensorModule, "set_weights", scale.Struct{
-		"netuid": uint16(n), "dests": dests, "weights": values, "version_key": versionKey,
-	})
-}
-
 // SetCommitment implements chain.Submitter. Data longer than 128 bytes has
 // code TooLarge.
 func (c *Client) SetCommitment(ctx context.Context, hot chain.Signer, n strata.Netuid, data []byte) (strata.BlockHash, error) {

@@ -84,6 +84,11 @@ var errorCodes = []struct {
 	{"Already", strata.Conflict},
 	{"CommitRevealEnabled", strata.Conflict},
 	{"CommitRevealDisabled", strata.Conflict},
+	{"RevealTooEarly", strata.Conflict},
+	{"ExpiredWeightCommit", strata.NotFound},
+	{"NoWeightsCommitFound", strata.NotFound},
+	{"CommitHashNotMatch", strata.NotFound},
+	{"InvalidRevealRound", strata.Conflict},
 	{"NotRegistered", strata.NotFound},
 	{"NotExist", strata.NotFound},
 	{"DoesNotExist", strata.NotFound},
@@ -128,6 +133,13 @@ var customReasons = []struct {
 	{strata.Invalid, "the IP address is not valid"},
 	{strata.Throttled, "the serving rate limit is exceeded: wait some blocks"},
 	{strata.Invalid, "the port is not valid"},
+	{strata.Invalid, "the request is not valid"},
+	{strata.Invalid, "the amount is zero"},
+	{strata.Conflict, "the round of the beacon has passed: this machine's clock or its node is behind; try again"},
+	{strata.NotFound, "there is no such commit of weights"},
+	{strata.Conflict, "the commit cannot be revealed in this epoch: too early, or too late"},
+	{strata.Invalid, "the lists are of different lengths"},
+	{strata.NotFound, "the hotkey is not registered on the subnet: register it first"},
 }
 
 // poolError puts a node's refusal of an extrinsic into words.

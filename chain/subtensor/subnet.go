@@ -24,9 +24,15 @@ const (
 // storage alone on a node with neither. In the last case Stake is only what
 // TotalHotkeyAlpha holds, without inherited stake and root TAO.
 func (c *Client) Metagraph(ctx context.Context, n strata.Netuid, at strata.BlockHash) (*chain.Metagraph, error) {
+	g, _, err := c.metagraph(ctx, n, at)
+	return g, err
+}
+
+// metagraph also says whether Stake is the whole stake.
+func (c *Client) metagraph(ctx context.Context, n strata.Netuid, at strata.BlockHash) (g *chain.Metagraph, whole bool, err error) {
 	head, err := c.headOrBest(ctx, at)
 	if err != nil {
-		return nil, err
+		return nil, false, err
 	}
 	for _, method := range []string{"get_metagraph", "get_subnet_state"} {
 		v, err := c.apiCall(ctx, head.Hash, subnetAPI, method, uint16(n))
@@ -34,15 +40,17 @@ func (c *Client) Metagraph(ctx context.Context, n strata.Netuid, at strata.Block
 			continue
 		}
 		if err != nil {
-			return nil, err
+			return nil, false, err
 		}
 		inner, some := v.Option()
 		if v.Err() == nil && !some {
-			return nil, noSubnet(n)
+			return nil, false, noSubnet(n)
 		}
-		return c.fromAPI(ctx, n, head, inner)
+		g, err := c.fromAPI(ctx, n, head, inner)
+		return g, true, err
 	}
-	return c.fromStorage(ctx, n, head)
+	g, err = c.fromStorage(ctx, n, head)
+	return g, false, err
 }
 
 // noFunction says that the node does not have a runtime API function, or that
@@ -250,7 +258,7 @@ func addrOf(n *big.Int, ipType uint8) netip.Addr {
 // Hyperparameters implements chain.Reader.
 func (c *Client) Hyperparameters(ctx context.Context, n strata.Netuid) (chain.Hyperparameters, error) {
 	var p chain.Hyperparameters
-	exists := false
+	exists, version := false, uint16(0)
 	items := []struct {
 		name string
 		read func(scale.View)
@@ -268,17 +276,38 @@ func (c *Client) Hyperparameters(ctx context.Context, n strata.Netuid) (chain.Hy
 		{"MaxAllowedUids", func(v scale.View) { p.MaxAllowedUIDs = v.U16() }},
 		{"MaxAllowedValidators", func(v scale.View) { p.MaxAllowedValidator = v.U16() }},
 		{"Burn", func(v scale.View) { p.Burn = strata.Rao(v.U64()) }},
+		// What not every runtime has.
+		{"RevealPeriodEpochs", func(v scale.View) { p.RevealPeriod = v.U64() }},
+		{"StakeThreshold", func(v scale.View) { p.StakeThreshold = strata.Rao(v.U64()) }},
+		{"CommitRevealWeightsVersion", func(v scale.View) { version = v.U16() }},
+		{"SubnetEpochIndex", func(v scale.View) { p.Schedule.Index, p.Schedule.Counted = v.U64(), true }},
+		{"LastEpochBlock", func(v scale.View) { p.Schedule.Last = v.U64() }},
+		{"PendingEpochAt", func(v scale.View) { p.Schedule.Pending = v.U64() }},
 	}
-	qs := make([]query, len(items))
+	rt, err := c.runtime(ctx)
+	if err != nil {
+		return p, err
+	}
+	const needed = 13 // of the items
+	var qs []query
+	var reads []func(scale.View)
 	for i, item := range items {
-		qs[i] = query{subtensorModule, item.name, []scale.Value{uint16(n)}}
+		entry, _, err := rt.meta.Storage(subtensorModule, item.name)
+		if err != nil && i >= needed {
+			continue
+		}
+		q := query{subtensorModule, item.name, []scale.Value{uint16(n)}}
+		if err == nil && !entry.IsMap() {
+			q.keys = nil
+		}
+		qs, reads = append(qs, q), append(reads, item.read)
 	}
 	views, err := c.storages(ctx, strata.BlockHash{}, qs)
 	if err != nil {
 		return p, err
 	}
-	for i, item := range items {
-		item.read(views[i])
+	for i, read := range reads {
+		read(views[i])
 		if err := views[i].Err(); err != nil {
 			return chain.Hyperparameters{}, err
 		}
@@ -286,7 +315,26 @@ func (c *Client) Hyperparameters(ctx context.Context, n strata.Netuid) (chain.Hy
 	if !exists {
 		return chain.Hyperparameters{}, noSubnet(n)
 	}
-	return p, nil
+	p.RevealPeriod = max(1, p.RevealPeriod)
+	p.Schedule.Netuid, p.Schedule.Tempo = n, p.Tempo
+	p.Scheme, err = scheme(rt, p.CommitReveal, version)
+	return p, err
+}
+
+// scheme says how a subnet takes weights: as its hyperparameter and the
+// runtime's version of commit–reveal say. A runtime that has no version has
+// the calls that it has.
+func scheme(rt *runtime, enabled bool, version uint16) (chain.Scheme, error) {
+	has := func(name string) bool { _, _, err := rt.meta.Call(subtensorModule, name); return err == nil }
+	switch {
+	case !enabled:
+		return chain.Plain, nil
+	case version > withHotkey:
+		return 0, strata.E(strata.Invalid, "the chain wants weights by commit–reveal version %d, which this version does not know: update strata", version)
+	case version == 0 && has("commit_crv3_weights"), version >= withoutHotkey:
+		return chain.Timelock, nil
+	}
+	return chain.CommitReveal, nil
 }
 
 // Weights implements chain.Reader.
