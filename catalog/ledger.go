@@ -93,6 +93,13 @@ type Ledger interface {
 	SaveWeights(ctx context.Context, block uint64, w []WeightRecord) error
 	// LastWeights returns the last vector recorded and its block; none is no error.
 	LastWeights(ctx context.Context) (block uint64, w []WeightRecord, err error)
+	// SaveCommit keeps a record of weights that are about to be committed, under
+	// the hash of the commit, in place of one that is there.
+	SaveCommit(ctx context.Context, hash [32]byte, record []byte) error
+	// Commits returns the records that were not deleted, by hash.
+	Commits(ctx context.Context) (map[[32]byte][]byte, error)
+	// DeleteCommit forgets one; that there is none is no error.
+	DeleteCommit(ctx context.Context, hash [32]byte) error
 	// PlacedOn returns the shards in state Stored on a miner.
 	PlacedOn(ctx context.Context, miner strata.Hotkey) ([]Placed, error)
 	// Totals counts committed objects and their bytes.

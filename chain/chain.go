@@ -64,6 +64,9 @@ type Metagraph struct {
 	Netuid  strata.Netuid
 	Head    Head
 	Neurons []Neuron
+	// PartStake says that the node could tell only a part of each neuron's
+	// stake: what it has of the subnet's own, nothing inherited, no root TAO.
+	PartStake bool
 }
 
 // Neuron returns the row of a hotkey.
@@ -103,7 +106,14 @@ type Hyperparameters struct {
 	Burn                strata.Rao // price of a registration
 	StakeThreshold      strata.Rao // stake without which no weights are taken
 	Scheme              Scheme     // how the subnet takes weights
-	Schedule            Schedule   // when its epochs are
+	Schedule            Schedule   // what the runtime counts of epochs; see Epochs
+}
+
+// Epochs says when the subnet's epochs are.
+func (p Hyperparameters) Epochs(n strata.Netuid) Schedule {
+	s := p.Schedule
+	s.Netuid, s.Tempo = n, p.Tempo
+	return s
 }
 
 // Weight is one entry of a validator's weight vector.

@@ -1,7 +1,9 @@
 package chain
 
 import (
+	"cmp"
 	"context"
+	"slices"
 
 	"strata"
 )
@@ -47,63 +49,91 @@ type Reveals struct {
 	Waiting   int
 }
 
-// Schedule says when a subnet's epochs are. In older runtimes an epoch's number
-// follows from the block's and the epoch runs in its last block; newer ones
-// count: an epoch runs, and the next number begins, Tempo blocks after the last.
-// The methods extrapolate from the block at which it was read.
-// Source: subtensor, pallets/subtensor/src/coinbase/run_coinbase.rs.
-type Schedule struct {
-	Netuid  strata.Netuid
-	Tempo   uint16
-	Counted bool
-	Index   uint64 // epochs run so far; like what follows, only if Counted
-	Last    uint64 // block of the last epoch
-	Pending uint64 // block of an epoch out of turn; 0: none
-}
-
-// Length returns an epoch's length in blocks, at least 1.
-func (s Schedule) Length() uint64 {
-	if s.Counted {
-		return max(1, uint64(s.Tempo))
+// MayWeigh says why a subnet would refuse a hotkey's weights in the block after
+// the metagraph's; nil if nothing is known against it. Codes: Forbidden (not
+// registered, no permit, too little stake), Throttled (the rate limit).
+func (p Hyperparameters) MayWeigh(g *Metagraph, h strata.Hotkey) error {
+	row, err := g.Registered(h)
+	if err != nil {
+		return err
 	}
-	return uint64(s.Tempo) + 1
-}
-
-// next is the first block of epoch Index + 1, if Counted.
-func (s Schedule) next() uint64 {
-	n := s.Last + s.Length()
-	if s.Pending > 0 {
-		n = min(n, s.Pending)
-	}
-	return n
-}
-
-// Epoch returns the number of the epoch that a block belongs to.
-func (s Schedule) Epoch(block uint64) uint64 {
-	switch next := s.next(); {
-	case !s.Counted:
-		return (block + uint64(s.Netuid) + 1) / s.Length()
-	case block < next:
-		return s.Index
-	default:
-		return s.Index + 1 + (block-next)/s.Length()
-	}
-}
-
-// First returns an epoch's first block. Of a Counted epoch that has passed it
-// is not known: then it is the last one's.
-func (s Schedule) First(epoch uint64) uint64 {
+	next := row.LastUpdate + p.WeightsRateLimit
 	switch {
-	case s.Counted && epoch <= s.Index:
-		return s.Last
-	case s.Counted:
-		return s.next() + (epoch-s.Index-1)*s.Length()
+	case !row.Permit:
+		return strata.E(strata.Forbidden, "hotkey %s has no validator permit on subnet %d: it needs more stake, or the next epoch", h, g.Netuid)
+	case !g.PartStake && row.Stake < p.StakeThreshold:
+		return strata.E(strata.Forbidden, "hotkey %s has %s of stake on subnet %d, which takes weights from %s: add stake", h, row.Stake, g.Netuid, p.StakeThreshold)
+	case row.LastUpdate > 0 && g.Head.Number+1 < next:
+		return strata.E(strata.Throttled, "subnet %d takes weights every %d blocks: the next in block %d", g.Netuid, p.WeightsRateLimit, next)
 	}
-	first := epoch * s.Length()
-	return first - min(first, uint64(s.Netuid)+1)
+	return nil
 }
 
-// Left returns how many blocks of a block's epoch come after it.
-func (s Schedule) Left(block uint64) uint64 {
-	return s.First(s.Epoch(block)+1) - 1 - block
+// greatest is MaxWeightsLimit where there is none.
+const greatest = 1<<16 - 1
+
+// Fit returns a vector as the subnet takes it: without zeros, and with the
+// greatest weights lowered to what one may be of all. Code Invalid says what
+// the subnet would refuse: a uid twice or beyond neurons, too few weights.
+func (p Hyperparameters) Fit(w []Weight, neurons int) ([]Weight, error) {
+	var out []Weight
+	seen := map[strata.UID]bool{}
+	for _, e := range w {
+		switch {
+		case seen[e.UID]:
+			return nil, strata.E(strata.Invalid, "uid %d is in the weights twice", e.UID)
+		case int(e.UID) >= neurons:
+			return nil, strata.E(strata.Invalid, "uid %d is not on the subnet, which has %d", e.UID, neurons)
+		}
+		seen[e.UID] = true
+		if e.Value > 0 {
+			out = append(out, e)
+		}
+	}
+	if least := max(1, min(int(p.MinAllowedWeights), neurons)); len(out) < least {
+		return nil, strata.E(strata.Invalid, "%d weights are too few: the subnet wants %d", len(out), least)
+	}
+	if p.MaxWeightsLimit == 0 || p.MaxWeightsLimit == greatest {
+		return out, nil
+	}
+	if len(out)*int(p.MaxWeightsLimit) < greatest {
+		return nil, strata.E(strata.Invalid, "%d weights are too few: none may be above %d of 65535 of all", len(out), p.MaxWeightsLimit)
+	}
+	lower(out, uint64(p.MaxWeightsLimit))
+	return out, nil
+}
+
+// lower cuts the greatest values until none is above limit/65535 of the sum;
+// the others keep their ratios. With k values cut to c and the rest summing to
+// r, c = limit·(k·c + r)/65535.
+func lower(w []Weight, limit uint64) {
+	sorted := make([]uint64, len(w))
+	for i, e := range w {
+		sorted[i] = uint64(e.Value)
+	}
+	slices.SortFunc(sorted, func(a, b uint64) int { return cmp.Compare(b, a) })
+	var rest uint64
+	for _, x := range sorted {
+		rest += x
+	}
+	for k, x := range sorted {
+		// The first k values are cut; does the next stay below?
+		cut := uint64(k) * limit
+		if cut >= greatest {
+			break // an equal share for all is the most there can be
+		}
+		if ceiling := limit * rest / (greatest - cut); x <= ceiling {
+			limitTo(w, ceiling)
+			return
+		}
+		rest -= x
+	}
+	limitTo(w, sorted[len(sorted)-1])
+}
+
+// limitTo lowers what is above most.
+func limitTo(w []Weight, most uint64) {
+	for i := range w {
+		w[i].Value = uint16(min(uint64(w[i].Value), max(1, most)))
+	}
 }

@@ -350,17 +350,17 @@ func order(t testing.TB, validator *wallet.Key, miner strata.Hotkey, body []byte
 
 // fakeChain is a chain whose heads the test drives.
 type fakeChain struct {
-	mu     sync.Mutex // guards what follows
-	graph  chain.Metagraph
-	params chain.Hyperparameters
-	sets   []vector // weights that were set
-	refuse error    // answer to SetWeights
-	heads  chan chain.Head
+	mu      sync.Mutex // guards what follows
+	graph   chain.Metagraph
+	params  chain.Hyperparameters
+	sets    []vector // weights that were set
+	reveals int      // calls of RevealWeights
+	refuse  error    // answer to SetWeights
+	heads   chan chain.Head
 }
 
 type vector struct {
 	block   uint64
-	version uint64
 	weights []chain.Weight
 }
 
@@ -403,14 +403,27 @@ func (c *fakeChain) Hyperparameters(context.Context, strata.Netuid) (chain.Hyper
 	return c.params, nil
 }
 
-func (c *fakeChain) SetWeights(_ context.Context, _ chain.Signer, _ strata.Netuid, w []chain.Weight, version uint64) (strata.BlockHash, error) {
+func (c *fakeChain) SetWeights(_ context.Context, hot chain.Signer, _ strata.Netuid, w []chain.Weight, _ chain.Commits) (chain.WeightsReceipt, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.refuse != nil {
-		return strata.BlockHash{}, c.refuse
+		return chain.WeightsReceipt{}, c.refuse
 	}
-	c.sets = append(c.sets, vector{c.graph.Head.Number, version, w})
-	return strata.BlockHash{1}, nil
+	if err := c.params.MayWeigh(&c.graph, hot.PublicKey()); err != nil {
+		return chain.WeightsReceipt{}, err
+	}
+	w, err := c.params.Fit(w, len(c.graph.Neurons))
+	if err == nil {
+		c.sets = append(c.sets, vector{c.graph.Head.Number, w})
+	}
+	return chain.WeightsReceipt{Block: strata.BlockHash{1}}, err
+}
+
+func (c *fakeChain) RevealWeights(_ context.Context, _ chain.Signer, _ strata.Netuid, kept chain.Commits) (chain.Reveals, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.reveals++
+	return chain.Reveals{}, nil
 }
 
 func (c *fakeChain) set() []vector {

@@ -21,7 +21,8 @@ type Chain interface {
 	Heads(ctx context.Context) (<-chan chain.Head, error)
 	Metagraph(ctx context.Context, n strata.Netuid, at strata.BlockHash) (*chain.Metagraph, error)
 	Hyperparameters(ctx context.Context, n strata.Netuid) (chain.Hyperparameters, error)
-	SetWeights(ctx context.Context, hot chain.Signer, n strata.Netuid, w []chain.Weight, versionKey uint64) (strata.BlockHash, error)
+	SetWeights(ctx context.Context, hot chain.Signer, n strata.Netuid, w []chain.Weight, kept chain.Commits) (chain.WeightsReceipt, error)
+	RevealWeights(ctx context.Context, hot chain.Signer, n strata.Netuid, kept chain.Commits) (chain.Reveals, error)
 }
 
 // Miners is how a validator talks to them. Answers are authentic: package peer
@@ -113,6 +114,7 @@ type Validator struct {
 	head       chain.Head
 	weights    map[strata.Hotkey]uint16 // last set
 	weightedAt uint64                   // block of the last vector, or of the last attempt
+	unset      string                   // why there are no weights, as last logged
 }
 
 // New restores a validator from its ledger.

@@ -11,51 +11,63 @@ import (
 )
 
 // maybeWeigh sets weights once a tempo, in its last quarter, so that they count
-// what was seen until then.
+// what was seen until then; and it reveals those whose time has come.
 func (v *Validator) maybeWeigh(ctx context.Context, h chain.Head) {
+	v.reveal(ctx, h)
 	v.mu.Lock()
-	params, graph, last := v.params, v.graph, v.weightedAt
+	params, graph, last := v.params, *v.graph, v.weightedAt
 	v.mu.Unlock()
-	epoch := uint64(params.Tempo) + 1
-	into := (h.Number + uint64(v.Domain.Netuid) + 1) % epoch // blocks since the last epoch
-	if into < epoch-epoch/4-1 || last > 0 && h.Number < last+epoch/2 {
+	epochs := params.Epochs(v.Domain.Netuid)
+	if epochs.Left(h.Number) > epochs.Length()/4 || last > 0 && h.Number < last+epochs.Length()/2 {
 		return
 	}
-	if row, ok := graph.Neuron(v.self); ok && row.LastUpdate > 0 && h.Number < row.LastUpdate+params.WeightsRateLimit {
-		return // the subnet's rate limit has not passed; it may at a later block
+	graph.Head = h // the rows are a few blocks old; the rate limit is not
+	err := params.MayWeigh(&graph, v.self)
+	if err == nil {
+		err = v.weigh(ctx, h)
 	}
-	if reason := v.mayWeigh(graph, params); reason != "" {
-		v.Log.Info("no weights are set", "block", h.Number, "reason", reason)
-		v.attempted(h.Number)
-		return
-	}
-	if err := v.weigh(ctx, params, h); err != nil {
-		v.Log.Warn("weights were not set; trying again at the next block", "block", h.Number, "err", err)
-	}
+	v.weighed(h.Number, err)
 }
 
-func (v *Validator) attempted(block uint64) {
+// weighed decides what follows from an attempt. A reason that another block
+// may change is looked at again in the next; others hold for this epoch, and
+// are told once.
+func (v *Validator) weighed(block uint64, err error) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	v.weightedAt = block
+	if err == nil {
+		v.unset, v.weightedAt = "", block
+		return
+	}
+	switch strata.CodeOf(err) {
+	case strata.Throttled:
+	case strata.Forbidden, strata.Invalid, strata.TooLarge:
+		v.weightedAt = block
+	default:
+		v.Log.Warn("weights were not set; trying again at the next block", "block", block, "err", err)
+		return
+	}
+	if reason := err.Error(); reason != v.unset {
+		v.unset = reason
+		v.Log.Info("no weights are set", "block", block, "reason", reason)
+	}
 }
 
-// mayWeigh says why weights cannot be set in this epoch, "" if they can.
-func (v *Validator) mayWeigh(g *chain.Metagraph, p chain.Hyperparameters) string {
-	row, ok := g.Neuron(v.self)
-	switch {
-	case !ok:
-		return "this hotkey is no longer registered: run strata register"
-	case !row.Permit:
-		return "this hotkey has no validator permit: it needs more stake, or the next epoch"
-	case p.CommitReveal:
-		return "the subnet wants commit–reveal, which this version cannot do yet"
+// reveal reveals committed weights. What fails is tried again at the next head.
+func (v *Validator) reveal(ctx context.Context, h chain.Head) {
+	ctx, cancel := context.WithTimeout(ctx, chainLimit)
+	defer cancel()
+	r, err := v.Chain.RevealWeights(ctx, v.Key, v.Domain.Netuid, v.Ledger)
+	if r.Revealed+r.Forgotten > 0 {
+		v.Log.Info("committed weights revealed", "block", h.Number, "revealed", r.Revealed, "forgotten", r.Forgotten, "waiting", r.Waiting)
 	}
-	return ""
+	if err != nil && ctx.Err() == nil {
+		v.Log.Warn("weights were not revealed", "block", h.Number, "err", err)
+	}
 }
 
 // weigh turns credits into weights and submits them.
-func (v *Validator) weigh(ctx context.Context, p chain.Hyperparameters, h chain.Head) error {
+func (v *Validator) weigh(ctx context.Context, h chain.Head) error {
 	// What the weights rest on is durable before they are.
 	if err := v.save(ctx); err != nil {
 		return err
@@ -65,34 +77,26 @@ func (v *Validator) weigh(ctx context.Context, p chain.Hyperparameters, h chain.
 	if err != nil {
 		return err
 	}
-	block := h.Number
 	records := v.vector(g)
-	var ws []chain.Weight
-	for _, r := range records {
-		if r.Value > 0 {
-			ws = append(ws, chain.Weight{UID: r.UID, Value: r.Value})
-		}
-	}
-	if len(ws) == 0 || len(ws) < int(p.MinAllowedWeights) {
-		v.Log.Info("no weights are set", "block", block, "reason", "too few miners have credit", "have", len(ws), "need", max(1, int(p.MinAllowedWeights)))
-		v.attempted(block)
-		return nil
+	ws := make([]chain.Weight, len(records))
+	for i, r := range records {
+		ws[i] = chain.Weight{UID: r.UID, Value: r.Value}
 	}
 	sctx, cancel := context.WithTimeout(ctx, chainLimit)
 	defer cancel()
-	if _, err := v.Chain.SetWeights(sctx, v.Key, v.Domain.Netuid, ws, p.WeightsVersionKey); err != nil {
+	receipt, err := v.Chain.SetWeights(sctx, v.Key, v.Domain.Netuid, ws, v.Ledger)
+	if err != nil {
 		return err
 	}
 	v.mu.Lock()
-	v.weightedAt = block
-	v.weights = map[strata.Hotkey]uint16{}
+	v.weightedAt, v.weights = h.Number, map[strata.Hotkey]uint16{}
 	for _, r := range records {
 		v.weights[r.Hotkey] = r.Value
 	}
 	v.mu.Unlock()
-	v.Log.Info("weights set", "block", block, "miners", len(ws))
+	v.Log.Info("weights set", "block", h.Number, "miners", len(ws), "scheme", receipt.Scheme.String(), "reveal", receipt.Reveal)
 	// A crash before this loses the record only: the chain has the vector.
-	return v.Ledger.SaveWeights(ctx, block, records)
+	return v.Ledger.SaveWeights(ctx, h.Number, records)
 }
 
 // vector computes credit and weight of every registered miner, in UID order.

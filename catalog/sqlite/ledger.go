@@ -181,6 +181,46 @@ func (db *DB) SaveWeights(ctx context.Context, block uint64, weights []catalog.W
 	})
 }
 
+// SaveCommit implements catalog.Ledger. A crash leaves the record or none.
+func (db *DB) SaveCommit(ctx context.Context, hash [32]byte, record []byte) error {
+	return db.write(ctx, func(tx *sql.Tx) error {
+		_, err := exec(ctx, tx, `INSERT INTO ledger_commits (hash, record) VALUES ($1, $2)
+			ON CONFLICT (hash) DO UPDATE SET record = excluded.record`, hash[:], record)
+		return err
+	})
+}
+
+// Commits implements catalog.Ledger.
+func (db *DB) Commits(ctx context.Context) (map[[32]byte][]byte, error) {
+	type row struct {
+		hash   [32]byte
+		record []byte
+	}
+	rows, err := all(ctx, db.r, func(s scanner) (r row, err error) {
+		var hash []byte
+		if err = s.Scan(&hash, &r.record); err != nil {
+			return r, err
+		}
+		return r, fixed(r.hash[:], hash)
+	}, `SELECT hash, record FROM ledger_commits`)
+	if err != nil {
+		return nil, db.fail(err)
+	}
+	out := make(map[[32]byte][]byte, len(rows))
+	for _, r := range rows {
+		out[r.hash] = r.record
+	}
+	return out, nil
+}
+
+// DeleteCommit implements catalog.Ledger. A crash leaves the record or none.
+func (db *DB) DeleteCommit(ctx context.Context, hash [32]byte) error {
+	return db.write(ctx, func(tx *sql.Tx) error {
+		_, err := exec(ctx, tx, `DELETE FROM ledger_commits WHERE hash = $1`, hash[:])
+		return err
+	})
+}
+
 // LastWeights implements catalog.Ledger.
 func (db *DB) LastWeights(ctx context.Context) (block uint64, w []catalog.WeightRecord, err error) {
 	w, err = all(ctx, db.r, func(s scanner) (r catalog.WeightRecord, err error) {

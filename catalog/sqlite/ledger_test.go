@@ -50,6 +50,11 @@ func TestLedgerSurvivesReopening(t *testing.T) {
 		db.SaveWeights(ctx, 10, []catalog.WeightRecord{{UID: 1, Value: 1}}),
 		db.SaveWeights(ctx, 20, weights),
 		db.SaveMarks(ctx, miner, []catalog.Mark{{Validator: p.Validator, Number: 2, Cohort: 6, Void: true}}),
+		db.SaveCommit(ctx, [32]byte{1}, []byte("old")),
+		db.SaveCommit(ctx, [32]byte{1}, []byte("new")),
+		db.SaveCommit(ctx, [32]byte{2}, []byte("gone")),
+		db.DeleteCommit(ctx, [32]byte{2}),
+		db.DeleteCommit(ctx, [32]byte{3}),
 		db.Close(),
 	}
 	for i, err := range steps {
@@ -80,6 +85,9 @@ func TestLedgerSurvivesReopening(t *testing.T) {
 	}
 	if _, err := db.Sector(ctx, p, 77); strata.CodeOf(err) != strata.NotFound {
 		t.Errorf("an unknown sector gave %v", err)
+	}
+	if commits, err := db.Commits(ctx); err != nil || len(commits) != 1 || string(commits[[32]byte{1}]) != "new" {
+		t.Errorf("commits = %q, %v", commits, err)
 	}
 	block, last, err := db.LastWeights(ctx)
 	if err != nil || block != 20 || !cmp.Equal(last, weights) {

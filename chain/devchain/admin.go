@@ -61,7 +61,6 @@ type setting struct {
 var settings = []setting{
 	{6, "sudo_set_weights_version_key", "weights_version_key", "u64", smWeightsVersionKey},
 	{7, "sudo_set_weights_set_rate_limit", "weights_set_rate_limit", "u64", smWeightsRateLimit},
-	{12, "sudo_set_max_weight_limit", "max_weight_limit", "u16", smMaxWeightsLimit},
 	{14, "sudo_set_min_allowed_weights", "min_allowed_weights", "u16", smMinAllowedWeights},
 	{30, "sudo_set_tempo", "tempo", "u16", smTempo},
 	{49, "sudo_set_commit_reveal_weights_enabled", "enabled", "bool", smCommitReveal},

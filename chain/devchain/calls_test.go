@@ -116,7 +116,7 @@ func TestBurnedRegister(t *testing.T) {
 	}{
 		{"registers", func(testNode) key { return alice(t) }, 1, func(testNode) account { return hot.public }, ""},
 		{"on root", func(testNode) key { return alice(t) }, 0, func(testNode) account { return hot.public }, "RegistrationNotPermittedOnRootSubnet"},
-		{"no subnet", func(testNode) key { return alice(t) }, 9, func(testNode) account { return hot.public }, "SubNetworkDoesNotExist"},
+		{"no subnet", func(testNode) key { return alice(t) }, 9, func(testNode) account { return hot.public }, "SubnetNotExists"},
 		{"twice", func(testNode) key { return alice(t) }, 1, func(n testNode) account { n.register(hot); return hot.public }, "HotKeyAlreadyRegisteredInSubNet"},
 		{"closed", func(n testNode) key { n.set(smRegAllowed, []byte{0}); return alice(t) }, 1, func(testNode) account { return hot.public }, "SubNetRegistrationDisabled"},
 		{"no uids", func(n testNode) key { n.set(smMaxUIDs, u16key(0)); return alice(t) }, 1, func(testNode) account { return hot.public }, "NoNeuronIdAvailable"},

@@ -20,7 +20,7 @@ func (x *exec) burnedRegister(coldkey account, netuid uint16, hotkey account) er
 	case netuid == 0:
 		return x.fail("RegistrationNotPermittedOnRootSubnet")
 	case !subnetExists(x.s, netuid):
-		return x.fail("SubNetworkDoesNotExist")
+		return x.fail("SubnetNotExists")
 	case !boolAt(x.s, smRegAllowed.key(n)):
 		return x.fail("SubNetRegistrationDisabled")
 	case x.s.get(smUids.key(n, hotkey[:])) != nil:

@@ -214,7 +214,7 @@ func TestStakeAndNeuronAPIs(t *testing.T) {
 
 func TestSlotDurationIsTheBlockTime(t *testing.T) {
 	for blockTime, want := range map[time.Duration]uint64{2 * time.Second: 2000, -1: 250} {
-		rt, err := newRuntime(blockTime)
+		rt, err := newRuntime(firstSpec, blockTime)
 		if err != nil {
 			t.Fatal(err)
 		}

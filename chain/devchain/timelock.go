@@ -43,8 +43,11 @@ func commitTimelockedCall(w scale.View) call {
 		if err := needsStake(rt, s, who, netuid); err != nil {
 			return err
 		}
-		if round < u64at(s, drandLast.key()) {
-			return rt.fail("SubtensorModule", "InvalidRevealRound")
+		switch {
+		case len(sealed) > maxCommitBytes:
+			return earlyError("BadRequest")
+		case round < u64at(s, drandLast.key()):
+			return earlyError("InvalidRevealRound")
 		}
 		return nil
 	}
@@ -59,8 +62,6 @@ func (x *exec) commitTimelocked(who account, netuid uint16, sealed []byte, round
 		return x.fail(name)
 	case version != u16at(x.s, smCommitVersion.key()):
 		return x.fail("IncorrectCommitRevealVersion")
-	case len(sealed) > maxCommitBytes:
-		return x.fail("CommitTooLarge")
 	}
 	epoch := epochIndex(x.s, netuid, x.number)
 	if epochDue(x.s, netuid, x.number) {

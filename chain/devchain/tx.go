@@ -50,13 +50,23 @@ var customCodes = map[string]uint8{
 	"InvalidIpAddress": 11, "ServingRateLimitExceeded": 12, "InvalidPort": 13,
 }
 
+// earlyError is what the extension refuses and no pallet has an error for.
+type earlyError string
+
+func (e earlyError) Error() string { return "custom error " + string(e) }
+
 func customError(err error) error {
-	code := uint8(255)
+	code, name := uint8(255), ""
 	var m moduleError
-	if errors.As(err, &m) {
-		if c, ok := customCodes[m.name]; ok {
-			code = c
-		}
+	var early earlyError
+	switch {
+	case errors.As(err, &m):
+		name = m.name
+	case errors.As(err, &early):
+		name = string(early)
+	}
+	if c, ok := customCodes[name]; ok {
+		code = c
 	}
 	return invalidTx(fmt.Sprintf("Custom error: %d", code))
 }

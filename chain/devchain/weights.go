@@ -84,7 +84,7 @@ func (x *exec) weightsFault(hotkey account, netuid uint16, uids, values []uint16
 	case len(uids) != len(values):
 		return "WeightVecNotEqualSize"
 	case !subnetExists(x.s, netuid):
-		return "SubNetworkDoesNotExist"
+		return "SubnetNotExists"
 	case len(uids) > int(u16at(x.s, smSubnetworkN.key(n))):
 		return "UidsLengthExceedUidsInSubNet"
 	case x.s.get(smUids.key(n, hotkey[:])) == nil:

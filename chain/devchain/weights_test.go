@@ -54,7 +54,7 @@ func TestSetWeightsFaults(t *testing.T) {
 	}{
 		{"root", nil, 1, weightArgs(0, 9, 2, 1), "CanNotSetRootNetworkWeights"},
 		{"uneven", nil, 1, uneven, "WeightVecNotEqualSize"},
-		{"no subnet", nil, 1, weightArgs(7, 9, 2, 1), "SubNetworkDoesNotExist"},
+		{"no subnet", nil, 1, weightArgs(7, 9, 2, 1), "SubnetNotExists"},
 		{"too many", nil, 1, weightArgs(1, 9, 0, 1, 1, 1, 2, 1, 3, 1, 4, 1), "UidsLengthExceedUidsInSubNet"},
 		{"old version", nil, 1, weightArgs(1, 8, 2, 1, 3, 1), "IncorrectWeightVersionKey"},
 		{"no permit", func(n testNode) { n.stake(newKey(t, 2), tao(5)) }, 2, weightArgs(1, 9, 1, 1, 3, 1), "NeuronNoValidatorPermit"},

@@ -45,11 +45,11 @@ func (r commitRecord) hash() [32]byte {
 // commitHash commits to a vector. The record is durable first: a crash after
 // that leaves a record whose commit may or may not be on chain, and
 // RevealWeights finds out.
-func (c *Client) commitHash(ctx context.Context, hot chain.Signer, p chain.Hyperparameters, head chain.Head, v vector, kept chain.Commits) (chain.WeightsReceipt, error) {
+func (c *Client) commitHash(ctx context.Context, hot chain.Signer, p chain.Hyperparameters, g *chain.Metagraph, v vector, kept chain.Commits) (chain.WeightsReceipt, error) {
 	receipt := chain.WeightsReceipt{Scheme: chain.CommitReveal}
 	r := commitRecord{
-		Genesis: c.genesis, Netuid: p.Schedule.Netuid, Hotkey: hot.PublicKey(),
-		UIDs: v.uids, Values: v.values, Salt: make([]uint16, saltWords), Version: v.version, Head: head.Number,
+		Genesis: c.genesis, Netuid: g.Netuid, Hotkey: hot.PublicKey(),
+		UIDs: v.uids, Values: v.values, Salt: make([]uint16, saltWords), Version: v.version, Head: g.Head.Number,
 	}
 	if err := binary.Read(rand.Reader, binary.LittleEndian, r.Salt); err != nil {
 		return receipt, err
@@ -67,8 +67,15 @@ func (c *Client) commitHash(ctx context.Context, hot chain.Signer, p chain.Hyper
 	}
 	name, args := weightsCall(rt, "commit", "weights", scale.Struct{"netuid": uint16(r.Netuid), "commit_hash": r.hash()})
 	receipt.Block, err = c.submit(ctx, hot, subtensorModule, name, args)
-	receipt.Reveal = p.Schedule.First(p.Schedule.Epoch(head.Number+1) + p.RevealPeriod)
+	receipt.Reveal = revealBlock(p, g)
 	return receipt, err
+}
+
+// revealBlock is the first block in which weights committed in the next block
+// can be revealed.
+func revealBlock(p chain.Hyperparameters, g *chain.Metagraph) uint64 {
+	s := p.Epochs(g.Netuid)
+	return s.First(s.Epoch(g.Head.Number+1) + p.RevealPeriod)
 }
 
 // RevealWeights implements chain.Submitter.
@@ -144,7 +151,7 @@ func (c *Client) commitState(ctx context.Context, hot chain.Signer, n strata.Net
 	if err != nil {
 		return nil, err
 	}
-	s := &commitState{head: head.Number, schedule: p.Schedule, period: p.RevealPeriod, epochs: map[[32]byte]uint64{}}
+	s := &commitState{head: head.Number, schedule: p.Epochs(n), period: p.RevealPeriod, epochs: map[[32]byte]uint64{}}
 	if list.Value() == nil {
 		return s, nil
 	}

@@ -201,7 +201,7 @@ func TestLocalChainRegistersAndServes(t *testing.T) {
 	b, err := l.client.BurnedRegister(ctx, l.cold, netuid, validator.hotkey())
 	l.fails(b, err, "HotKeyAlreadyRegisteredInSubNet")
 	b, err = l.client.BurnedRegister(ctx, l.cold, 9, validator.hotkey())
-	l.fails(b, err, "SubNetworkDoesNotExist")
+	l.fails(b, err, "SubnetNotExists")
 	b, err = l.client.AddStake(ctx, l.cold, strata.Hotkey{7}, netuid, strata.RaoPerTao)
 	l.fails(b, err, "HotKeyAccountNotExists")
 	_, err = l.client.ServeAxon(ctx, newTestKey(t, 99), netuid, chain.Axon{Addr: netip.MustParseAddrPort("10.0.0.1:1")})
@@ -216,7 +216,11 @@ func TestLocalChainWeights(t *testing.T) {
 	validator, _, minerB := l.subnet()
 	row := []chain.Weight{{UID: 2, Value: 65535}, {UID: 3, Value: 32768}}
 	l.until("a permit", func(m *chain.Metagraph) bool { return len(m.Neurons) > 1 && m.Neurons[1].Permit })
-	block := l.ok(l.client.SetWeights(ctx, validator, netuid, row, 0))
+	receipt, err := l.client.SetWeights(ctx, validator, netuid, row, nil)
+	block := l.ok(receipt.Block, err)
+	if receipt.Scheme != chain.Plain || receipt.Reveal != 0 {
+		t.Errorf("receipt %+v", receipt)
+	}
 	got, err := l.client.Weights(ctx, netuid, 1)
 	if err != nil || !slices.Equal(got, row) {
 		t.Errorf("weights %v, %v", got, err)
@@ -236,17 +240,18 @@ func TestLocalChainWeights(t *testing.T) {
 	if a.Emission == 0 || v.Emission == 0 || v.ValidatorTrust < 65530 || !v.Active || a.Permit || b.Consensus == 0 {
 		t.Errorf("epoch %+v and %+v", v, a)
 	}
-	bh, err := l.client.SetWeights(ctx, validator, netuid, []chain.Weight{{UID: 77, Value: 1}}, 0)
-	l.fails(bh, err, "UidVecContainInvalidOne")
+	_, err = l.client.SetWeights(ctx, validator, netuid, []chain.Weight{{UID: 77, Value: 1}}, nil)
+	l.fails(strata.BlockHash{}, err, "uid 77 is not on the subnet")
 	l.ok(l.client.AddStake(ctx, l.cold, minerB.hotkey(), netuid, 2*strata.RaoPerTao))
-	bh, err = l.client.SetWeights(ctx, minerB, netuid, []chain.Weight{{UID: 1, Value: 1}}, 0)
-	l.fails(bh, err, "NeuronNoValidatorPermit")
+	_, err = l.client.SetWeights(ctx, minerB, netuid, []chain.Weight{{UID: 1, Value: 1}}, nil)
+	l.fails(strata.BlockHash{}, err, "no validator permit")
 }
 
 func TestLocalChainHyperparameters(t *testing.T) {
 	want := chain.Hyperparameters{
 		Tempo: 17, WeightsRateLimit: 3, WeightsVersionKey: 9, MaxWeightsLimit: 65535, MinAllowedWeights: 2, ServingRateLimit: 4,
 		ImmunityPeriod: 5, ActivityCutoff: 600, MaxAllowedUIDs: 7, MaxAllowedValidator: 3, Burn: 12345678,
+		RevealPeriod: 1, StakeThreshold: strata.RaoPerTao,
 	}
 	l := startLocal(t, func(c *devchain.Config) {
 		c.Params = devchain.Params{

@@ -177,7 +177,7 @@ func invalidTx(r *rpcError) error {
 	case strings.Contains(lower, "outdated"), strings.Contains(lower, "stale"):
 		return strata.E(strata.Conflict, "the account's nonce has moved on: another program uses the same key; try again")
 	case strings.Contains(lower, "bad signature"):
-		return strata.E(strata.Invalid, "the chain does not accept the signature: the runtime may just have been upgraded; try again, then update strata")
+		return strata.E(strata.Conflict, "the chain does not accept the signature: the runtime may just have been upgraded; try again, then update strata")
 	case strings.Contains(lower, "ancient birth block"):
 		return strata.E(strata.Conflict, "the extrinsic came too late for its era: try again")
 	}

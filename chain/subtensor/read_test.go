@@ -178,6 +178,9 @@ func TestMetagraphFromStorage(t *testing.T) {
 	if !reflect.DeepEqual(m.Neurons, want) {
 		t.Errorf("got  %+v\nwant %+v", m.Neurons, want)
 	}
+	if !m.PartStake {
+		t.Error("stake read from storage is taken for the whole")
+	}
 	if _, err := c.Metagraph(t.Context(), 2, strata.BlockHash{}); strata.CodeOf(err) != strata.NotFound {
 		t.Errorf("subnet 2: %v", err)
 	}
@@ -268,6 +271,7 @@ func TestSubnetReads(t *testing.T) {
 	want := chain.Hyperparameters{ // those not set have the recorded runtime's defaults
 		Tempo: 99, WeightsRateLimit: 77, MaxWeightsLimit: 1000, MinAllowedWeights: 1024, CommitReveal: true,
 		ServingRateLimit: 50, ImmunityPeriod: 4096, ActivityCutoff: 5000, MaxAllowedUIDs: 4096, MaxAllowedValidator: 128, Burn: 12345,
+		RevealPeriod: 1, Scheme: chain.Timelock, // spec 300 has commit_crv3_weights
 	}
 	if err != nil || p != want {
 		t.Errorf("%+v, %v; want %+v", p, err, want)

@@ -40,12 +40,6 @@ var submissions = []struct {
 		"netuid": uint64(3), "version": uint64(7), "ip": big.NewInt(0x01020304), "port": uint64(8091), "ip_type": uint64(4),
 		"protocol": uint64(4), "placeholder1": uint64(0), "placeholder2": uint64(0),
 	}},
-	{"SubtensorModule.set_weights", func(ctx context.Context, c *Client, k chain.Signer) (strata.BlockHash, error) {
-		return c.SetWeights(ctx, k, 3, []chain.Weight{{UID: 1, Value: 2}, {UID: 8, Value: 65535}}, 11)
-	}, scale.Struct{
-		"netuid": uint64(3), "dests": []scale.Value{uint64(1), uint64(8)},
-		"weights": []scale.Value{uint64(2), uint64(65535)}, "version_key": uint64(11),
-	}},
 	{"Commitments.set_commitment", func(ctx context.Context, c *Client, k chain.Signer) (strata.BlockHash, error) {
 		return c.SetCommitment(ctx, k, 3, []byte("hello"))
 	}, scale.Struct{"netuid": uint64(3), "info": scale.Struct{"fields": []scale.Value{scale.Variant{Name: "Raw5", Value: []byte("hello")}}}}},
@@ -173,7 +167,7 @@ func TestPoolErrors(t *testing.T) {
 		{1010, `"Custom error: 200"`, strata.Invalid, "Custom error: 200"},
 		{1010, `"Inability to pay some fees (e.g. account balance too low)"`, strata.Invalid, "cannot pay the fee"},
 		{1010, `"Transaction is outdated"`, strata.Conflict, "nonce"},
-		{1010, `"Transaction has a bad signature"`, strata.Invalid, "signature"},
+		{1010, `"Transaction has a bad signature"`, strata.Conflict, "signature"},
 		{1010, `"Transaction has an ancient birth block"`, strata.Conflict, "era"},
 		{1010, `{"x":1}`, strata.Invalid, "boom"},
 		{1012, ``, strata.Throttled, "banned"},

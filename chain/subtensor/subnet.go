@@ -24,15 +24,9 @@ const (
 // storage alone on a node with neither. In the last case Stake is only what
 // TotalHotkeyAlpha holds, without inherited stake and root TAO.
 func (c *Client) Metagraph(ctx context.Context, n strata.Netuid, at strata.BlockHash) (*chain.Metagraph, error) {
-	g, _, err := c.metagraph(ctx, n, at)
-	return g, err
-}
-
-// metagraph also says whether Stake is the whole stake.
-func (c *Client) metagraph(ctx context.Context, n strata.Netuid, at strata.BlockHash) (g *chain.Metagraph, whole bool, err error) {
 	head, err := c.headOrBest(ctx, at)
 	if err != nil {
-		return nil, false, err
+		return nil, err
 	}
 	for _, method := range []string{"get_metagraph", "get_subnet_state"} {
 		v, err := c.apiCall(ctx, head.Hash, subnetAPI, method, uint16(n))
@@ -40,17 +34,19 @@ func (c *Client) metagraph(ctx context.Context, n strata.Netuid, at strata.Block
 			continue
 		}
 		if err != nil {
-			return nil, false, err
+			return nil, err
 		}
 		inner, some := v.Option()
 		if v.Err() == nil && !some {
-			return nil, false, noSubnet(n)
+			return nil, noSubnet(n)
 		}
-		g, err := c.fromAPI(ctx, n, head, inner)
-		return g, true, err
+		return c.fromAPI(ctx, n, head, inner)
 	}
-	g, err = c.fromStorage(ctx, n, head)
-	return g, false, err
+	g, err := c.fromStorage(ctx, n, head)
+	if err == nil {
+		g.PartStake = true
+	}
+	return g, err
 }
 
 // noFunction says that the node does not have a runtime API function, or that
@@ -316,7 +312,6 @@ func (c *Client) Hyperparameters(ctx context.Context, n strata.Netuid) (chain.Hy
 		return chain.Hyperparameters{}, noSubnet(n)
 	}
 	p.RevealPeriod = max(1, p.RevealPeriod)
-	p.Schedule.Netuid, p.Schedule.Tempo = n, p.Tempo
 	p.Scheme, err = scheme(rt, p.CommitReveal, version)
 	return p, err
 }

@@ -75,24 +75,23 @@ func (c *Client) beacon(ctx context.Context) (beacon, error) {
 }
 
 // commitTimelocked commits a vector that the chain reveals by itself.
-func (c *Client) commitTimelocked(ctx context.Context, hot chain.Signer, p chain.Hyperparameters, head chain.Head, v vector) (chain.WeightsReceipt, error) {
+func (c *Client) commitTimelocked(ctx context.Context, hot chain.Signer, p chain.Hyperparameters, g *chain.Metagraph, v vector) (chain.WeightsReceipt, error) {
 	receipt := chain.WeightsReceipt{Scheme: chain.Timelock}
 	b, err := c.beacon(ctx)
 	if err != nil {
 		return receipt, err
 	}
-	length, err := c.blockTime(ctx, head)
+	length, err := c.blockTime(ctx, g.Head)
 	if err != nil {
 		return receipt, err
 	}
-	receipt.Reveal = p.Schedule.First(p.Schedule.Epoch(head.Number+1) + p.RevealPeriod)
-	wait := time.Duration(receipt.Reveal+settle-head.Number) * length
-	round := b.round(head.Time.Add(wait))
+	receipt.Reveal = revealBlock(p, g)
+	round := b.round(g.Head.Time.Add(time.Duration(receipt.Reveal+settle-g.Head.Number) * length))
 	rt, err := c.runtime(ctx)
 	if err != nil {
 		return receipt, err
 	}
-	version, name, args := timelockCall(rt, p.Schedule.Netuid)
+	version, name, args := timelockCall(rt, g.Netuid)
 	sealed, err := timelock.Encrypt(rand.Reader, b.key, round, v.payload(hot.PublicKey(), version))
 	if err != nil {
 		return receipt, err
@@ -130,17 +129,29 @@ func (v vector) payload(hotkey strata.Hotkey, version uint16) []byte {
 }
 
 // sampleBlocks is how many blocks the time between two is taken from.
-const sampleBlocks = 50
+const sampleBlocks = 20
 
-// blockTime returns the mean time between the last blocks.
+// blockTime returns the time between blocks: the mean of the last ones, or of
+// those before if that is less, so that a pause of the chain does not count. A
+// round that comes out too late would miss the epoch; one too early waits.
 func (c *Client) blockTime(ctx context.Context, head chain.Head) (time.Duration, error) {
-	n := min(sampleBlocks, head.Number-min(head.Number, 1)) // block 0 has no time
-	if n == 0 {
+	least := time.Duration(0)
+	for range 2 {
+		n := min(sampleBlocks, head.Number-min(head.Number, 1)) // block 0 has no time
+		if n == 0 {
+			break
+		}
+		before, err := c.BlockAt(ctx, head.Number-n)
+		if err != nil {
+			return 0, err
+		}
+		if mean := head.Time.Sub(before.Time) / time.Duration(n); least == 0 || mean < least {
+			least = mean
+		}
+		head = before
+	}
+	if least <= 0 {
 		return 0, strata.E(strata.Unavailable, "the chain is too young to know its pace: wait for a few blocks")
 	}
-	before, err := c.BlockAt(ctx, head.Number-n)
-	if err != nil {
-		return 0, err
-	}
-	return max(time.Millisecond, head.Time.Sub(before.Time)/time.Duration(n)), nil
+	return least, nil
 }
