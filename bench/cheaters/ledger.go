@@ -99,6 +99,12 @@ func (l *ledger) SaveWeights(_ context.Context, block uint64, w []catalog.Weight
 	return nil
 }
 
+func (l *ledger) SaveCommit(context.Context, [32]byte, []byte) error { return nil }
+
+func (l *ledger) Commits(context.Context) (map[[32]byte][]byte, error) { return nil, nil }
+
+func (l *ledger) DeleteCommit(context.Context, [32]byte) error { return nil }
+
 func (l *ledger) LastWeights(context.Context) (uint64, []catalog.WeightRecord, error) {
 	return l.block, l.last, nil
 }

@@ -59,10 +59,14 @@ func (s *subnet) Hyperparameters(context.Context, strata.Netuid) (chain.Hyperpar
 }
 
 // SetWeights keeps a validator's vector until its next one.
-func (s *subnet) SetWeights(_ context.Context, hot chain.Signer, _ strata.Netuid, w []chain.Weight, _ uint64) (strata.BlockHash, error) {
+func (s *subnet) SetWeights(_ context.Context, hot chain.Signer, _ strata.Netuid, w []chain.Weight, _ chain.Commits) (chain.WeightsReceipt, error) {
 	i := slices.IndexFunc(s.neurons, func(n chain.Neuron) bool { return n.Hotkey == hot.PublicKey() })
 	if i < 0 || !s.neurons[i].Permit {
-		return strata.BlockHash{}, strata.E(strata.Forbidden, "no permit")
+		return chain.WeightsReceipt{}, strata.E(strata.Forbidden, "no permit")
+	}
+	w, err := chain.Hyperparameters{}.Fit(w, len(s.neurons))
+	if err != nil {
+		return chain.WeightsReceipt{}, err
 	}
 	row := make([]yuma.Entry, len(w))
 	for j, e := range w {
@@ -70,7 +74,12 @@ func (s *subnet) SetWeights(_ context.Context, hot chain.Signer, _ strata.Netuid
 	}
 	s.weights[strata.UID(i)] = row
 	s.neurons[i].LastUpdate = s.head.Number
-	return strata.BlockHash{1}, nil
+	return chain.WeightsReceipt{Block: strata.BlockHash{1}}, nil
+}
+
+// RevealWeights has nothing to do: weights count at once.
+func (s *subnet) RevealWeights(context.Context, chain.Signer, strata.Netuid, chain.Commits) (chain.Reveals, error) {
+	return chain.Reveals{}, nil
 }
 
 // epoch pays out if the block ends one, as subtensor counts them.
