@@ -218,7 +218,7 @@ func (s shapes) entriesDiffer(m *scale.Metadata, pallet string, ours scale.Stora
 
 // Clients find an address's account and a record's event by these parameters.
 func TestGenericParameters(t *testing.T) {
-	rt, err := newRuntime(0)
+	rt, err := newRuntime(firstSpec, 0)
 	if err != nil {
 		t.Fatal(err)
 	}
