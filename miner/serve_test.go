@@ -2,7 +2,6 @@ package miner_test
 
 import (
 	"bytes"
-	"crypto/sha256"
 	"errors"
 	"io"
 	"math/rand/v2"
@@ -61,9 +60,9 @@ func shard(seed byte, size int) ([]byte, strata.Root) {
 // order is a validator's real order of a shard.
 func (n *node) order(v *wallet.Key, data []byte) wire.Order {
 	n.t.Helper()
-	o := wire.Order{Root: merkle.Build(data).Root(), Length: uint64(len(data)), BodySHA256: sha256.Sum256(data), Nonce: 5}
+	o := wire.Order{Root: merkle.Build(data).Root(), Length: uint64(len(data)), Nonce: 5}
 	uri := wire.ShardURI(domain, o.Root, o.Length)
-	a, err := wire.SignRequest(http.Header{}, v, http.MethodPut, uri, o.BodySHA256, o.Nonce, v.Hotkey(), n.key.Hotkey())
+	a, err := wire.SignRequest(http.Header{}, v, http.MethodPut, uri, o.Root, o.Nonce, v.Hotkey(), n.key.Hotkey())
 	if err != nil {
 		n.t.Fatal(err)
 	}

@@ -132,7 +132,7 @@ func (c *Client) PutShard(ctx context.Context, ep wire.Endpoint, root strata.Roo
 	}
 	uri := wire.ShardURI(c.cfg.Domain, root, uint64(len(body)))
 	raw, err := c.call(ctx, request{
-		ep: ep, method: http.MethodPut, uri: uri, body: body, limit: wire.ReceiptSize, moves: uint64(len(body)),
+		ep: ep, method: http.MethodPut, uri: uri, body: body, limit: wire.ReceiptSize, moves: uint64(len(body)), root: root,
 	})
 	if err != nil {
 		return wire.Receipt{}, err

@@ -148,14 +148,18 @@ type request struct {
 	method string
 	uri    string // path and query as sent
 	body   []byte
-	span   string // value of Range, "" for none
-	limit  int    // most bytes of a good answer in a buffer
-	moves  uint64 // bytes that the call moves, for its time limit
+	span   string      // value of Range, "" for none
+	limit  int         // most bytes of a good answer in a buffer
+	moves  uint64      // bytes that the call moves, for its time limit
+	root   strata.Root // names the body of a shard that is put; zero: its SHA-256 does
 }
 
 // send signs and sends a request. With a nil error the caller closes the body.
 func (c *Client) send(ctx context.Context, q request) (*http.Response, wire.Auth, error) {
-	hash := sha256.Sum256(q.body)
+	hash := [32]byte(q.root)
+	if q.root == (strata.Root{}) {
+		hash = sha256.Sum256(q.body)
+	}
 	u, err := url.Parse("https://" + hostOf(q.ep) + q.uri)
 	if err != nil || u.RequestURI() != q.uri {
 		return nil, wire.Auth{}, strata.E(strata.Internal, "request URI %q is not in its sent form", q.uri)
@@ -167,7 +171,9 @@ func (c *Client) send(ctx context.Context, q request) (*http.Response, wire.Auth
 	if len(q.body) > 0 {
 		r.Body = io.NopCloser(bytes.NewReader(q.body))
 	}
-	r.Header.Set(wire.HeaderContent, hex.EncodeToString(hash[:]))
+	if q.root == (strata.Root{}) {
+		r.Header.Set(wire.HeaderContent, hex.EncodeToString(hash[:]))
+	}
 	if q.span != "" {
 		r.Header.Set("Range", q.span)
 	}
@@ -226,7 +232,8 @@ func allowance(base time.Duration, bytes uint64) time.Duration {
 	return base + time.Duration(bytes/minRate)*time.Second
 }
 
-// buffered reads, verifies and closes an answer. An error answer, which is
+// buffered reads, verifies and closes an answer; a receipt is verified by who
+// asked for it. An error answer, which is
 // signed like any other, becomes an error.
 func (c *Client) buffered(q request, resp *http.Response, auth wire.Auth) ([]byte, error) {
 	good := resp.StatusCode == http.StatusOK
@@ -242,6 +249,9 @@ func (c *Client) buffered(q request, resp *http.Response, auth wire.Auth) ([]byt
 	c.touch(q.ep)
 	if len(body) > limit {
 		return nil, strata.E(strata.Corrupt, "miner %s answers with more than %d bytes", q.ep.Hotkey.Short(), limit)
+	}
+	if good && q.root != (strata.Root{}) {
+		return body, nil // a receipt is signed itself
 	}
 	if err := c.signed(q.ep, resp, auth, wire.BodyContent(sha256.Sum256(body))); err != nil {
 		return nil, err

@@ -11,10 +11,12 @@
 // delay another's audit.
 //
 // Every request but the status is signed (wire.Auth), every answer is signed
-// by the miner (wire.Answer), error answers included. The order on a server is:
+// by the miner (wire.Answer), error answers included, but for a receipt, which is a
+// signed statement itself. The order on a server is:
 // shape, receiver, freshness, signature, replay (401), then policy (403), then
-// rates (429), then the body, which is hashed while it streams. A body without
-// a hash in its header is small and is read before the signature is verified.
+// rates (429), then the body, which is hashed while it streams. A shard that is
+// put is named by the root in its path; any other body without a hash in its
+// header is small and is read before the signature is verified.
 //
 // Both ends bound everything that they read: headers, bodies, time. A server
 // bounds connections for each address and requests in work for each caller.

@@ -2,7 +2,6 @@ package peer
 
 import (
 	"fmt"
-	"io"
 	"net/http"
 	"strconv"
 	"strings"
@@ -95,8 +94,8 @@ func (c *call) audit() error {
 }
 
 // putShard stores a shard. The receipt leaves only after the whole body was
-// checked: a miner that stops reading early gets the rest read for it, and a
-// mismatch there turns its receipt into an error.
+// checked, by the miner or, where it has the shard already and reads nothing,
+// here. It goes out without a signature over the answer: it is one itself.
 func (c *call) putShard() error {
 	order, err := c.order()
 	if err != nil {
@@ -105,17 +104,17 @@ func (c *call) putShard() error {
 	if err := c.s.rates.takeBytes(c.auth.Sender, order.Length); err != nil {
 		return err
 	}
-	r, err := c.s.cfg.Miner.PutShard(c.r.Context(), c.auth.Sender, c.root, int64(order.Length), c.body, order)
+	r, err := c.s.cfg.Miner.PutShard(c.r.Context(), c.auth.Sender, c.root, int64(order.Length), c.shard, order)
 	if err != nil {
 		return err
 	}
-	if _, err := io.Copy(io.Discard, c.body); err != nil {
+	if err := c.shard.finish(c.root, order.Length); err != nil {
 		return err
 	}
 	if r.Root != c.root || r.Length != order.Length || r.Validator != c.auth.Sender {
 		return own(strata.E(strata.Internal, "receipt for another shard than %s", c.root))
 	}
-	c.binary(r.Encode())
+	c.write(http.StatusOK, "application/octet-stream", r.Encode())
 	return nil
 }
 
@@ -124,7 +123,7 @@ func (c *call) putShard() error {
 func (c *call) order() (wire.Order, error) {
 	size := c.r.ContentLength
 	o := wire.Order{
-		Root: c.root, Length: uint64(max(0, size)), BodySHA256: c.sum,
+		Root: c.root, Length: uint64(max(0, size)),
 		Nonce: c.auth.Nonce, Signature: c.auth.Signature,
 	}
 	if size < 1 {

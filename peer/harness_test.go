@@ -12,6 +12,7 @@ import (
 	"net/http"
 	"net/netip"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -342,6 +343,7 @@ type raw struct {
 	method, uri string
 	body        []byte
 	bodySum     [32]byte // what is signed
+	rooted      bool     // as the path's root: no header says it
 	header      http.Header
 }
 
@@ -349,6 +351,13 @@ type raw struct {
 func (n *network) sign(method, uri string, body []byte) *raw {
 	n.t.Helper()
 	r := &raw{method: method, uri: uri, body: body, bodySum: sha256.Sum256(body)}
+	if hex, ok := strings.CutPrefix(uri, pathShards); ok && method == http.MethodPut {
+		root, err := strata.ParseRoot(hex[:64])
+		if err != nil {
+			n.t.Fatal(err)
+		}
+		r.bodySum, r.rooted = root, true
+	}
 	n.resign(r, n.validator)
 	return r
 }
@@ -356,7 +365,9 @@ func (n *network) sign(method, uri string, body []byte) *raw {
 func (n *network) resign(r *raw, k testKey) {
 	n.t.Helper()
 	r.header = http.Header{}
-	r.header.Set(wire.HeaderContent, hex.EncodeToString(r.bodySum[:]))
+	if !r.rooted {
+		r.header.Set(wire.HeaderContent, hex.EncodeToString(r.bodySum[:]))
+	}
 	_, err := wire.SignRequest(r.header, k, r.method, r.uri, r.bodySum, uint64(time.Now().UnixNano()), k.hotkey, n.ep.Hotkey)
 	if err != nil {
 		n.t.Fatal(err)
@@ -390,9 +401,19 @@ func (n *network) send(r *raw) strata.Code {
 }
 
 // checkSigned verifies the answer's signature, over the request's where that
-// could be read at all.
+// could be read at all, or the receipt's.
 func (n *network) checkSigned(r *raw, resp *http.Response, body []byte) {
 	n.t.Helper()
+	if r.rooted && resp.StatusCode == http.StatusOK {
+		receipt, err := wire.DecodeReceipt(body)
+		if err == nil {
+			err = receipt.Verify(testDomain, n.ep.Hotkey)
+		}
+		if err != nil {
+			n.t.Errorf("receipt: %v", err)
+		}
+		return
+	}
 	got, err := wire.ParseSignature(resp.Header.Get(wire.HeaderResponse))
 	if err != nil {
 		n.t.Errorf("answer %d is not signed: %v", resp.StatusCode, err)

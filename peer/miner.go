@@ -25,9 +25,9 @@ type Miner interface {
 	// Audit returns one opening for each leaf asked; what cannot be read is
 	// Missing. NotFound without such a partition.
 	Audit(ctx context.Context, caller strata.Hotkey, req wire.AuditRequest) (wire.AuditResponse, error)
-	// PutShard stores size bytes of body, checks them against root, and
-	// returns a signed receipt after data and index are synced. body fails at
-	// its end unless the bytes are those that the caller signed.
+	// PutShard stores size bytes of body and returns a signed receipt after data
+	// and index are synced. It checks the bytes against root, which the caller
+	// has signed; it may read none of them where it has the shard already.
 	PutShard(ctx context.Context, validator strata.Hotkey, root strata.Root, size int64, body io.Reader, order wire.Order) (wire.Receipt, error)
 	// ShardRange opens a shard for reading; the Server closes it.
 	ShardRange(ctx context.Context, validator strata.Hotkey, root strata.Root) (wire.ShardSource, error)

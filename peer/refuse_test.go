@@ -57,28 +57,48 @@ func TestRequestsRefused(t *testing.T) {
 		{"other path than signed", func() *raw { r := n.sign("GET", pathManifest, nil); r.uri = pathSuperblock; return r }, strata.Unauthenticated},
 		{"other method than signed", func() *raw { r := n.sign("PUT", pathSuperblock, nil); r.method = "GET"; return r }, strata.Unauthenticated},
 		{"other body, with its hash", func() *raw {
-			r := n.put(data)
-			r.body = bytes.Repeat([]byte{1}, 1000)
+			r := n.sign("POST", pathAudit, audit)
+			r.body = bytes.Repeat([]byte{1}, len(audit))
 			sum := sha256.Sum256(r.body)
 			r.header.Set(wire.HeaderContent, hex.EncodeToString(sum[:]))
 			return r
 		}, strata.Unauthenticated},
-		{"other body than hashed", func() *raw { r := n.put(data); r.body = bytes.Repeat([]byte{1}, 1000); return r }, strata.Invalid},
-		{"small body without hash", func() *raw { r := n.put(data); r.header.Del(wire.HeaderContent); return r }, ""},
+		{"other body than hashed", func() *raw {
+			r := n.sign("POST", pathAudit, audit)
+			r.body = bytes.Repeat([]byte{1}, len(audit))
+			return r
+		}, strata.Invalid},
+		{"other shard than its root", func() *raw { r := n.put(data); r.body = bytes.Repeat([]byte{1}, 1000); return r }, strata.Invalid},
+		{"shard under another's signature", func() *raw {
+			r := n.put(data)
+			r.uri = wire.ShardURI(testDomain, strata.Root{1}, 1000)
+			return r
+		}, strata.Unauthenticated},
+		{"shard with a hash in its header", func() *raw {
+			r := n.put(data)
+			sum := sha256.Sum256(data)
+			r.header.Set(wire.HeaderContent, hex.EncodeToString(sum[:]))
+			return r
+		}, strata.Invalid},
+		{"small body without hash", func() *raw { r := n.sign("POST", pathAudit, audit); r.header.Del(wire.HeaderContent); return r }, ""},
 		{"other body without hash", func() *raw {
 			r := n.sign("POST", pathAudit, audit)
 			r.header.Del(wire.HeaderContent)
 			r.body = append(r.body[:len(r.body)-1:len(r.body)-1], 1)
 			return r
 		}, strata.Unauthenticated},
-		{"large body without hash", func() *raw { r := n.put(make([]byte, wire.MaxUnhashed+1)); r.header.Del(wire.HeaderContent); return r }, strata.TooLarge},
+		{"large body without hash", func() *raw {
+			r := n.sign("POST", pathRetain, make([]byte, wire.MaxUnhashed+1))
+			r.header.Del(wire.HeaderContent)
+			return r
+		}, strata.TooLarge},
 		{"hash twice", func() *raw {
-			r := n.put(data)
+			r := n.sign("POST", pathAudit, audit)
 			r.header.Add(wire.HeaderContent, r.header.Get(wire.HeaderContent))
 			return r
 		}, strata.Invalid},
 		{"hash in capitals", func() *raw {
-			r := n.put(data)
+			r := n.sign("POST", pathAudit, audit)
 			r.header.Set(wire.HeaderContent, strings.ToUpper(r.header.Get(wire.HeaderContent)))
 			return r
 		}, strata.Invalid},
@@ -133,12 +153,12 @@ func TestBodyMismatchStoresNothing(t *testing.T) {
 	if code := n.send(r); code != strata.Invalid {
 		t.Errorf("got %q", code)
 	}
-	// The right bytes under a wrong hash: the root fits, the order would not.
+	// The right bytes with another digest signed: the order would not hold.
 	r = n.put(data)
 	r.bodySum[0]++
 	n.resign(r, n.validator)
-	if code := n.send(r); code != strata.Invalid {
-		t.Errorf("wrong hash signed: %q", code)
+	if code := n.send(r); code != strata.Unauthenticated {
+		t.Errorf("wrong root signed: %q", code)
 	}
 	if n.miner.has(root) {
 		t.Error("the shard is stored")
@@ -181,7 +201,7 @@ func strangersBody(t *testing.T, size int) {
 		want int
 	}{
 		"stranger":  {newKey(t, 3), func(http.Header) {}, 403},
-		"tampered":  {n.validator, func(h http.Header) { h.Set(wire.HeaderContent, strings.Repeat("0", 64)) }, 401},
+		"tampered":  {n.validator, func(h http.Header) { h.Set(wire.HeaderSignature, "0x"+strings.Repeat("0", 128)) }, 401},
 		"throttled": {n.validator, func(http.Header) { n.exhaustBytes() }, 429},
 	} {
 		r := n.put(data)

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"strata"
+	"strata/merkle"
 	"strata/wire"
 )
 
@@ -23,10 +24,11 @@ type call struct {
 
 	auth   wire.Auth // zero for an unsigned status
 	root   strata.Root
-	sum    [32]byte  // SHA-256 that the body must have, from the signature
-	body   io.Reader // yields exactly the signed body, or fails
-	began  bool      // counted as a request in work
-	status int       // what was answered, for the log
+	sum    [32]byte   // of the body, as signed: SHA-256, or the root of a shard that is put
+	body   io.Reader  // yields exactly the signed body, or fails
+	shard  *shardBody // instead, when a shard is put
+	began  bool       // counted as a request in work
+	status int        // what was answered, for the log
 }
 
 // route is what is done for one method and path.
@@ -35,6 +37,7 @@ type route struct {
 	maxBody int64 // bytes
 	run     func(*call) error
 	open    bool // needs no signature
+	rooted  bool // the path's root names the body
 }
 
 // routes holds every route but those with a root in the path.
@@ -49,7 +52,7 @@ var routes = map[string]route{
 
 // shardRoutes holds the routes of /v1/shards/{root}, by method.
 var shardRoutes = map[string]route{
-	http.MethodPut:    {run: (*call).putShard, action: wire.ActionPut, maxBody: wire.MaxShard},
+	http.MethodPut:    {run: (*call).putShard, action: wire.ActionPut, maxBody: wire.MaxShard, rooted: true},
 	http.MethodGet:    {run: (*call).getShard, action: wire.ActionGet},
 	http.MethodDelete: {run: (*call).deleteShard, action: wire.ActionDelete},
 }
@@ -138,7 +141,11 @@ func (c *call) authenticate(rt route) error {
 	if c.r.ContentLength > rt.maxBody {
 		return strata.E(strata.TooLarge, "body of %d bytes, at most %d are allowed here", c.r.ContentLength, rt.maxBody)
 	}
-	if err := c.openBody(rt.maxBody); err != nil {
+	open := c.openBody
+	if rt.rooted {
+		open = c.openShard
+	}
+	if err := open(rt.maxBody); err != nil {
 		return err
 	}
 	if err := c.s.verifier.Verify(auth, c.r.Method, c.r.RequestURI, c.sum); err != nil {
@@ -168,6 +175,65 @@ func (c *call) openBody(limit int64) error {
 	}
 	c.bodyRead()
 	c.sum, c.body = sha256.Sum256(raw), bytes.NewReader(raw)
+	return nil
+}
+
+// openShard sets sum and shard for a body that the path names. One way to say
+// it is enough: a hash in the header is an error.
+func (c *call) openShard(limit int64) error {
+	if len(c.r.Header.Values(wire.HeaderContent)) > 0 {
+		return strata.E(strata.Invalid, "request: header %s does not belong to a shard: its path names the body", wire.HeaderContent)
+	}
+	c.sum, c.shard = c.root, &shardBody{src: http.MaxBytesReader(c.w, c.r.Body, limit), done: c.bodyRead}
+	return nil
+}
+
+// shardBody yields the body of a shard that is put. Whoever stores it checks it
+// against its root.
+type shardBody struct {
+	src  io.Reader
+	done func()
+	read uint64
+	err  error
+}
+
+// Read implements io.Reader. Its last error sticks.
+func (b *shardBody) Read(p []byte) (int, error) {
+	if b.err != nil {
+		return 0, b.err
+	}
+	n, err := b.src.Read(p)
+	b.read += uint64(n)
+	switch {
+	case err == io.EOF:
+		b.done()
+		b.err = err
+	case err != nil:
+		b.err = bodyError(err)
+	}
+	return n, b.err
+}
+
+// finish checks what a miner has left unread: all, or nothing but the end.
+func (b *shardBody) finish(root strata.Root, size uint64) error {
+	if b.read != 0 && b.read != size {
+		return own(strata.E(strata.Internal, "a receipt after %d of %d bytes", b.read, size))
+	}
+	if b.read == size {
+		_, err := io.Copy(io.Discard, b)
+		return err
+	}
+	sum := merkle.NewBuilder(size)
+	if _, err := io.Copy(sum, b); err != nil {
+		return err
+	}
+	tree, err := sum.Tree()
+	if err != nil {
+		return err
+	}
+	if tree.Root() != root {
+		return strata.E(strata.Invalid, "the bytes sent are not shard %s but %s: send it again", root, tree.Root())
+	}
 	return nil
 }
 
@@ -266,8 +332,13 @@ func (b *hashedBody) ended() error {
 
 // answer writes a signed answer.
 func (c *call) answer(status int, contentType string, body []byte) {
-	c.status = status
 	c.sign(status, wire.BodyContent(sha256.Sum256(body)))
+	c.write(status, contentType, body)
+}
+
+// write writes an answer whose signature, if it needs one, is set.
+func (c *call) write(status int, contentType string, body []byte) {
+	c.status = status
 	h := c.w.Header()
 	h.Set("Content-Type", contentType)
 	h.Set("Content-Length", fmt.Sprint(len(body)))

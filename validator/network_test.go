@@ -339,13 +339,13 @@ func (m *fakeMiner) open(v strata.Hotkey, ref wire.LeafRef) wire.Opening {
 // order is a validator's order to a miner to store a body.
 func order(t testing.TB, validator *wallet.Key, miner strata.Hotkey, body []byte) *wire.Order {
 	t.Helper()
-	root, hash := merkle.Build(body).Root(), sha256.Sum256(body)
+	root := merkle.Build(body).Root()
 	uri := wire.ShardURI(domain, root, uint64(len(body)))
-	a, err := wire.SignRequest(http.Header{}, validator, "PUT", uri, hash, 1, validator.Hotkey(), miner)
+	a, err := wire.SignRequest(http.Header{}, validator, "PUT", uri, root, 1, validator.Hotkey(), miner)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return &wire.Order{Root: root, Length: uint64(len(body)), BodySHA256: hash, Nonce: 1, Signature: a.Signature}
+	return &wire.Order{Root: root, Length: uint64(len(body)), Nonce: 1, Signature: a.Signature}
 }
 
 // fakeChain is a chain whose heads the test drives.

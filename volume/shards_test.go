@@ -138,7 +138,7 @@ func TestShrunkPartitionRefusesShards(t *testing.T) {
 func TestOrderIsShown(t *testing.T) {
 	s := sealed(t, 1)
 	data, root := blob(1, 3000)
-	o := &wire.Order{Root: root, Length: 3000, BodySHA256: [32]byte{5}, Nonce: 6, Signature: wire.Signature{7}}
+	o := &wire.Order{Root: root, Length: 3000, Nonce: 6, Signature: wire.Signature{7}}
 	if _, err := s.PutShard(context.Background(), alice, root, 3000, bytes.NewReader(data), o); err != nil {
 		t.Fatal(err)
 	}

@@ -20,7 +20,8 @@ const (
 	HeaderSignature = "X-Bittensor-Signature"
 
 	// HeaderContent is the lower-case hex SHA-256 of a request's body. With
-	// it, the signature is verified before the body is read.
+	// it, the signature is verified before the body is read. A shard that is
+	// put goes without: its path names the body.
 	HeaderContent = "X-Strata-Content-Sha256"
 	// HeaderResponse is the signature of an answer: 0x and lower-case hex.
 	HeaderResponse = "X-Strata-Signature"
@@ -56,8 +57,9 @@ func signedText(scheme, method, uri string, body [32]byte, nonce uint64, sender,
 }
 
 // SignRequest signs a request as btauth/1 and sets its headers. uri is the raw
-// percent-encoded path and query; body is the SHA-256 of the whole body. A
-// nonce is used once: a repeated request takes a new one.
+// percent-encoded path and query; body is the SHA-256 of the whole body, or for
+// a shard that is put, its root. A nonce is used once: a repeated request takes
+// a new one.
 func SignRequest(h Header, s Signer, method, uri string, body [32]byte, nonce uint64, sender, receiver strata.Hotkey) (Auth, error) {
 	a := Auth{Sender: sender, Receiver: receiver, Nonce: nonce}
 	if err := sign(&a.Signature, "request", s, a.text(method, uri, body)); err != nil {

@@ -150,7 +150,7 @@ func drawEntry(t *rapid.T, number uint64, head uint64) Entry {
 			Length: rapid.Uint32Range(1, 300_000).Draw(t, "length"), Deleted: rapid.Bool().Draw(t, "deleted"),
 		}
 		if rapid.Bool().Draw(t, "ordered") {
-			s.Order = &Order{Root: s.Root, Length: uint64(s.Length), BodySHA256: draw32(t), Nonce: rapid.Uint64().Draw(t, "nonce"), Signature: patternSig(1)}
+			s.Order = &Order{Root: s.Root, Length: uint64(s.Length), Nonce: rapid.Uint64().Draw(t, "nonce"), Signature: patternSig(1)}
 		}
 		at = uint64(s.Offset) + s.leaves()
 		e.Shards = append(e.Shards, s)
@@ -265,7 +265,7 @@ func TestFullEntryFitsAPage(t *testing.T) {
 	if got, err := DecodeManifestPage(p.Encode()); err != nil || len(got.Entries[0].Shards) != MaxShards {
 		t.Fatalf("a full sector does not pass: %v", err)
 	}
-	p.Entries = append(p.Entries, fullEntry(1))
+	p.Entries = append(p.Entries, fullEntry(1), fullEntry(2))
 	if err := p.Validate(); strata.CodeOf(err) != strata.TooLarge {
 		t.Errorf("a page of %d bytes: %v", len(p.Encode()), err)
 	}

@@ -21,7 +21,7 @@ const (
 	signatureSize = 64
 
 	HeadSize          = 32 + 8 + 32 + 32 + 4 + 4 + signatureSize
-	OrderSize         = 32 + 8 + 32 + 8 + signatureSize
+	OrderSize         = 32 + 8 + 8 + signatureSize
 	CommitmentSize    = 1 + 8 + 32 + 8 + 32
 	ReceiptSize       = 32 + 32 + 8 + 8 + 4 + 8 + 8 + signatureSize
 	MaxAuditRequest   = 32 + 1 + MaxLeaves*leafRefSize
@@ -33,6 +33,6 @@ const (
 	leafRefSize    = 8 + 32 + 4
 	entryHeadSize  = 8 + 32 + 1 + 4 + 8 + 4
 	shardEntrySize = 32 + 4 + 4 + 1
-	orderInEntry   = 32 + 8 + signatureSize
+	orderInEntry   = 8 + signatureSize
 	pageHeadSize   = HeadSize + 1 + 4
 )

@@ -270,7 +270,7 @@ func readShardEntry(r *reader) ShardEntry {
 	}
 	s.Deleted = flags&flagDeleted != 0
 	if flags&flagOrder != 0 {
-		s.Order = &Order{Root: s.Root, Length: uint64(s.Length), BodySHA256: r.h32(), Nonce: r.u64(), Signature: r.sig()}
+		s.Order = &Order{Root: s.Root, Length: uint64(s.Length), Nonce: r.u64(), Signature: r.sig()}
 	}
 	return s
 }

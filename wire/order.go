@@ -12,17 +12,16 @@ import (
 //
 //	PUT /v1/shards/<root>?size=<length>&net=<genesis hash>.<netuid>
 //
-// with the body's SHA-256, the nonce, the validator as sender and the miner as
-// receiver; the query is there because root, length and network must be under
-// the signature (ShardURI).
+// with the root in the place of the body's digest, the nonce, the validator as
+// sender and the miner as receiver; the query is there because root, length and
+// network must be under the signature (ShardURI).
 //
-// Layout: root 32 ‖ length u64 ‖ body SHA-256 32 ‖ nonce u64 ‖ signature 64.
+// Layout: root 32 ‖ length u64 ‖ nonce u64 ‖ signature 64.
 type Order struct {
-	Root       strata.Root
-	Length     uint64 // bytes
-	BodySHA256 [32]byte
-	Nonce      uint64 // unix nanoseconds
-	Signature  Signature
+	Root      strata.Root // BLAKE3-256 of the body
+	Length    uint64      // bytes
+	Nonce     uint64      // unix nanoseconds
+	Signature Signature
 }
 
 // ShardURI is the request URI under which a shard is stored; its exact text is
@@ -37,7 +36,7 @@ func (o Order) Verify(d Domain, validator, miner strata.Hotkey) error {
 	if err := o.Validate(); err != nil {
 		return err
 	}
-	text := signedText(Scheme, "PUT", ShardURI(d, o.Root, o.Length), o.BodySHA256, o.Nonce, validator, miner)
+	text := signedText(Scheme, "PUT", ShardURI(d, o.Root, o.Length), o.Root, o.Nonce, validator, miner)
 	return check("storage order of shard "+o.Root.String(), validator, text, o.Signature)
 }
 
@@ -61,7 +60,6 @@ func (o Order) Encode() []byte {
 // tail writes what a manifest repeats of an order: the shard's own entry
 // already gives root and length.
 func (o Order) tail(w *writer) {
-	w.h32(o.BodySHA256)
 	w.u64(o.Nonce)
 	w.sig(o.Signature)
 }
@@ -69,7 +67,7 @@ func (o Order) tail(w *writer) {
 // DecodeOrder reads an Order. The error has code Invalid or TooLarge.
 func DecodeOrder(b []byte) (Order, error) {
 	r := newReader(b, "storage order", OrderSize)
-	o := Order{Root: r.h32(), Length: r.u64(), BodySHA256: r.h32(), Nonce: r.u64(), Signature: r.sig()}
+	o := Order{Root: r.h32(), Length: r.u64(), Nonce: r.u64(), Signature: r.sig()}
 	if err := r.end(); err != nil {
 		return Order{}, err
 	}

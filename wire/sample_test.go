@@ -56,7 +56,7 @@ func patternSig(n byte) (s Signature) {
 }
 
 func sampleOrder() Order {
-	return Order{Root: pattern(1), Length: 5000, BodySHA256: pattern(2), Nonce: 1752076800000000000, Signature: patternSig(3)}
+	return Order{Root: pattern(1), Length: 5000, Nonce: 1752076800000000000, Signature: patternSig(3)}
 }
 
 func sampleEntries() []Entry {

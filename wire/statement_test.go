@@ -87,8 +87,8 @@ func flip(b []byte, i int) []byte {
 
 func signOrder(t *testing.T, validator, miner testKey) Order {
 	t.Helper()
-	o := Order{Root: pattern(1), Length: 5000, BodySHA256: pattern(2), Nonce: 1752076800000000000}
-	a, err := SignRequest(http.Header{}, validator, "PUT", ShardURI(testDomain, o.Root, o.Length), o.BodySHA256, o.Nonce, validator.hotkey, miner.hotkey)
+	o := Order{Root: pattern(1), Length: 5000, Nonce: 1752076800000000000}
+	a, err := SignRequest(http.Header{}, validator, "PUT", ShardURI(testDomain, o.Root, o.Length), o.Root, o.Nonce, validator.hotkey, miner.hotkey)
 	if err != nil {
 		t.Fatal(err)
 	}

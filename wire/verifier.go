@@ -74,8 +74,8 @@ func (v *Verifier) fresh(nonce uint64) error {
 	return nil
 }
 
-// Verify finishes what Check began: signature, then replay. body is the
-// SHA-256 of the whole body. It takes the nonce: a second call with the same
+// Verify finishes what Check began: signature, then replay. body is what
+// SignRequest got. It takes the nonce: a second call with the same
 // Auth fails. The error has code Unauthenticated, or Throttled when too many
 // nonces are fresh at once.
 func (v *Verifier) Verify(a Auth, method, uri string, body [32]byte) error {
