@@ -71,6 +71,9 @@ func (m *meter) part(now time.Time) float64 {
 		left = max(left, f+disk) // the last to be filled is stored after that
 	}
 	passed := now.Sub(m.started).Seconds()
+	if passed+left <= 0 { // a clock too coarse for what was done
+		return float64(stores.ended) / float64(m.cfg.Jobs)
+	}
 	return passed / (passed + left)
 }
 
