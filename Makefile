@@ -1,10 +1,11 @@
 # Strata. `make` shows the targets.
 GO      ?= go
 TIMEOUT ?= 10m
+SEEDS   ?= 200
 BIN     := bin/strata
 
 .DEFAULT_GOAL := help
-.PHONY: help build test race lint fmt cross fuzz bench devnet accept stream web web-check clean
+.PHONY: help build test race lint fmt cross fuzz bench devnet accept stream soak web web-check clean
 
 help: ## show the targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -50,6 +51,9 @@ accept: ## store 100 MiB, kill two of six miners, read it back
 
 stream: ## 2 GiB through a network and back, within 256 MiB of memory (Linux)
 	$(GO) run ./cmd/strata devnet --space 1600MiB --exec scripts/stream.sh
+
+soak: ## SEEDS seeds of 2,000 operations against a model, miners losing power, the gateway killed
+	$(GO) test -count=1 -timeout 0 -v -run '^TestSoak$$' ./devnet -soak.ops 2000 -soak.seeds $(SEEDS)
 
 web: ## rebuild the page (needs Node)
 	cd web && npm ci && npm run build

@@ -32,10 +32,6 @@ func (g Graph) node(pass, j uint32) node { return node((pass-1)*g.Blocks + j) }
 // step is the inverse of node.
 func (g Graph) step(n node) (pass, j uint32) { return uint32(n)/g.Blocks + 1, uint32(n) % g.Blocks }
 
-// outputs returns the first node of the last pass: what an honest miner keeps
-// begins there.
-func (g Graph) outputs() node { return g.node(g.Passes, 0) }
-
 // inputs is what one step needs.
 type inputs struct {
 	whole [2]node     // the step before and the block's own old content
