@@ -18,6 +18,11 @@
 // gather(1, 0) is zero. Perm is the permutation of Argon2's compression
 // function (RFC 9106 §3.5 and §3.6).
 //
+// There is plain Go, which runs everywhere, and assembly for AVX2 and AVX-512,
+// written by tools/sealasm; Fill uses the fastest that the processor has. The
+// assembly computes parents some blocks ahead and prefetches their lines, so it
+// wants buffers of huge pages (internal/hugepage).
+//
 // The package is pure: the same bytes on every architecture, without a
 // goroutine, a clock or I/O. A fill is sequential by design, so whoever wants
 // several cores busy fills several sectors.

@@ -8,8 +8,9 @@ import (
 	"strata"
 )
 
-// ctxEvery is how many blocks are computed between two looks at the context:
-// some milliseconds.
+// ctxEvery is how many blocks are computed between two looks at the context: a
+// millisecond or two. Assembly cannot be preempted, so the collector may have
+// to wait as long.
 const ctxEvery = 1 << 12
 
 // Fill computes the sector into buf, whose length must be Size(); what was in
@@ -18,8 +19,23 @@ const ctxEvery = 1 << 12
 // milliseconds and returned wrapped, they are of no use. A wrong shape or
 // length has code Invalid.
 //
-// Several fills may run at once on different buffers.
+// Several fills may run at once on different buffers. They run at full speed
+// in buffers of huge pages that begin on a cache line.
 func (s Sector) Fill(ctx context.Context, buf []byte) error {
+	return s.fill(ctx, implementations[0], buf)
+}
+
+// FillWith is Fill with an instruction set of one's choice. One that this
+// processor lacks has code Invalid.
+func (s Sector) FillWith(ctx context.Context, isa ISA, buf []byte) error {
+	i, err := find(isa)
+	if err != nil {
+		return err
+	}
+	return s.fill(ctx, i, buf)
+}
+
+func (s Sector) fill(ctx context.Context, by implementation, buf []byte) error {
 	if err := s.Validate(); err != nil {
 		return err
 	}
@@ -28,11 +44,11 @@ func (s Sector) Fill(ctx context.Context, buf []byte) error {
 	}
 	f := filler{id: s.ID(), n: s.Blocks, buf: buf}
 	for p := uint32(1); p <= s.Passes; p++ {
-		for j := uint32(0); j < s.Blocks; j++ {
-			if j%ctxEvery == 0 && ctx.Err() != nil {
+		for j := uint32(0); j < s.Blocks; j += min(ctxEvery, s.Blocks) {
+			if ctx.Err() != nil {
 				return fmt.Errorf("filling sector %d stopped in pass %d of %d: %w", s.Number, p, s.Passes, ctx.Err())
 			}
-			f.step(p, j)
+			by.blocks(&f, p, j, j+min(ctxEvery, s.Blocks))
 		}
 	}
 	return nil
@@ -50,6 +66,13 @@ type filler struct {
 // bytesOf returns block j as it stands.
 func (f *filler) bytesOf(j uint32) *blockBytes {
 	return (*blockBytes)(f.buf[int(j)*strata.BlockSize:])
+}
+
+// steps computes blocks from…to−1 of pass p.
+func (f *filler) steps(p, from, to uint32) {
+	for j := from; j < to; j++ {
+		f.step(p, j)
+	}
 }
 
 // step computes block j in pass p.

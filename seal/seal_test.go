@@ -89,11 +89,16 @@ func (v vector) checkParents(t *testing.T) {
 }
 
 func (v vector) checkBytes(t *testing.T) {
-	s := v.sector()
-	buf := bytes.Repeat([]byte{0xa5}, int(s.Size())) // what was there must not matter
-	if err := s.Fill(context.Background(), buf); err != nil {
-		t.Fatal(err)
+	for _, isa := range ISAs() {
+		buf := bytes.Repeat([]byte{0xa5}, int(v.sector().Size())) // what was there must not matter
+		if err := v.sector().FillWith(context.Background(), isa, buf); err != nil {
+			t.Fatal(err)
+		}
+		t.Run(string(isa), func(t *testing.T) { v.compare(t, buf) })
 	}
+}
+
+func (v vector) compare(t *testing.T, buf []byte) {
 	if len(v.Blocks) != 6 {
 		t.Fatalf("%d blocks, want 6", len(v.Blocks))
 	}

@@ -1,0 +1,43 @@
+package seal
+
+import "golang.org/x/sys/cpu"
+
+//go:generate go -C ../tools run ./sealasm ../seal/fill_amd64.s ../seal/fill_amd64.go
+
+// known are the implementations for this architecture, the fastest first.
+var known = []implementation{
+	{AVX512, withAssembly(fillAVX512), func(b *blockBytes, rounds uint64) { chainAVX512(&b[0], rounds) }},
+	{AVX2, withAssembly(fillAVX2), func(b *blockBytes, rounds uint64) { chainAVX2(&b[0], rounds) }},
+	portable,
+}
+
+// implementations are those that this processor runs.
+var implementations = usable(known, features{
+	avx2: cpu.X86.HasAVX2, bmi2: cpu.X86.HasBMI2,
+	avx512f: cpu.X86.HasAVX512F, avx512dq: cpu.X86.HasAVX512DQ, avx512bw: cpu.X86.HasAVX512BW,
+})
+
+// firstAssembled is the first block of the first pass that assembly computes:
+// below it, all parents are uniform.
+const firstAssembled = 4
+
+// zeroBlock is what stands in every block before the first pass.
+var zeroBlock blockBytes
+
+// withAssembly is implementation.blocks by a function of fill_amd64.s.
+func withAssembly(fill func(base, prev, old *byte, oldStep, n, key, pass, from, to uint64)) func(*filler, uint32, uint32, uint32) {
+	return func(f *filler, p, from, to uint32) {
+		for ; p == 1 && from < min(to, firstAssembled); from++ {
+			f.step(p, from)
+		}
+		if from >= to {
+			return
+		}
+		old, oldStep := f.bytesOf(from), uint64(len(zeroBlock))
+		if p == 1 {
+			old, oldStep = &zeroBlock, 0
+		}
+		prev := f.bytesOf((from - 1) & (f.n - 1))
+		fill(&f.buf[0], &prev[0], &old[0], oldStep, uint64(f.n), graphKey(f.id), uint64(p), uint64(from), uint64(to))
+	}
+}

@@ -1,0 +1,5 @@
+//go:build !amd64
+
+package seal
+
+var implementations = []implementation{portable}
