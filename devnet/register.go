@@ -83,7 +83,7 @@ func (n *Network) members() ([]member, error) {
 		if strata.CodeOf(err) == strata.NotFound {
 			// A crash within New leaves a coldkey alone; nothing is owned by it
 			// yet, so both are made anew.
-			_, err = w.New(true)
+			_, err = w.New(wallet.Options{Overwrite: true})
 		}
 		if err != nil {
 			return nil, err

@@ -67,7 +67,7 @@ func joinAs(ctx context.Context, t *testing.T, n *Network, c *subtensor.Client, 
 func registerAs(ctx context.Context, t *testing.T, n *Network, c *subtensor.Client, name string) *wallet.Key {
 	t.Helper()
 	w := wallet.Open(n.walletPath(), name, "default")
-	if _, err := w.New(false); err != nil {
+	if _, err := w.New(wallet.Options{}); err != nil {
 		t.Fatal(err)
 	}
 	m := member{name: name, funds: dust}

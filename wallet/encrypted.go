@@ -47,12 +47,18 @@ func encrypted(b []byte) bool {
 		bytes.HasPrefix(b, []byte("gAAAAA"))
 }
 
-// decrypt opens an encrypted file's content with a password.
-func decrypt(b []byte, password string) ([]byte, error) {
+// decryptable refuses the encryptions that btcli used before NaCl's.
+func decryptable(b []byte) error {
 	if !bytes.HasPrefix(b, []byte(naclMagic)) {
-		return nil, strata.E(strata.Invalid, "it is encrypted in an old format: re-encrypt it with a current btcli")
+		return strata.E(strata.Invalid, "it is encrypted in an old format: re-encrypt it with a current btcli")
 	}
-	return unbox(b, stretch(password))
+	return nil
+}
+
+// box encrypts a file's content with the stretched key, under a nonce that was
+// never used with it.
+func box(plain []byte, key [32]byte, nonce [naclNonce]byte) []byte {
+	return secretbox.Seal(append([]byte(naclMagic), nonce[:]...), plain, &nonce, &key)
 }
 
 // unbox opens an encrypted file's content with the stretched key.
@@ -68,28 +74,52 @@ func unbox(b []byte, key [32]byte) ([]byte, error) {
 	return plain, nil
 }
 
-// password finds the password of a file: btcli's BT_PW_… variable of that
-// file, then BT_WALLET_PASSWORD, then the file BT_WALLET_PASSWORD_FILE names,
-// then ask, which may be nil.
-func password(file string, ask PasswordFunc) (string, error) {
-	name := passwordVariable(file)
-	if v := os.Getenv(name); v != "" {
-		return unmask(name, v)
+// password finds the password of a file, asking for it if it must.
+func (w Wallet) password(file string) (string, error) {
+	pw, err := w.knownPassword(file)
+	switch {
+	case err != nil || pw != "":
+		return pw, err
+	case w.Ask == nil:
+		return "", strata.E(strata.Unauthenticated,
+			"it is encrypted: run the command in a terminal, give --wallet.password_file, or set BT_WALLET_PASSWORD")
+	}
+	return w.Ask(file)
+}
+
+// knownPassword finds the password of a file without asking, "" if there is
+// none: in w.PasswordFile, then where the Python SDK looks, in its order:
+// BT_WALLET_PASSWORD, btcli's BT_PW_… variable of that file, the file that
+// BT_WALLET_PASSWORD_FILE names.
+func (w Wallet) knownPassword(file string) (string, error) {
+	if w.PasswordFile != "" {
+		return ReadPassword(w.PasswordFile)
 	}
 	if v := os.Getenv("BT_WALLET_PASSWORD"); v != "" {
 		return v, nil
 	}
+	name := passwordVariable(file)
+	if v := os.Getenv(name); v != "" {
+		return unmask(name, v)
+	}
 	if v := os.Getenv("BT_WALLET_PASSWORD_FILE"); v != "" {
-		b, err := readBounded(v)
-		if err != nil {
-			return "", strata.E(strata.Invalid, "the password file of BT_WALLET_PASSWORD_FILE cannot be read: %w", err)
-		}
-		return strings.TrimRight(string(b), "\r\n"), nil
+		return ReadPassword(v)
 	}
-	if ask == nil {
-		return "", strata.E(strata.Unauthenticated, "it is encrypted: set BT_WALLET_PASSWORD, or run the command in a terminal")
+	return "", nil
+}
+
+// ReadPassword reads a password from a file, without the line's end. The error
+// has code Invalid.
+func ReadPassword(file string) (string, error) {
+	b, err := readBounded(expand(file))
+	if err != nil {
+		return "", strata.E(strata.Invalid, "the password file cannot be read: %w", err)
 	}
-	return ask(file)
+	pw := strings.TrimRight(string(b), "\r\n")
+	if pw == "" || len(b) > maxFile {
+		return "", strata.E(strata.Invalid, "the password file %s is empty or larger than %d bytes", file, maxFile)
+	}
+	return pw, nil
 }
 
 // passwordVariable is btcli's name of the variable for a file.

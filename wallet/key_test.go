@@ -118,7 +118,7 @@ func TestFromURIRefuses(t *testing.T) {
 }
 
 func TestGenerate(t *testing.T) {
-	a, words, err := Generate()
+	a, words, err := Generate(0)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -128,7 +128,7 @@ func TestGenerate(t *testing.T) {
 	if b := fromURI(t, words); b.pub != a.pub {
 		t.Errorf("the mnemonic restores %s, not %s", b, a)
 	}
-	if c, _, _ := Generate(); c.pub == a.pub {
+	if c, _, _ := Generate(0); c.pub == a.pub {
 		t.Error("two generated keys are the same")
 	}
 }

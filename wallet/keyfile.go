@@ -28,14 +28,14 @@ type keyfile struct {
 }
 
 // publicFile is what …pub.txt holds.
-func publicFile(k *Key) keyfile {
-	pub := "0x" + hex.EncodeToString(k.pub[:])
-	return keyfile{AccountID: pub, PublicKey: pub, SS58Address: k.String()}
+func publicFile(key [32]byte) keyfile {
+	pub := "0x" + hex.EncodeToString(key[:])
+	return keyfile{AccountID: pub, PublicKey: pub, SS58Address: strata.EncodeSS58(key)}
 }
 
 // secretFile is what a coldkey or hotkey file holds.
 func secretFile(k *Key) keyfile {
-	f, s := publicFile(k), k.secret()
+	f, s := publicFile(k.pub), k.secret()
 	f.PrivateKey = "0x" + hex.EncodeToString(s.scalar[:]) + hex.EncodeToString(s.nonce[:])
 	if s.seed != nil {
 		f.SecretSeed = "0x" + hex.EncodeToString(s.seed)

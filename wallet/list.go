@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"strata"
@@ -56,8 +57,11 @@ func listHotkeys(root, wallet string) ([]HotkeyListing, error) {
 	}
 	var out []HotkeyListing
 	for _, name := range names {
-		if strings.HasSuffix(name, "pub.txt") {
-			continue
+		if base, public := strings.CutSuffix(name, "pub.txt"); public {
+			if base == "" || slices.Contains(names, base) {
+				continue
+			}
+			name = base // its public half alone
 		}
 		h := HotkeyListing{Name: name}
 		h.Hotkey, h.Err = Open(root, wallet, name).LoadHotkeyPub()

@@ -21,15 +21,21 @@ const (
 	// keys (//Alice, …) are known to everybody.
 	devPhrase = "bottom drive obey lake curtain smoke basket hold race lonely fit walk"
 
-	mnemonicBits = 128 // 12 words
+	defaultWords = 12
 	maxURI       = 1024
 	maxJunctions = 16
 )
 
-// Generate makes a key from fresh randomness and returns it with its 12-word
-// mnemonic.
-func Generate() (*Key, string, error) {
-	entropy, err := bip39.NewEntropy(mnemonicBits)
+// Generate makes a key from fresh randomness and returns it with its mnemonic
+// of 12, 15, 18, 21 or 24 words; 0 means 12.
+func Generate(words int) (*Key, string, error) {
+	if words == 0 {
+		words = defaultWords
+	}
+	if err := checkWords(words); err != nil {
+		return nil, "", err
+	}
+	entropy, err := bip39.NewEntropy(words / 3 * 32)
 	if err != nil {
 		return nil, "", fmt.Errorf("generate a mnemonic: %w", err)
 	}
@@ -43,10 +49,11 @@ func Generate() (*Key, string, error) {
 
 // FromURI makes a key from a substrate secret URI
 //
-//	[mnemonic | 64 hex digits, 0x optional] {"//"hard | "/"soft} ["///"password]
+//	[mnemonic | 64 or 128 hex digits, 0x optional] {"//"hard | "/"soft} ["///"password]
 //
 // where no mnemonic before a path means substrate's development phrase, so that
-// "//Alice" is the usual development key. A mnemonic has 12 to 24 English words
+// "//Alice" is the usual development key. 64 hex digits are a seed, 128 a private
+// key as wallet files have it. A mnemonic has 12 to 24 English words
 // (BIP-39); its seed is substrate's: PBKDF2-HMAC-SHA512 of the entropy.
 // The error has code Invalid and quotes nothing of the input.
 // Source: https://docs.substrate.io/reference/command-line-tools/subkey/.
@@ -86,6 +93,13 @@ func fromRoot(root, password string) (*Key, error) {
 		}
 		return fromSeed([32]byte(seed))
 	}
+	if h := strings.TrimPrefix(root, "0x"); len(h) == 128 && !strings.Contains(h, " ") {
+		b, err := hex.DecodeString(h)
+		if err != nil {
+			return nil, strata.E(strata.Invalid, "private key is not 128 hex digits")
+		}
+		return fromScalar([32]byte(b[:32]), [32]byte(b[32:]), nil)
+	}
 	if root == "" {
 		root = devPhrase
 	}
@@ -104,8 +118,8 @@ func fromRoot(root, password string) (*Key, error) {
 // seedOf returns the first 32 bytes of substrate's seed of a mnemonic. It
 // differs from BIP-39 in stretching the entropy, not the words.
 func seedOf(phrase, password string) ([32]byte, error) {
-	if n := len(strings.Fields(phrase)); n < 12 || n > 24 || n%3 != 0 {
-		return [32]byte{}, strata.E(strata.Invalid, "mnemonic has %d words, not 12, 15, 18, 21 or 24", n)
+	if err := checkWords(len(strings.Fields(phrase))); err != nil {
+		return [32]byte{}, err
 	}
 	entropy, err := bip39.EntropyFromMnemonic(phrase)
 	if err != nil {
@@ -116,6 +130,14 @@ func seedOf(phrase, password string) ([32]byte, error) {
 		return [32]byte{}, fmt.Errorf("stretch the mnemonic: %w", err)
 	}
 	return [32]byte(b[:32]), nil
+}
+
+// checkWords says whether a mnemonic may have n words.
+func checkWords(n int) error {
+	if n < 12 || n > 24 || n%3 != 0 {
+		return strata.E(strata.Invalid, "mnemonic has %d words, not 12, 15, 18, 21 or 24", n)
+	}
+	return nil
 }
 
 // derivePath applies junctions: each begins with one slash (soft) or two (hard).

@@ -27,9 +27,54 @@ type Wallet struct {
 	Name       string // the coldkey's
 	HotkeyName string
 
-	// Ask is asked for the password of an encrypted file whose password is not
-	// in the environment; nil: such a file is an error.
+	// PasswordFile, if not empty, is a file that holds the password of encrypted
+	// keys; it goes before what the environment says.
+	PasswordFile string
+
+	// Ask is asked for the password of an encrypted file that is found nowhere
+	// else; nil: such a file is an error.
 	Ask PasswordFunc
+
+	// stretcher stands for the seconds and 512 MiB of stretching in tests.
+	stretcher func(password string) [32]byte
+}
+
+// Role names one of a wallet's two keys.
+type Role string
+
+// The keys of a wallet: the owner's, and a miner's or validator's.
+const (
+	Coldkey Role = "coldkey"
+	Hotkey  Role = "hotkey"
+)
+
+// files returns the secret and the public file of a key.
+func (w Wallet) files(r Role) (secret, public string, err error) {
+	switch r {
+	case Coldkey:
+		return w.coldkeyFile(), w.coldkeyPubFile(), nil
+	case Hotkey:
+		return w.hotkeyFile(), w.hotkeyPubFile(), nil
+	}
+	return "", "", strata.E(strata.Invalid, "%q is not a key of a wallet: say coldkey or hotkey", r)
+}
+
+// Load reads one of the keys like LoadHotkey.
+func (w Wallet) Load(r Role) (*Key, error) {
+	secret, _, err := w.files(r)
+	if err != nil {
+		return nil, err
+	}
+	return w.load(secret)
+}
+
+// LoadPublic reads the public half of one of the keys like LoadColdkeyPub.
+func (w Wallet) LoadPublic(r Role) ([32]byte, error) {
+	secret, public, err := w.files(r)
+	if err != nil {
+		return [32]byte{}, err
+	}
+	return w.loadPublic(public, secret)
 }
 
 // Open names a wallet; an empty argument means the default. Nothing is read, so
@@ -66,9 +111,9 @@ func expand(path string) string {
 // LoadHotkey reads the hotkey. A missing file gives code NotFound, a damaged
 // one Corrupt, an encrypted one without its password Unauthenticated.
 //
-// An encrypted file takes its password from the environment (BT_PW_… as btcli
-// saves it, BT_WALLET_PASSWORD, BT_WALLET_PASSWORD_FILE), then from w.Ask;
-// decrypting takes seconds and 512 MiB.
+// An encrypted file takes its password from w.PasswordFile, from the environment
+// (BT_WALLET_PASSWORD, BT_PW_… as btcli saves it, BT_WALLET_PASSWORD_FILE), then
+// from w.Ask; decrypting takes seconds and 512 MiB.
 func (w Wallet) LoadHotkey() (*Key, error) { return w.load(w.hotkeyFile()) }
 
 // LoadColdkey reads the coldkey like LoadHotkey.
@@ -107,11 +152,14 @@ func (w Wallet) check() error {
 // load reads a secret file.
 func (w Wallet) load(file string) (*Key, error) {
 	b, err := w.read(file)
+	if strata.CodeOf(err) == strata.NotFound {
+		err = w.onlyPublic(file, err)
+	}
 	if err != nil {
 		return nil, err
 	}
 	if encrypted(b) {
-		if b, err = decryptFile(file, b, w.Ask); err != nil {
+		if b, err = w.decryptFile(file, b); err != nil {
 			return nil, about(file, err)
 		}
 	}
@@ -126,24 +174,41 @@ func (w Wallet) load(file string) (*Key, error) {
 	return k, nil
 }
 
-func decryptFile(file string, b []byte, ask PasswordFunc) ([]byte, error) {
-	pw, err := password(file, ask)
+// onlyPublic says of a missing secret file that its public half is there.
+func (w Wallet) onlyPublic(file string, err error) error {
+	for _, r := range []Role{Coldkey, Hotkey} {
+		secret, public, _ := w.files(r) // cannot fail: both are known
+		if _, e := os.Lstat(public); secret == file && e == nil {
+			return strata.E(strata.NotFound, "wallet %s has only the public half of its %s here, which cannot sign: run this where the key is, or `strata wallet import %s`", w.Name, r, r)
+		}
+	}
+	return err
+}
+
+func (w Wallet) decryptFile(file string, b []byte) ([]byte, error) {
+	if err := decryptable(b); err != nil {
+		return nil, err
+	}
+	pw, err := w.password(file)
 	if err != nil {
 		return nil, err
 	}
-	return decrypt(b, pw)
+	return unbox(b, w.stretch(pw))
+}
+
+// stretch turns a password into the key of a file.
+func (w Wallet) stretch(password string) [32]byte {
+	if w.stretcher != nil {
+		return w.stretcher(password)
+	}
+	return stretch(password)
 }
 
 // loadPublic reads the first of the files that exists.
 func (w Wallet) loadPublic(public, secret string) ([32]byte, error) {
 	b, err := w.read(public)
 	if strata.CodeOf(err) == strata.NotFound {
-		w.Ask = nil // a public key is not worth a password
-		k, err := w.load(secret)
-		if err != nil {
-			return [32]byte{}, err
-		}
-		return k.pub, nil
+		return w.publicOfSecret(secret)
 	}
 	if err != nil {
 		return [32]byte{}, err
@@ -160,6 +225,23 @@ func (w Wallet) loadPublic(public, secret string) ([32]byte, error) {
 		return [32]byte{}, about(public, err)
 	}
 	return pub, nil
+}
+
+// publicOfSecret reads the public half of a secret file without a public one
+// beside it. A public key is not worth a password.
+func (w Wallet) publicOfSecret(file string) ([32]byte, error) {
+	b, err := w.read(file)
+	if err == nil && encrypted(b) {
+		err = strata.E(strata.Unauthenticated, "wallet file %s is encrypted and the public file beside it is missing: `strata wallet password` writes it again", file)
+	}
+	if err != nil {
+		return [32]byte{}, err
+	}
+	k, err := w.load(file)
+	if err != nil {
+		return [32]byte{}, err
+	}
+	return k.pub, nil
 }
 
 // read returns a file's bytes, at most one more than maxFile.

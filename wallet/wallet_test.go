@@ -32,7 +32,7 @@ func put(t *testing.T, file string, content []byte) {
 
 func TestNewAndLoad(t *testing.T) {
 	w := Open(filepath.Join(t.TempDir(), "deep", "wallets"), "w", "h")
-	words, err := w.New(false)
+	words, err := w.New(Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -85,10 +85,10 @@ func checkModes(t *testing.T, w Wallet) {
 // The files are what btcli writes: a flat object of strings with these names.
 func TestFileFormat(t *testing.T) {
 	w := Open(t.TempDir(), "w", "h")
-	if _, err := w.ImportColdkey(aboutPhrase, false); err != nil {
+	if _, err := w.Import(Coldkey, aboutPhrase, Options{}); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := w.ImportHotkey("//Alice", false); err != nil {
+	if _, err := w.Import(Hotkey, "//Alice", Options{}); err != nil {
 		t.Fatal(err)
 	}
 	// sp-core's private key of //Alice begins with its canonical scalar.
@@ -123,7 +123,7 @@ func TestFileFormat(t *testing.T) {
 
 func TestNothingIsOverwritten(t *testing.T) {
 	w := Open(t.TempDir(), "w", "h")
-	if _, err := w.New(false); err != nil {
+	if _, err := w.New(Options{}); err != nil {
 		t.Fatal(err)
 	}
 	before, err := w.LoadColdkey()
@@ -132,11 +132,11 @@ func TestNothingIsOverwritten(t *testing.T) {
 	}
 	other := Open(w.Path, "w", "h2") // the coldkey is there, the hotkey is not
 	for name, err := range map[string]error{
-		"New":           second(w.New(false)),
-		"New beside":    second(other.New(false)),
-		"NewHotkey":     second(w.NewHotkey(false)),
-		"ImportColdkey": second(w.ImportColdkey("//Alice", false)),
-		"ImportHotkey":  second(w.ImportHotkey("//Alice", false)),
+		"New":           second(w.New(Options{})),
+		"New beside":    second(other.New(Options{})),
+		"NewHotkey":     second(w.NewKey(Hotkey, Options{})),
+		"ImportColdkey": second(w.Import(Coldkey, "//Alice", Options{})),
+		"ImportHotkey":  second(w.Import(Hotkey, "//Alice", Options{})),
 	} {
 		if strata.CodeOf(err) != strata.Conflict {
 			t.Errorf("%s: %v", name, err)
@@ -148,10 +148,10 @@ func TestNothingIsOverwritten(t *testing.T) {
 	if _, err := os.Stat(other.hotkeyFile()); err == nil {
 		t.Error("a refused New wrote a hotkey")
 	}
-	if _, err := other.NewHotkey(false); err != nil {
+	if _, err := other.NewKey(Hotkey, Options{}); err != nil {
 		t.Errorf("a second hotkey: %v", err)
 	}
-	if _, err := w.ImportColdkey("//Alice", true); err != nil {
+	if _, err := w.Import(Coldkey, "//Alice", Options{Overwrite: true}); err != nil {
 		t.Fatal(err)
 	}
 	if after, err := w.LoadColdkeyPub(); err != nil || after.String() != aliceSS58 {
@@ -186,7 +186,7 @@ func TestBadNames(t *testing.T) {
 			if _, err := w.LoadHotkey(); strata.CodeOf(err) != strata.Invalid {
 				t.Errorf("name %.20q: load: %v", n, err)
 			}
-			if _, err := w.New(true); strata.CodeOf(err) != strata.Invalid {
+			if _, err := w.New(Options{Overwrite: true}); strata.CodeOf(err) != strata.Invalid {
 				t.Errorf("name %.20q: new: %v", n, err)
 			}
 		}
@@ -281,7 +281,7 @@ func TestList(t *testing.T) {
 		t.Errorf("a missing directory: %v, %v", got, err)
 	}
 	w := Open(root, "b", "h1")
-	if _, err := w.New(false); err != nil {
+	if _, err := w.New(Options{}); err != nil {
 		t.Fatal(err)
 	}
 	put(t, Open(root, "b", "h2").hotkeyFile(), []byte("{"))
@@ -341,6 +341,13 @@ func TestUnbox(t *testing.T) {
 	if plain, err := unbox(golden(t), key); err != nil || string(plain) != goldenPlain {
 		t.Fatalf("unbox = %q, %v", plain, err)
 	}
+	var nonce [naclNonce]byte
+	for i := range nonce {
+		nonce[i] = byte(i)
+	}
+	if got := box([]byte(goldenPlain), key, nonce); !bytes.Equal(got, golden(t)) {
+		t.Errorf("box = %x", got)
+	}
 	damaged := golden(t)
 	damaged[len(damaged)-1] ^= 1
 	for name, c := range map[string]struct {
@@ -374,7 +381,7 @@ func TestEncryptedWithoutPassword(t *testing.T) {
 		t.Errorf("address of an encrypted coldkey: %v", err)
 	}
 	for _, old := range []string{"$ANSIBLE_VAULT;1.1;AES256", "gAAAAABk"} {
-		if _, err := decrypt([]byte(old), "x"); !encrypted([]byte(old)) || strata.CodeOf(err) != strata.Invalid {
+		if err := decryptable([]byte(old)); !encrypted([]byte(old)) || strata.CodeOf(err) != strata.Invalid {
 			t.Errorf("%q: %v", old, err)
 		}
 	}
@@ -387,7 +394,7 @@ func TestWherePasswordsComeFrom(t *testing.T) {
 	ask := func(string) (string, error) { return "asked", nil }
 	expect := func(want string) {
 		t.Helper()
-		if got, err := password(file, ask); err != nil || got != want {
+		if got, err := (Wallet{Ask: ask}).password(file); err != nil || got != want {
 			t.Errorf("password %q, %v; want %q", got, err, want)
 		}
 	}
@@ -396,8 +403,6 @@ func TestWherePasswordsComeFrom(t *testing.T) {
 	put(t, pw, []byte("from file\r\n"))
 	t.Setenv("BT_WALLET_PASSWORD_FILE", pw)
 	expect("from file")
-	t.Setenv("BT_WALLET_PASSWORD", "from environment")
-	expect("from environment")
 	masked := []byte("saved by btcli, longer than the name of its variable, which then starts over")
 	want := string(bytes.Clone(masked))
 	for i := range masked {
@@ -405,15 +410,18 @@ func TestWherePasswordsComeFrom(t *testing.T) {
 	}
 	t.Setenv(name, base64.StdEncoding.EncodeToString(masked))
 	expect(want)
+	t.Setenv("BT_WALLET_PASSWORD", "from environment")
+	expect("from environment")
+	t.Setenv("BT_WALLET_PASSWORD", "")
 
 	t.Setenv(name, "not base64!")
-	if _, err := password(file, ask); strata.CodeOf(err) != strata.Invalid {
+	if _, err := (Wallet{Ask: ask}).password(file); strata.CodeOf(err) != strata.Invalid {
 		t.Errorf("a variable that btcli did not write: %v", err)
 	}
 	quiet(t)
 	t.Setenv(name, "")
 	t.Setenv("BT_WALLET_PASSWORD_FILE", pw+".missing")
-	if _, err := password(file, ask); strata.CodeOf(err) != strata.Invalid {
+	if _, err := (Wallet{Ask: ask}).password(file); strata.CodeOf(err) != strata.Invalid {
 		t.Errorf("a password file that is not there: %v", err)
 	}
 }
@@ -422,16 +430,184 @@ func TestWherePasswordsComeFrom(t *testing.T) {
 func TestFailedWrite(t *testing.T) {
 	root := t.TempDir()
 	put(t, filepath.Join(root, "w"), []byte("a file where the directory should be"))
-	if _, err := Open(root, "w", "h").New(false); err == nil {
+	if _, err := Open(root, "w", "h").New(Options{}); err == nil {
 		t.Fatal("a wallet was written below a file")
 	}
 	w := Open(root, "x", "h")
 	put(t, filepath.Join(w.coldkeyFile(), "inside"), nil) // a directory where the file should be
-	if _, err := w.New(true); err == nil {
+	if _, err := w.New(Options{Overwrite: true}); err == nil {
 		t.Fatal("a coldkey replaced a directory")
 	}
 	left, err := filepath.Glob(filepath.Join(w.dir(), ".*"))
 	if err != nil || len(left) > 0 {
 		t.Errorf("left behind: %v, %v", left, err)
+	}
+}
+
+// cheap is a wallet whose passwords are stretched without the cost.
+func cheap(t *testing.T) Wallet {
+	t.Helper()
+	quiet(t)
+	w := Open(t.TempDir(), "w", "h")
+	w.stretcher = func(password string) (key [32]byte) { copy(key[:], "stretched "+password); return key }
+	return w
+}
+
+// knows returns the wallet with a password to use.
+func (w Wallet) knows(password string) Wallet {
+	w.Ask = func(string) (string, error) { return password, nil }
+	return w
+}
+
+func TestEncryptedWallet(t *testing.T) {
+	w := cheap(t)
+	words, err := w.New(Options{Password: "first", Words: 24})
+	if err != nil || len(strings.Fields(words.Coldkey)) != 24 || len(strings.Fields(words.Hotkey)) != 24 {
+		t.Fatalf("%d words, %v", len(strings.Fields(words.Coldkey)), err)
+	}
+	checkModes(t, w)
+	want := fromURI(t, words.Coldkey).pub
+	if k, err := w.knows("first").LoadColdkey(); err != nil || k.pub != want {
+		t.Errorf("under its password: %v, %v", k, err)
+	}
+	if _, err := w.knows("wrong").LoadColdkey(); strata.CodeOf(err) != strata.Unauthenticated || strings.Contains(err.Error(), "wrong\x00") {
+		t.Errorf("under another password: %v", err)
+	}
+	if cold, err := w.Encrypted(Coldkey); err != nil || !cold {
+		t.Errorf("the coldkey is encrypted: %v, %v", cold, err)
+	}
+	if hot, err := w.Encrypted(Hotkey); err != nil || hot {
+		t.Errorf("the hotkey is encrypted: %v, %v", hot, err)
+	}
+	b, err := os.ReadFile(w.coldkeyFile())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, secret := range []string{words.Coldkey, strings.Fields(words.Coldkey)[0] + " ", "secretSeed"} {
+		if bytes.Contains(b, []byte(secret)) {
+			t.Error("the encrypted file shows what it holds")
+		}
+	}
+}
+
+func TestChangePassword(t *testing.T) {
+	w := cheap(t)
+	if _, err := w.Import(Coldkey, "//Alice", Options{}); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Remove(w.coldkeyPubFile()); err != nil {
+		t.Fatal(err)
+	}
+	to := func(pw string) func() (string, error) { return func() (string, error) { return pw, nil } }
+	never := func() (string, error) { t.Error("asked for a new password"); return "", nil }
+	for _, step := range []struct {
+		old    string
+		choose func() (string, error)
+		code   strata.Code
+	}{
+		{"", to("one"), ""},
+		{"", never, strata.Unauthenticated},
+		{"two", never, strata.Unauthenticated},
+		{"one", to("two"), ""},
+		{"one", never, strata.Unauthenticated},
+		{"two", func() (string, error) { return "", strata.E(strata.Invalid, "given up") }, strata.Invalid},
+		{"two", to(""), ""},
+		{"", to(""), ""},
+	} {
+		if err := w.knows(step.old).SetPassword(Coldkey, step.choose); strata.CodeOf(err) != step.code {
+			t.Fatalf("from %q: %v, want %q", step.old, err, step.code)
+		}
+		if pub, err := w.LoadColdkeyPub(); err != nil || pub.String() != aliceSS58 {
+			t.Fatalf("from %q: the public file has %s, %v", step.old, pub, err)
+		}
+	}
+	if k, err := w.LoadColdkey(); err != nil || k.String() != aliceSS58 {
+		t.Errorf("at the end: %v, %v", k, err)
+	}
+	if left, _ := filepath.Glob(filepath.Join(w.dir(), ".*")); len(left) > 0 {
+		t.Errorf("left behind: %v", left)
+	}
+}
+
+func TestPublicOnly(t *testing.T) {
+	w := cheap(t)
+	pub, err := w.ImportPublic(Coldkey, aliceSS58, false)
+	if err != nil || strata.EncodeSS58(pub) != aliceSS58 {
+		t.Fatalf("%x, %v", pub, err)
+	}
+	if _, err := w.ImportPublic(Hotkey, "0x"+alicePub, false); err != nil {
+		t.Fatal(err)
+	}
+	for _, r := range []Role{Coldkey, Hotkey} {
+		if pub, err := w.LoadPublic(r); err != nil || strata.EncodeSS58(pub) != aliceSS58 {
+			t.Errorf("%s: %x, %v", r, pub, err)
+		}
+		if _, err := w.Load(r); strata.CodeOf(err) != strata.NotFound || !strings.Contains(err.Error(), "only the public half of its "+string(r)) {
+			t.Errorf("%s: %v", r, err)
+		}
+		if _, err := w.Encrypted(r); strata.CodeOf(err) != strata.NotFound {
+			t.Errorf("%s: %v", r, err)
+		}
+		if _, err := w.ImportPublic(r, aboutSS58, false); strata.CodeOf(err) != strata.Conflict {
+			t.Errorf("%s is replaced: %v", r, err)
+		}
+		if _, err := w.ImportPublic(r, "nobody", true); strata.CodeOf(err) != strata.Invalid {
+			t.Errorf("%s: %v", r, err)
+		}
+	}
+	list, err := List(w.Path)
+	if err != nil || len(list) != 1 || len(list[0].Hotkeys) != 1 || list[0].Hotkeys[0].Name != "h" || list[0].Hotkeys[0].Hotkey.String() != aliceSS58 {
+		t.Errorf("List = %+v, %v", list, err)
+	}
+	// The secret of the same wallet arrives later; its public half then stays.
+	if _, err := w.Import(Coldkey, "//Alice", Options{Overwrite: true}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := w.ImportPublic(Coldkey, aboutSS58, true); strata.CodeOf(err) != strata.Conflict {
+		t.Errorf("the public half of a key that is here: %v", err)
+	}
+	if _, err := w.Load("nosuchkey"); strata.CodeOf(err) != strata.Invalid {
+		t.Errorf("another role: %v", err)
+	}
+}
+
+func TestPasswordFileGoesFirst(t *testing.T) {
+	w := cheap(t)
+	t.Setenv("BT_WALLET_PASSWORD", "from the environment")
+	file := filepath.Join(t.TempDir(), "pw")
+	put(t, file, []byte("from the file\n"))
+	if pw, err := w.KnownPassword(Coldkey); err != nil || pw != "from the environment" {
+		t.Errorf("%q, %v", pw, err)
+	}
+	w.PasswordFile = file
+	if pw, err := w.KnownPassword(Hotkey); err != nil || pw != "from the file" {
+		t.Errorf("%q, %v", pw, err)
+	}
+	put(t, file, []byte("\n"))
+	if _, err := w.KnownPassword(Coldkey); strata.CodeOf(err) != strata.Invalid {
+		t.Errorf("an empty password file: %v", err)
+	}
+}
+
+func TestPrivateKeyAsSecret(t *testing.T) {
+	bob := fromURI(t, "//Bob")
+	private := secretFile(bob).PrivateKey
+	for _, uri := range []string{private, strings.TrimPrefix(private, "0x")} {
+		if k := fromURI(t, uri); k.pub != bob.pub {
+			t.Errorf("%s from its private key", k)
+		}
+	}
+	if k, soft := fromURI(t, private+"/soft"), fromURI(t, "//Bob/soft"); k.pub != soft.pub {
+		t.Errorf("derived from the private key %s, from the seed %s", k, soft)
+	}
+	for _, bad := range []string{strings.Repeat("zz", 64), strings.Repeat("00", 64), strings.Repeat("ff", 64)} {
+		if _, err := FromURI(bad); strata.CodeOf(err) != strata.Invalid {
+			t.Errorf("%.4s…: %v", bad, err)
+		}
+	}
+	for _, n := range []int{11, 13, 27, -3} {
+		if _, _, err := Generate(n); strata.CodeOf(err) != strata.Invalid {
+			t.Errorf("%d words: %v", n, err)
+		}
 	}
 }

@@ -24,9 +24,20 @@ type walletFlags struct {
 	Name   string `name:"wallet.name" env:"BT_WALLET_NAME" default:"default" help:"Name of the wallet (coldkey)."`
 	Hotkey string `name:"wallet.hotkey" env:"BT_WALLET_HOTKEY" default:"default" help:"Name of the hotkey in the wallet."`
 	Path   string `name:"wallet.path" env:"BT_WALLET_PATH" default:"~/.bittensor/wallets" help:"Directory of the wallets."`
+
+	PasswordFile string `name:"wallet.password_file" help:"File that holds the password of encrypted keys."`
 }
 
-func (f walletFlags) open() wallet.Wallet { return wallet.Open(f.Path, f.Name, f.Hotkey) }
+// open names the wallet. The password of an encrypted key is asked for where
+// there is a terminal to ask on.
+func (f walletFlags) open() wallet.Wallet {
+	w := wallet.Open(f.Path, f.Name, f.Hotkey)
+	w.PasswordFile = f.PasswordFile
+	if isTerminal(os.Stdin) {
+		w.Ask = askPassword
+	}
+	return w
+}
 
 type chainFlags struct {
 	Network  string  `name:"subtensor.network" env:"BT_SUBTENSOR_NETWORK" default:"finney" help:"finney, test, archive or local."`

@@ -62,9 +62,11 @@ func TestScripts(t *testing.T) {
 			return os.CopyFS(filepath.Join(e.WorkDir, "wallets"), os.DirFS(wallets))
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"corrupt": corrupt,
-			"oneline": oneline,
-			"hold":    hold,
+			"corrupt":   corrupt,
+			"oneline":   oneline,
+			"hold":      hold,
+			"verifies":  verifies,
+			"encrypted": encrypted,
 		},
 	})
 }
@@ -88,6 +90,28 @@ func oneline(ts *testscript.TestScript, neg bool, _ []string) {
 	if neg || strings.Count(text, "\n") != 1 || !strings.HasPrefix(text, "strata: ") {
 		ts.Fatalf("not one line for a person: %q", text)
 	}
+}
+
+// verifies checks with the verify verb that a file holds //Alice's signature of
+// "hello", and that it is of nothing else.
+func verifies(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 1 {
+		ts.Fatalf("usage: verifies FILE")
+	}
+	const alice = "5GrwvaEF5zXb26Fz9rcQpDWS57CtERHpNehXCPcNoHGKutQY"
+	signature := strings.TrimSpace(ts.ReadFile(args[0]))
+	ts.Check(ts.Exec("strata", "wallet", "verify", alice, "0x"+signature, "hello"))
+	if ts.Exec("strata", "wallet", "verify", alice, signature, "hello ") == nil {
+		ts.Fatalf("the signature verifies for another message")
+	}
+}
+
+// encrypted writes a wallet file that looks encrypted and is under no password.
+func encrypted(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 1 {
+		ts.Fatalf("usage: encrypted FILE")
+	}
+	ts.Check(os.WriteFile(ts.MkAbs(args[0]), []byte("$NACL"+strings.Repeat("x", 100)), 0o600))
 }
 
 // hold takes the lock of a directory for the rest of the script.
@@ -121,7 +145,7 @@ func makeWallets(t *testing.T, dir string) map[string]keypair {
 	out := map[string]keypair{}
 	for _, name := range []string{"validator", "miner", "stranger"} {
 		w := wallet.Open(dir, name, "default")
-		if _, err := w.New(false); err != nil {
+		if _, err := w.New(wallet.Options{}); err != nil {
 			t.Fatal(err)
 		}
 		cold, err := w.LoadColdkey()
