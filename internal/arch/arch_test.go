@@ -24,7 +24,7 @@ var layers = []struct {
 	{"adapters", []string{"chain", "chain/scale", "chain/timelock", "chain/subtensor", "chain/devchain", "wallet", "volume", "volume/vfs", "volume/vfs/faultfs", "volume/pipeline", "peer", "catalog", "catalog/catalogtest", "catalog/sqlite"}},
 	{"services", []string{"object"}},
 	{"roles", []string{"miner", "validator", "gateway", "gateway/client"}},
-	{"composition", []string{"web", "devnet", "bench", "bench/attack", "bench/cheaters", "bench/objects", "bench/pipeline", "cmd/strata"}},
+	{"composition", []string{"web", "devnet", "bench", "bench/attack", "bench/cheaters", "bench/objects", "bench/pipeline", "bench/seal", "cmd/strata"}},
 }
 
 // sideways lists the imports allowed within one layer: an adapter may import
@@ -40,9 +40,10 @@ var sideways = map[string][]string{
 	"volume/vfs/faultfs":  {"volume/vfs"},
 	"validator":           {"gateway"},
 	"gateway/client":      {"gateway"},
-	"cmd/strata":          {"bench/pipeline", "devnet", "web", "bench", "bench/attack", "bench/cheaters", "bench/objects"},
+	"cmd/strata":          {"bench/pipeline", "devnet", "web", "bench", "bench/attack", "bench/cheaters", "bench/objects", "bench/seal"},
 	"devnet":              {"web"},
 	"bench/objects":       {"bench", "devnet"},
+	"bench/seal":          {"bench", "bench/pipeline"},
 }
 
 // technologies are the adapters that hold one technology each; roles and
