@@ -8,7 +8,9 @@
 //	Begin        pending    invisible; its shards are recorded before they are sent
 //	Commit       committed  listed and readable; an older version is superseded
 //	Delete       deleted    invisible; its shards are in the deletion queue
-//	last Deleted (gone)     every miner has confirmed; the rows are removed
+//	Undelete     committed  again, within a while
+//	last Deleted (gone)     every miner has confirmed and it can come back no
+//	                        more; the rows are removed
 //
 // Each arrow is one transaction, durable when the call returns. An object that
 // is pending when its writer has died is deleted by AbortPending; so that at no
@@ -235,7 +237,8 @@ type Uploads interface {
 type Deletions interface {
 	// DueDeletions returns up to limit of those due at a time, oldest first.
 	DueDeletions(ctx context.Context, at time.Time, limit int) ([]Deletion, error)
-	// Deleted removes a confirmed deletion, and its object's rows after the last.
+	// Deleted removes a confirmed deletion, and after the last the rows of an
+	// object that was never committed.
 	Deleted(ctx context.Context, d Deletion) error
 	// Retry puts a deletion off to d.Next and records d.Attempts.
 	Retry(ctx context.Context, d Deletion) error
@@ -258,5 +261,6 @@ type Catalog interface {
 	Deletions
 	Keys
 	Repairs
+	Undeletes
 	Close() error
 }

@@ -30,11 +30,15 @@ type Repairs interface {
 	// Reserve notes that a shard of a segment is about to be sent to a miner: a
 	// deletion due at a time, which PlaceShard takes back. So a crash in between
 	// leaves no shard that nobody knows of. Code Conflict if the segment is gone,
-	// or that miner is still to delete that shard.
+	// or that miner is still to delete that shard, or the place is on record as one
+	// where it is or may be: the deletion would hit it there.
 	Reserve(ctx context.Context, ref SegmentRef, miner strata.Hotkey, root strata.Root, due time.Time) error
 	// PlaceShard records that a miner has signed for a shard of a segment, one
 	// that had no record included; an old place goes to the deletion queue in the
 	// same transaction. Code Conflict if the segment is gone, or its record has
 	// another root: the new place then stays in the queue.
 	PlaceShard(ctx context.Context, ref SegmentRef, h Shard) error
+	// LetGo records a shard as Lost and queues its place for deletion, in one
+	// transaction. Code Conflict if the segment is gone.
+	LetGo(ctx context.Context, ref SegmentRef, index int) error
 }

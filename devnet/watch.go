@@ -77,6 +77,10 @@ func (n *Network) dead() error {
 // Table renders a status for a terminal.
 func Table(w io.Writer, st gateway.NetworkStatus) error {
 	fmt.Fprintf(w, "block %d · %d objects · %s stored\n\n", st.Block, st.Objects, strata.ByteSize(st.ObjectBytes))
+	if r := st.Repair; r != nil && r.Endangered+r.Moving > 0 {
+		fmt.Fprintf(w, "repair: %d segments endangered (%d urgent, %d unreadable), %d moving, %s to go\n\n",
+			r.Endangered, r.Urgent, r.Unreadable, r.Moving, strata.ByteSize(r.BytesToGo))
+	}
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', tabwriter.AlignRight)
 	fmt.Fprintln(t, "uid\tminer\tsectors\taudits ok/failed\tproven\tweight\t")
 	for _, m := range st.Miners {

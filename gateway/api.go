@@ -124,6 +124,21 @@ type NetworkStatus struct {
 	Objects     uint64        `json:"objects"`
 	ObjectBytes uint64        `json:"object_bytes"`
 	Miners      []Miner       `json:"miners"` // in UID order
+	Repair      *RepairStatus `json:"repair,omitempty"`
+}
+
+// RepairStatus is how far the repair of segments is. Segments are counted when
+// they are surveyed, so the numbers lag a little.
+type RepairStatus struct {
+	Surveyed   time.Time `json:"surveyed"`    // zero: not yet
+	Endangered uint64    `json:"endangered"`  // segments with fewer shards than they should have at least
+	Urgent     uint64    `json:"urgent"`      // of these, those with so few that nothing is waited for
+	Unreadable uint64    `json:"unreadable"`  // of these, those that cannot be read now
+	Moving     uint64    `json:"moving"`      // segments with shards at miners that are leaving
+	Blocked    uint64    `json:"blocked"`     // segments that no miner takes a shard of, for now
+	BytesToGo  uint64    `json:"bytes_to_go"` // of shards, to be read and written
+	Repaired   uint64    `json:"repaired"`    // segments, since the gateway's start
+	Bytes      uint64    `json:"bytes"`       // of shards, read and written for these
 }
 
 // Miner is one miner as this validator sees it.

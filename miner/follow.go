@@ -76,7 +76,7 @@ func (m *Miner) look(ctx context.Context, number uint64, hash strata.BlockHash) 
 			m.watch.refreshAt = number + refreshEach
 		}
 	}
-	if number >= m.watch.planAt {
+	if number >= m.watch.planAt && !m.Leave { // what goes soon is not sealed
 		m.watch.planAt = number + m.LookEach
 		if err := m.reallocate(ctx); err != nil && ctx.Err() == nil {
 			m.Log.Warn("the allocation stays as it is", "block", number, "err", err)

@@ -55,6 +55,8 @@ type Space interface {
 	OpenShard(ctx context.Context, v strata.Hotkey, root strata.Root) (wire.ShardSource, error)
 	// DeleteShard marks a shard deleted.
 	DeleteShard(ctx context.Context, v strata.Hotkey, root strata.Root) error
+	// RestoreShard makes a shard that is marked deleted live again.
+	RestoreShard(ctx context.Context, v strata.Hotkey, root strata.Root) error
 	// Retain marks deleted what the list does not name.
 	Retain(ctx context.Context, v strata.Hotkey, list wire.Retain) (wire.RetainResult, error)
 	// StoreSuperblock keeps the highest version.
@@ -77,6 +79,7 @@ type Config struct {
 	Workers  int            // sectors sealed at once
 	LookEach uint64         // blocks between two looks at the allocation
 	Version  string
+	Leave    bool // ask the validators to move their shards away, then end
 	Log      *slog.Logger
 	Now      func() time.Time // time.Now unless given
 }
@@ -133,12 +136,15 @@ func (m *Miner) Start(ctx context.Context) error {
 }
 
 // Run follows the chain, re-allocates, seals and compacts until ctx is done,
-// then returns nil. Neither the chain nor a disk can end it: what fails is tried
+// then returns nil, or ErrLeft (Config.Leave). Neither the chain nor a disk can end it: what fails is tried
 // again, and what is stored is served meanwhile.
 func (m *Miner) Run(ctx context.Context) error {
 	g := lifecycle.New(ctx, m.Log, time.Minute)
 	g.Go("follow", m.follow)
 	g.Go("seal", m.seal)
 	g.Go("compact", m.compact)
+	if m.Leave {
+		g.Go("leave", m.leave)
+	}
 	return g.Wait()
 }

@@ -18,7 +18,7 @@ func (m *Miner) Status(context.Context) wire.Status {
 	}
 	return wire.Status{
 		Version: m.Version, Hotkey: m.self, Genesis: m.Domain.Genesis, Netuid: m.Domain.Netuid,
-		Profile: m.Profile.Name, Partitions: parts,
+		Profile: m.Profile.Name, Partitions: parts, Leaving: m.Leave,
 	}
 }
 
@@ -47,6 +47,9 @@ func (m *Miner) Audit(ctx context.Context, caller strata.Hotkey, r wire.AuditReq
 // PutShard stores a shard over filler. A crash before the receipt leaves either
 // no shard or one that a repeated request finds stored.
 func (m *Miner) PutShard(ctx context.Context, v strata.Hotkey, root strata.Root, size int64, body io.Reader, order wire.Order) (wire.Receipt, error) {
+	if m.Leave {
+		return wire.Receipt{}, errLeaving()
+	}
 	r, err := m.Space.PutShard(ctx, v, root, size, body, &order)
 	if err != nil {
 		return wire.Receipt{}, err
@@ -66,6 +69,11 @@ func (m *Miner) ShardRange(ctx context.Context, v strata.Hotkey, root strata.Roo
 // undelete window.
 func (m *Miner) DeleteShard(ctx context.Context, v strata.Hotkey, root strata.Root) error {
 	return m.Space.DeleteShard(ctx, v, root)
+}
+
+// RestoreShard takes a deletion back while the undelete window lasts.
+func (m *Miner) RestoreShard(ctx context.Context, v strata.Hotkey, root strata.Root) error {
+	return m.Space.RestoreShard(ctx, v, root)
 }
 
 // Retain reconciles shards with the validator's list.

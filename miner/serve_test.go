@@ -22,7 +22,7 @@ import (
 // everything is all that a validator may want.
 var everything = []wire.Action{
 	wire.ActionManifest, wire.ActionAudit, wire.ActionPut, wire.ActionGet,
-	wire.ActionDelete, wire.ActionRetain, wire.ActionPutSuperblock, wire.ActionGetSuperblock,
+	wire.ActionDelete, wire.ActionRestore, wire.ActionRetain, wire.ActionPutSuperblock, wire.ActionGetSuperblock,
 }
 
 // wantAllowed checks that a caller may do exactly these things in a partition,
@@ -211,7 +211,7 @@ func TestFormerValidator(t *testing.T) {
 		n.chain.mine(26)
 		keeps := []wire.Action{
 			wire.ActionManifest, wire.ActionAudit, wire.ActionGet, wire.ActionDelete,
-			wire.ActionRetain, wire.ActionGetSuperblock,
+			wire.ActionRestore, wire.ActionRetain, wire.ActionGetSuperblock,
 		}
 		check := func(when string, allowed ...wire.Action) {
 			t.Helper()

@@ -20,7 +20,8 @@ const (
 )
 
 // Delete removes an object. It is invisible when Delete returns; its shards are
-// in the deletion queue, which Run works off. Code NotFound if there is none.
+// in the deletion queue, which Run works off. Undelete brings it back for a while.
+// Code NotFound if there is none.
 func (s *Store) Delete(ctx context.Context, id strata.ObjectID) error {
 	if err := s.cat.Delete(ctx, id, s.now()); err != nil {
 		return err
@@ -52,6 +53,9 @@ func (s *Store) Run(ctx context.Context) error {
 	defer tick.Stop()
 	for {
 		if err := s.deleteDue(ctx); err != nil {
+			return ignoreDone(ctx, err)
+		}
+		if err := s.forget(ctx); err != nil {
 			return ignoreDone(ctx, err)
 		}
 		select {

@@ -52,6 +52,7 @@ type fakeMiner struct {
 	object.Candidate
 	mood   mood
 	shards map[strata.Root][]byte
+	trash  map[strata.Root][]byte // deleted, and not yet forgotten
 }
 
 func newFleet(n int) *fleet {
@@ -181,7 +182,28 @@ func (f *fleet) DeleteShard(ctx context.Context, at wire.Endpoint, root strata.R
 	if _, ok := m.shards[root]; !ok {
 		return strata.E(strata.NotFound, "no such shard")
 	}
+	if m.trash == nil {
+		m.trash = map[strata.Root][]byte{}
+	}
+	m.trash[root] = m.shards[root]
 	delete(m.shards, root)
+	return nil
+}
+
+func (f *fleet) RestoreShard(ctx context.Context, at wire.Endpoint, root strata.Root) error {
+	if _, err := f.meet(ctx, at.Hotkey); err != nil {
+		return err
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	m := f.find(at.Hotkey)
+	if _, ok := m.shards[root]; ok {
+		return nil
+	}
+	if _, ok := m.trash[root]; !ok {
+		return strata.E(strata.NotFound, "no such shard")
+	}
+	m.shards[root] = m.trash[root]
 	return nil
 }
 

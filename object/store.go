@@ -23,6 +23,8 @@ type Catalog interface {
 	catalog.Uploads
 	catalog.Deletions
 	catalog.Keys
+	catalog.Repairs
+	catalog.Undeletes
 }
 
 // Transport moves shards. It is safe for concurrent use, and gives up when ctx
@@ -36,6 +38,9 @@ type Transport interface {
 	GetShard(ctx context.Context, from wire.Endpoint, root strata.Root, size, off, n uint64) (io.ReadCloser, error)
 	// DeleteShard deletes a shard.
 	DeleteShard(ctx context.Context, at wire.Endpoint, root strata.Root) error
+	// RestoreShard takes a deletion back. Code NotFound when the miner has
+	// forgotten the shard.
+	RestoreShard(ctx context.Context, at wire.Endpoint, root strata.Root) error
 }
 
 // Candidate is a miner that may hold shards.
@@ -66,6 +71,7 @@ type Timing struct {
 	DeleteEvery time.Duration // between two looks at the deletion queue (5 s)
 	DeleteRetry time.Duration // before a failed deletion is tried again; it doubles up to 6 h (10 s)
 	DeleteLimit time.Duration // for one miner to answer a deletion (20 s)
+	Reserve     time.Duration // before a place that a repair did not come to use is cleared (1 h)
 }
 
 // defaultMemory keeps a gateway that streams well below 256 MiB resident: the
@@ -160,6 +166,7 @@ func (t Timing) withDefaults() Timing {
 		{&t.DeleteEvery, 5 * time.Second},
 		{&t.DeleteRetry, 10 * time.Second},
 		{&t.DeleteLimit, 20 * time.Second},
+		{&t.Reserve, time.Hour},
 	} {
 		if *f.field == 0 {
 			*f.field = f.value

@@ -229,6 +229,13 @@ func (c *Client) DeleteShard(ctx context.Context, ep wire.Endpoint, root strata.
 	return err
 }
 
+// RestoreShard takes back a shard's deletion; NotFound if its undelete window
+// has ended, or it never was there.
+func (c *Client) RestoreShard(ctx context.Context, ep wire.Endpoint, root strata.Root) error {
+	_, err := c.call(ctx, request{ep: ep, method: http.MethodPost, uri: pathShards + root.String()})
+	return err
+}
+
 // Retain tells the miner which shards of the caller's partition to keep.
 func (c *Client) Retain(ctx context.Context, ep wire.Endpoint, list wire.Retain) (wire.RetainResult, error) {
 	if err := list.Validate(); err != nil {

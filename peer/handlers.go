@@ -210,6 +210,14 @@ func (c *call) deleteShard() error {
 	return nil
 }
 
+func (c *call) restoreShard() error {
+	if err := c.s.cfg.Miner.RestoreShard(c.r.Context(), c.auth.Sender, c.root); err != nil {
+		return err
+	}
+	c.binary(nil)
+	return nil
+}
+
 func (c *call) retain() error {
 	raw, err := c.read()
 	if err != nil {

@@ -60,6 +60,7 @@ type memMiner struct {
 
 	mu     sync.Mutex // guards what follows
 	shards map[strata.Root][]byte
+	trash  map[strata.Root][]byte // deleted ones; guarded by mu
 	orders map[strata.Root]wire.Order
 	supers map[strata.Hotkey]wire.Superblock
 	closed int // shard sources closed
@@ -196,7 +197,21 @@ func (m *memMiner) DeleteShard(_ context.Context, _ strata.Hotkey, root strata.R
 	if m.shards[root] == nil {
 		return strata.E(strata.NotFound, "shard %s is not here", root)
 	}
+	if m.trash == nil {
+		m.trash = map[strata.Root][]byte{}
+	}
+	m.trash[root] = m.shards[root]
 	delete(m.shards, root)
+	return nil
+}
+
+func (m *memMiner) RestoreShard(_ context.Context, _ strata.Hotkey, root strata.Root) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.trash[root] == nil {
+		return strata.E(strata.NotFound, "shard %s is not here any more", root)
+	}
+	m.shards[root] = m.trash[root]
 	return nil
 }
 

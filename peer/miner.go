@@ -33,6 +33,9 @@ type Miner interface {
 	ShardRange(ctx context.Context, validator strata.Hotkey, root strata.Root) (wire.ShardSource, error)
 	// DeleteShard marks a shard deleted; NotFound if it is not there.
 	DeleteShard(ctx context.Context, validator strata.Hotkey, root strata.Root) error
+	// RestoreShard takes a deletion back; NotFound if the shard is not there any
+	// more. One that is not deleted stays as it is.
+	RestoreShard(ctx context.Context, validator strata.Hotkey, root strata.Root) error
 	// Retain reconciles the partition's shards with the validator's list.
 	Retain(ctx context.Context, validator strata.Hotkey, list wire.Retain) (wire.RetainResult, error)
 	// PutSuperblock keeps the superblock, whose signature was verified, if its

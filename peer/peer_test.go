@@ -185,6 +185,13 @@ func TestShard(t *testing.T) {
 		t.Fatal(err)
 	}
 	wantCode(t, "delete again", n.client.DeleteShard(ctx, n.ep, root), strata.NotFound)
+	wantCode(t, "restore what was never there", n.client.RestoreShard(ctx, n.ep, strata.Root{1}), strata.NotFound)
+	if err := n.client.RestoreShard(ctx, n.ep, root); err != nil {
+		t.Fatal(err)
+	}
+	if err := n.client.DeleteShard(ctx, n.ep, root); err != nil {
+		t.Errorf("delete after it was restored: %v", err)
+	}
 	_, err = n.client.GetShard(ctx, n.ep, root, uint64(len(data)), 0, 1)
 	wantCode(t, "read a deleted shard", err, strata.NotFound)
 }

@@ -55,6 +55,7 @@ var shardRoutes = map[string]route{
 	http.MethodPut:    {run: (*call).putShard, action: wire.ActionPut, maxBody: wire.MaxShard, rooted: true},
 	http.MethodGet:    {run: (*call).getShard, action: wire.ActionGet},
 	http.MethodDelete: {run: (*call).deleteShard, action: wire.ActionDelete},
+	http.MethodPost:   {run: (*call).restoreShard, action: wire.ActionRestore},
 }
 
 // find returns the route of a request. The error has code NotFound or Invalid.

@@ -52,7 +52,7 @@ func (n *network) Status(ctx context.Context, ep wire.Endpoint) (wire.Status, er
 	if err != nil {
 		return wire.Status{}, err
 	}
-	return wire.Status{Hotkey: m.key.Hotkey(), Partitions: m.plan}, nil
+	return wire.Status{Hotkey: m.key.Hotkey(), Partitions: m.plan, Leaving: m.leaving}, nil
 }
 
 func (n *network) Manifest(ctx context.Context, ep wire.Endpoint, q wire.ManifestQuery) (wire.ManifestPage, error) {
@@ -115,6 +115,8 @@ type fakeMiner struct {
 	// asked is called with every audit before it is answered.
 	asked func(wire.AuditRequest)
 	pages int // entries in a page, 0: all
+	// leaving is what it says of itself.
+	leaving bool
 
 	mu    sync.Mutex // guards what follows
 	parts map[strata.Hotkey]*part

@@ -14,6 +14,9 @@ func (v *Validator) Observe(ctx context.Context) error {
 	if _, err := v.refresh(ctx, strata.BlockHash{}); err != nil {
 		return err
 	}
+	v.mu.Lock()
+	v.onlooker = true
+	v.mu.Unlock()
 	v.serving()
 	for _, b := range v.all() {
 		b.observe()

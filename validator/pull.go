@@ -127,12 +127,7 @@ func (v *Validator) askStatus(ctx context.Context, b *book) error {
 	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.status = wire.Partition{Validator: v.self}
-	for _, p := range st.Partitions {
-		if p.Validator == v.self {
-			b.status = p
-		}
-	}
+	b.noteStatus(st)
 	return nil
 }
 

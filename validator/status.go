@@ -76,7 +76,7 @@ func (b *book) candidate(rules score.Rules, block uint64) (object.Candidate, boo
 		return object.Candidate{}, false
 	}
 	free := uint64(0)
-	if h := b.holdings[b.v.self]; h != nil && b.rec.Score.Standing == score.Good && b.v.Now().Sub(b.rec.LastSeen) < fresh {
+	if h := b.holdings[b.v.self]; h != nil && !b.rec.Leaving && b.rec.Score.Standing == score.Good && b.v.Now().Sub(b.rec.LastSeen) < fresh {
 		free = h.free
 	}
 	l := b.rec.Score.Leaves(rules, block)

@@ -103,12 +103,23 @@ func (v *Validator) refresh(ctx context.Context, at strata.BlockHash) (*chain.Me
 func (v *Validator) permitted() []strata.Hotkey {
 	v.mu.Lock()
 	defer v.mu.Unlock()
+	out := []strata.Hotkey{v.self}
+	for _, h := range v.eligible() {
+		if h != v.self {
+			out = append(out, h)
+		}
+	}
+	return out
+}
+
+// eligible returns the validators for which miners keep partitions. The caller
+// holds mu.
+func (v *Validator) eligible() (out []strata.Hotkey) {
 	rows := make([]allocation.Neuron, len(v.graph.Neurons))
 	for i, n := range v.graph.Neurons {
 		rows[i] = allocation.Neuron{Hotkey: n.Hotkey, Permit: n.Permit, Stake: n.Stake, StakeBefore: n.Stake}
 	}
-	out := []strata.Hotkey{v.self}
-	for _, e := range allocation.Eligible(rows, v.self) {
+	for _, e := range allocation.Eligible(rows, strata.Hotkey{}) {
 		out = append(out, e.Hotkey)
 	}
 	return out

@@ -48,6 +48,8 @@ type Pace struct {
 	Recheck   time.Duration // before a failed leaf is compared with a new manifest
 	Reconcile time.Duration // between two searches for missing shards
 	Flush     time.Duration // between two writes of audit results
+	Doubt     time.Duration // of silence, before a miner's shards are doubtful
+	Gone      time.Duration // of silence, before they count as lost
 	// CheckShare is the part of one core, in per cent, that commitment checks take.
 	CheckShare int
 	// Cohort is how many blocks new sectors are collected before they become
@@ -56,14 +58,18 @@ type Pace struct {
 }
 
 func (p Pace) withDefaults(prof strata.Profile) Pace {
-	d := Pace{Pull: time.Minute, Recheck: 10 * time.Second, Reconcile: 10 * time.Minute, Flush: time.Second, CheckShare: 50, Cohort: 1800, First: 25}
+	d := Pace{Pull: time.Minute, Recheck: 10 * time.Second, Reconcile: 10 * time.Minute, Flush: time.Second, CheckShare: 50, Cohort: 1800, First: 25,
+		Doubt: 10 * time.Minute, Gone: 4 * time.Hour}
 	if prof.Name == strata.LocalProfile.Name {
+		d.Doubt, d.Gone = 6*time.Second, 15*time.Second
 		d.Pull, d.Recheck, d.Reconcile, d.Cohort, d.First = time.Second, 2*time.Second, 5*time.Second, 10, 10
 	}
 	set(&p.Pull, d.Pull)
 	set(&p.Recheck, d.Recheck)
 	set(&p.Reconcile, d.Reconcile)
 	set(&p.Flush, d.Flush)
+	set(&p.Doubt, d.Doubt)
+	set(&p.Gone, d.Gone)
 	set(&p.CheckShare, d.CheckShare)
 	set(&p.Cohort, d.Cohort)
 	set(&p.First, d.First)
@@ -104,7 +110,8 @@ type Config struct {
 type Validator struct {
 	Config
 	self  strata.Hotkey
-	large turn // held by a pull that takes much memory
+	large turn      // held by a pull that takes much memory
+	born  time.Time // no miner was silent before
 
 	mu         sync.Mutex // guards what follows
 	books      map[strata.Hotkey]*book
@@ -115,6 +122,7 @@ type Validator struct {
 	weights    map[strata.Hotkey]uint16 // last set
 	weightedAt uint64                   // block of the last vector, or of the last attempt
 	unset      string                   // why there are no weights, as last logged
+	onlooker   bool                     // another process validates; this one reads its ledger
 }
 
 // New restores a validator from its ledger.
@@ -130,6 +138,7 @@ func New(ctx context.Context, c Config) (*Validator, error) {
 	}
 	c.Pace = c.Pace.withDefaults(c.Profile)
 	v := &Validator{Config: c, self: strata.Hotkey(c.Key.PublicKey()), large: make(turn, 1), books: map[strata.Hotkey]*book{}, weights: map[strata.Hotkey]uint16{}}
+	v.born = c.Now()
 	if err := v.restore(ctx); err != nil {
 		return nil, err
 	}

@@ -208,6 +208,17 @@ func TestDeleteAndUndelete(t *testing.T) {
 	if err := s.DeleteShard(ctx, alice, root); err != nil {
 		t.Fatal(err)
 	}
+	for range 2 { // again changes nothing
+		if err := s.RestoreShard(ctx, alice, root); err != nil {
+			t.Fatal(err)
+		}
+		if e := check(t, s, alice, root); e[0].Shards[0].Deleted {
+			t.Fatal("restored, but still deleted")
+		}
+	}
+	if err := s.DeleteShard(ctx, alice, root); err != nil {
+		t.Fatal(err)
+	}
 	ck.Add(tiny.Undelete - 1)
 	if err := s.Compact(ctx); err != nil {
 		t.Fatal(err)
@@ -222,6 +233,9 @@ func TestDeleteAndUndelete(t *testing.T) {
 	}
 	if err := s.DeleteShard(ctx, alice, root); strata.CodeOf(err) != strata.NotFound {
 		t.Fatalf("deleting what is not here: %v", err)
+	}
+	if err := s.RestoreShard(ctx, alice, root); strata.CodeOf(err) != strata.NotFound {
+		t.Fatalf("restoring what is not here: %v", err)
 	}
 	if e := check(t, s, alice); e[0].State != wire.Filler {
 		t.Fatalf("state %d, want filler again", e[0].State)

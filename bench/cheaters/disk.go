@@ -312,6 +312,11 @@ func (d *disk) DeleteShard(_ context.Context, _ strata.Hotkey, root strata.Root)
 	return strata.E(strata.NotFound, "no shard %s", root)
 }
 
+// RestoreShard finds nothing to restore.
+func (d *disk) RestoreShard(_ context.Context, _ strata.Hotkey, root strata.Root) error {
+	return strata.E(strata.NotFound, "no shard %s", root)
+}
+
 // Retain keeps everything.
 func (d *disk) Retain(context.Context, strata.Hotkey, wire.Retain) (wire.RetainResult, error) {
 	return wire.RetainResult{}, nil

@@ -74,8 +74,11 @@ func objectLife(s *suite) {
 	s.wantQueue(4)
 	s.drain()
 	s.wantQueue(0)
+	if n, err := s.c.ForgetDeleted(s.Context(), at(6), 10); err != nil || n != 1 {
+		s.Fatalf("%d forgotten, %v; want the object", n, err)
+	}
 	if segs := s.segments(id); len(segs) != 0 {
-		s.Fatalf("%d segments are left after the last deletion", len(segs))
+		s.Fatalf("%d segments are left after the object was forgotten", len(segs))
 	}
 	s.ok(s.c.Begin(s.Context(), o)) // the row is gone, so its id is free
 }

@@ -94,6 +94,7 @@ func reserveAndPlace(s *suite) {
 	s.settle(id)
 	ref := catalog.SegmentRef{Origin: id}
 	h := s.segments(id)[0].Shards[1]
+	s.code(strata.Conflict, s.c.Reserve(s.Context(), ref, miner(2), h.Root, at(100))) // where it is
 	s.ok(s.c.Reserve(s.Context(), ref, miner(8), h.Root, at(100)))
 	s.code(strata.Conflict, s.c.Reserve(s.Context(), ref, miner(8), h.Root, at(200)))
 	if q := s.queue(); len(q) != 1 || q[0].Miner != miner(8) || !q[0].Next.Equal(at(100)) {
@@ -106,6 +107,10 @@ func reserveAndPlace(s *suite) {
 	}
 	// A shard that had no record, as the segment was made when there were fewer miners.
 	extra := catalog.Shard{Index: 9, Miner: miner(9), Root: strata.Root{7}, Length: 516, State: catalog.Stored}
+	s.ok(s.c.Reserve(s.Context(), ref, extra.Miner, extra.Root, at(100)))
+	s.ok(s.c.PlaceShard(s.Context(), ref, extra))
+	// A shard that is lost where it was may be sent there again.
+	s.ok(s.c.UpdateShards(s.Context(), id, 0, []catalog.ShardUpdate{{Index: 9, State: catalog.Lost}}))
 	s.ok(s.c.Reserve(s.Context(), ref, extra.Miner, extra.Root, at(100)))
 	s.ok(s.c.PlaceShard(s.Context(), ref, extra))
 	shards := s.segments(id)[0].Shards
@@ -138,4 +143,21 @@ func placeMisuse(s *suite) {
 	none := catalog.SegmentRef{Origin: s.id()}
 	s.code(strata.Conflict, s.c.PlaceShard(s.Context(), none, h))
 	s.code(strata.Conflict, s.c.Reserve(s.Context(), none, miner(7), h.Root, at(100)))
+}
+
+func letGo(s *suite) {
+	id := s.put("k", 1)
+	s.settle(id)
+	ref := catalog.SegmentRef{Origin: id}
+	s.ok(s.c.LetGo(s.Context(), ref, 2))
+	if got := s.segments(id)[0].Shards[2]; got.State != catalog.Lost || got.Miner != miner(3) {
+		s.Fatalf("shard %+v after it was let go", got)
+	}
+	if q := s.queue(); len(q) != 1 || q[0].Miner != miner(3) {
+		s.Fatalf("queue %v, want its place", q)
+	}
+	s.code(strata.NotFound, s.c.LetGo(s.Context(), ref, 9))
+	s.drain()
+	s.ok(s.c.Delete(s.Context(), id, at(9)))
+	s.code(strata.Conflict, s.c.LetGo(s.Context(), ref, 1))
 }

@@ -123,9 +123,15 @@ func promote(ctx context.Context, tx *sql.Tx, bucket, key string) error {
 }
 
 // drop marks an object deleted and queues its shards, of whatever state: one
-// that is Sending may have arrived. Without shards its rows go at once.
+// that is Sending may have arrived. Without shards, the rows of one that cannot
+// come back go at once.
 func drop(ctx context.Context, tx *sql.Tx, id strata.ObjectID, at time.Time) error {
 	if _, err := exec(ctx, tx, `DELETE FROM upload_parts WHERE object_id = $1`, id[:]); err != nil {
+		return err
+	}
+	// What was committed may come back, so its rows stay (ForgetDeleted).
+	kept, err := exec(ctx, tx, `UPDATE objects SET state = 'deleted', is_current = 0, deleted_at = $2 WHERE id = $1 AND state = 'committed'`, id[:], nanos(at))
+	if err != nil {
 		return err
 	}
 	if _, err := exec(ctx, tx, `UPDATE objects SET state = 'deleted', is_current = 0 WHERE id = $1`, id[:]); err != nil {
@@ -134,7 +140,7 @@ func drop(ctx context.Context, tx *sql.Tx, id strata.ObjectID, at time.Time) err
 	n, err := exec(ctx, tx, `INSERT INTO deletions (miner, root, object_id, next_attempt)
 		SELECT h.miner, h.root, $1, $2 FROM segments s JOIN shards h ON h.origin = s.origin AND h.number = s.number
 		WHERE s.object_id = $1 ON CONFLICT (miner, root) DO UPDATE SET object_id = excluded.object_id`, id[:], nanos(at))
-	if err == nil && n == 0 {
+	if err == nil && n == 0 && kept == 0 {
 		return purge(ctx, tx, id)
 	}
 	return err

@@ -39,7 +39,7 @@ func (db *DB) Deleted(ctx context.Context, d catalog.Deletion) error {
 			return err
 		}
 		var done bool
-		err = tx.QueryRowContext(ctx, `SELECT EXISTS (SELECT 1 FROM objects WHERE id = $1 AND state = 'deleted')
+		err = tx.QueryRowContext(ctx, `SELECT EXISTS (SELECT 1 FROM objects WHERE id = $1 AND state = 'deleted' AND deleted_at = 0)
 			AND NOT EXISTS (SELECT 1 FROM deletions WHERE object_id = $1)`, id[:]).Scan(&done)
 		if err != nil || !done {
 			return err

@@ -70,10 +70,11 @@ func (db *DB) Reserve(ctx context.Context, ref catalog.SegmentRef, miner strata.
 	return db.write(ctx, func(tx *sql.Tx) error {
 		n, err := exec(ctx, tx, `INSERT INTO deletions (miner, root, object_id, next_attempt)
 			SELECT $3, $4, s.object_id, $5 FROM segments s JOIN objects o ON o.id = s.object_id
-			WHERE s.origin = $1 AND s.number = $2 AND `+repairable+` ON CONFLICT DO NOTHING`,
+			WHERE s.origin = $1 AND s.number = $2 AND `+repairable+`
+			AND NOT EXISTS (SELECT 1 FROM shards h WHERE h.miner = $3 AND h.root = $4 AND h.state <> 'lost') ON CONFLICT DO NOTHING`,
 			ref.Origin[:], int64(ref.Number), miner[:], root[:], nanos(due))
 		if err == nil && n == 0 {
-			return strata.E(strata.Conflict, "segment %d of object %s is gone, or miner %s is still to delete the shard", ref.Number, ref.Origin, miner.Short())
+			return strata.E(strata.Conflict, "segment %d of object %s is gone, or miner %s has the shard or is still to delete it", ref.Number, ref.Origin, miner.Short())
 		}
 		return err
 	})
@@ -83,11 +84,7 @@ func (db *DB) Reserve(ctx context.Context, ref catalog.SegmentRef, miner strata.
 // deletion, after it the new place, and the old one in the queue.
 func (db *DB) PlaceShard(ctx context.Context, ref catalog.SegmentRef, h catalog.Shard) error {
 	return db.write(ctx, func(tx *sql.Tx) error {
-		owner, err := scanID(tx.QueryRowContext(ctx, `SELECT o.id FROM segments s JOIN objects o ON o.id = s.object_id
-			WHERE s.origin = $1 AND s.number = $2 AND `+repairable, ref.Origin[:], int64(ref.Number)))
-		if errors.Is(err, sql.ErrNoRows) {
-			return strata.E(strata.Conflict, "segment %d of object %s was deleted meanwhile", ref.Number, ref.Origin)
-		}
+		owner, err := ownerOf(ctx, tx, ref)
 		if err != nil {
 			return err
 		}
@@ -104,6 +101,37 @@ func (db *DB) PlaceShard(ctx context.Context, ref catalog.SegmentRef, h catalog.
 		if err == nil && n == 0 {
 			return strata.E(strata.Conflict, "shard %d of segment %d of object %s has another root on record", h.Index, ref.Number, ref.Origin)
 		}
+		return err
+	})
+}
+
+// ownerOf returns the living object that a segment belongs to.
+func ownerOf(ctx context.Context, tx *sql.Tx, ref catalog.SegmentRef) (strata.ObjectID, error) {
+	owner, err := scanID(tx.QueryRowContext(ctx, `SELECT o.id FROM segments s JOIN objects o ON o.id = s.object_id
+		WHERE s.origin = $1 AND s.number = $2 AND `+repairable, ref.Origin[:], int64(ref.Number)))
+	if errors.Is(err, sql.ErrNoRows) {
+		return owner, strata.E(strata.Conflict, "segment %d of object %s was deleted meanwhile", ref.Number, ref.Origin)
+	}
+	return owner, err
+}
+
+// LetGo implements catalog.Repairs. A crash leaves both or neither.
+func (db *DB) LetGo(ctx context.Context, ref catalog.SegmentRef, index int) error {
+	return db.write(ctx, func(tx *sql.Tx) error {
+		owner, err := ownerOf(ctx, tx, ref)
+		if err != nil {
+			return err
+		}
+		n, err := exec(ctx, tx, `UPDATE shards SET state = 'lost' WHERE origin = $1 AND number = $2 AND idx = $3`, ref.Origin[:], int64(ref.Number), index)
+		if err != nil {
+			return err
+		}
+		if n == 0 {
+			return strata.E(strata.NotFound, "segment %d of object %s has no shard %d", ref.Number, ref.Origin, index)
+		}
+		_, err = exec(ctx, tx, `INSERT INTO deletions (miner, root, object_id, next_attempt)
+			SELECT miner, root, $4, 0 FROM shards WHERE origin = $1 AND number = $2 AND idx = $3 ON CONFLICT DO NOTHING`,
+			ref.Origin[:], int64(ref.Number), index, owner[:])
 		return err
 	})
 }

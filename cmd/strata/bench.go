@@ -15,7 +15,6 @@ type benchCmd struct {
 	Cheaters benchCheatersCmd `cmd:"" help:"Play every kind of cheating miner against real validators: what each earns, and what honesty earns with the same means."`
 	Machine  benchMachineCmd  `cmd:"" help:"Name this machine, as the tables of the other measurements do."`
 	Objects  benchObjectsCmd  `cmd:"" help:"Measure files up and down through a whole network of processes."`
-	Seal     benchSealCmd     `cmd:"" help:"Measure how fast this machine fills and seals sectors."`
 }
 
 type benchMachineCmd struct{}

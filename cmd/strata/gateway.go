@@ -8,6 +8,7 @@ import (
 	"strata/catalog/sqlite"
 	"strata/gateway"
 	"strata/object"
+	"strata/repair"
 	"strata/validator"
 )
 
@@ -91,4 +92,9 @@ func (o *onlooker) Status(ctx context.Context) (gateway.NetworkStatus, error) {
 // Candidates implements object.Network.
 func (o *onlooker) Candidates(ctx context.Context) ([]object.Candidate, error) {
 	return o.view.Load().Candidates(ctx)
+}
+
+// Standings implements repair.Network.
+func (o *onlooker) Standings(ctx context.Context) ([]repair.Miner, error) {
+	return o.view.Load().Standings(ctx)
 }

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net"
 	"net/netip"
@@ -20,6 +21,7 @@ type minerCmd struct {
 	spaceFlags
 	axonFlags
 	StepsPerReallocate uint64 `name:"steps_per_reallocate" default:"1000" help:"Blocks between two looks at the allocation."`
+	Exit               bool   `help:"Leave: ask the validators to move their shards elsewhere, serve until they have, then end."`
 	supervised
 }
 
@@ -94,7 +96,15 @@ func (c *minerCmd) Run(ctx context.Context, s streams) error {
 	if err := m.Start(g.Context()); err != nil {
 		return abandon(g, err)
 	}
-	g.Go("miner", m.Run)
+	g.Go("miner", func(ctx context.Context) error {
+		err := m.Run(ctx)
+		if errors.Is(err, miner.ErrLeft) {
+			fmt.Fprintf(s.out, "%v\n", miner.ErrLeft)
+			g.Stop()
+			return nil
+		}
+		return err
+	})
 	if err := c.ready(map[string]string{"axon": m.External.String()}); err != nil {
 		return abandon(g, err)
 	}
@@ -133,7 +143,7 @@ func (c *minerCmd) build(sess session, store *volume.Store, ln net.Listener) (*m
 	}
 	m := miner.New(miner.Config{
 		Chain: sess.chain, Key: sess.key, Space: store, Domain: sess.domain(), Profile: sess.profile,
-		Amount: amount, External: external, Workers: n, LookEach: c.StepsPerReallocate, Version: version(), Log: sess.log,
+		Amount: amount, External: external, Workers: n, LookEach: c.StepsPerReallocate, Leave: c.Exit, Version: version(), Log: sess.log,
 	})
 	server, err := peer.NewServer(peer.ServerConfig{
 		Hotkey: sess.hotkey, Signer: sess.key, Domain: sess.domain(), Miner: m, Limits: peer.DefaultLimits(sess.profile), Log: sess.log,

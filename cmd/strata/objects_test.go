@@ -49,6 +49,8 @@ func (h *hoard) GetShard(_ context.Context, _ wire.Endpoint, root strata.Root, _
 	return io.NopCloser(bytes.NewReader(h.shards[root][off : off+n])), nil
 }
 
+func (h *hoard) RestoreShard(context.Context, wire.Endpoint, strata.Root) error { return nil }
+
 func (h *hoard) DeleteShard(context.Context, wire.Endpoint, strata.Root) error { return nil }
 
 // Derive makes it the gateway's secret, too.

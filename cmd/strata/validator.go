@@ -12,6 +12,7 @@ import (
 	"strata/internal/lifecycle"
 	"strata/object"
 	"strata/peer"
+	"strata/repair"
 	"strata/validator"
 	"strata/web"
 )
@@ -113,12 +114,14 @@ func (n *node) validatorConfig() validator.Config {
 type network interface {
 	object.Network
 	gateway.Network
+	repair.Network
 }
 
 // gatewayFlags are those of the user's side.
 type gatewayFlags struct {
 	Listen string   `name:"gateway.listen" default:"127.0.0.1:3000" help:"Address of the page and of the HTTP interface."`
 	Hosts  []string `name:"gateway.host" help:"Names by which the gateway is reached, besides localhost."`
+	repairFlags
 }
 
 // serveGateway starts the gateway in a group and returns its addresses.
@@ -134,6 +137,7 @@ func (f gatewayFlags) serveGateway(g *lifecycle.Group, n *node, net network, s s
 	}
 	g.OnClose("objects", func() error { store.Close(); return nil })
 	g.Go("objects", store.Run)
+	watched := f.startRepair(g, n, n.db, store, net)
 	tokenFile := filepath.Join(n.dir, "gateway-token")
 	_, missing := os.Stat(tokenFile)
 	token, err := gateway.LoadToken(tokenFile)
@@ -141,7 +145,7 @@ func (f gatewayFlags) serveGateway(g *lifecycle.Group, n *node, net network, s s
 		return nil, err
 	}
 	server, err := gateway.New(gateway.Config{
-		Token: token, Objects: files{store}, Network: net, Page: web.Page(), Hosts: f.Hosts,
+		Token: token, Objects: files{store}, Network: watched, Page: web.Page(), Hosts: f.Hosts,
 		Version: version(), Log: n.log,
 	})
 	if err != nil {

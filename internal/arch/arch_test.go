@@ -22,9 +22,9 @@ var layers = []struct {
 	{"protocol", []string{"wire"}},
 	{"tools", []string{"internal/durable", "internal/hugepage", "internal/background", "internal/lifecycle"}},
 	{"adapters", []string{"chain", "chain/scale", "chain/timelock", "chain/subtensor", "chain/devchain", "wallet", "volume", "volume/vfs", "volume/vfs/faultfs", "volume/pipeline", "peer", "catalog", "catalog/catalogtest", "catalog/sqlite"}},
-	{"services", []string{"object"}},
+	{"services", []string{"object", "repair"}},
 	{"roles", []string{"miner", "validator", "gateway", "gateway/client"}},
-	{"composition", []string{"web", "devnet", "bench", "bench/attack", "bench/cheaters", "bench/objects", "bench/pipeline", "bench/seal", "cmd/strata"}},
+	{"composition", []string{"web", "devnet", "bench", "bench/attack", "bench/cheaters", "bench/objects", "bench/pipeline", "cmd/strata"}},
 }
 
 // sideways lists the imports allowed within one layer: an adapter may import
@@ -38,12 +38,12 @@ var sideways = map[string][]string{
 	"volume":              {"volume/vfs", "volume/pipeline"},
 	"volume/pipeline":     {"volume/vfs"},
 	"volume/vfs/faultfs":  {"volume/vfs"},
+	"repair":              {"object"},
 	"validator":           {"gateway"},
 	"gateway/client":      {"gateway"},
-	"cmd/strata":          {"bench/pipeline", "devnet", "web", "bench", "bench/attack", "bench/cheaters", "bench/objects", "bench/seal"},
+	"cmd/strata":          {"bench/pipeline", "devnet", "web", "bench", "bench/attack", "bench/cheaters", "bench/objects"},
 	"devnet":              {"web"},
 	"bench/objects":       {"bench", "devnet"},
-	"bench/seal":          {"bench", "bench/pipeline"},
 }
 
 // technologies are the adapters that hold one technology each; roles and

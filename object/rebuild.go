@@ -1,0 +1,300 @@
+package object
+
+import (
+	"context"
+	"errors"
+	"io"
+	"time"
+
+	"github.com/zeebo/blake3"
+	"golang.org/x/sync/errgroup"
+
+	"strata"
+	"strata/catalog"
+	"strata/envelope"
+	"strata/erasure"
+)
+
+const (
+	// renewLimit bounds one Rebuild or Copy. Timing.Reserve is much longer, so
+	// that no reservation falls due while its shard is still on the way.
+	renewLimit = 10 * time.Minute
+	// renewPatience is how long a repair waits for memory that users may want.
+	renewPatience = time.Minute
+)
+
+// Renewal asks for shards of one segment to be stored anew.
+type Renewal struct {
+	Segment catalog.Segment
+	Renew   []int           // indices of the shards, ascending
+	Kept    []strata.Hotkey // miners whose shards of the segment stay: the new ones are spread beside them
+}
+
+// Renewed is what a Renewal did.
+type Renewed struct {
+	Placed  []int // indices that have a new place, signed for and on record
+	Read    int64 // bytes of shards
+	Written int64
+}
+
+// Rebuild re-creates shards from any k others and stores each at a miner that
+// holds none of the segment. A shard's bytes are determined by the object's key,
+// so what is re-created has the root that is on record, or is not sent. Shards
+// found missing or damaged on the way are recorded as lost. Where fewer miners
+// have room than shards are asked for, the first ones are made. Codes: NoSpace
+// when no miner can take one, Unavailable when fewer than k shards can be read.
+// A crash at any point leaves the record as it was for each shard, and a
+// reservation in the deletion queue for what may have been sent.
+func (s *Store) Rebuild(ctx context.Context, r Renewal) (Renewed, error) {
+	ctx, cancel := context.WithTimeout(ctx, renewLimit)
+	defer cancel()
+	p, err := s.newPlacer(ctx, r)
+	if err != nil {
+		return Renewed{}, err
+	}
+	if n := p.room(); n < len(r.Renew) {
+		r.Renew = r.Renew[:n]
+	}
+	if len(r.Renew) == 0 {
+		return Renewed{}, errNoTaker(r.Segment)
+	}
+	w, err := s.newRenewer(ctx, r)
+	if err != nil {
+		return Renewed{}, err
+	}
+	defer w.close()
+	if err := w.make(ctx); err != nil {
+		return Renewed{Read: w.from.read}, err
+	}
+	out, err := s.place(ctx, p, w.shards, w.bodies)
+	out.Read = w.from.read
+	return out, err
+}
+
+func errNoTaker(seg catalog.Segment) error {
+	return strata.E(strata.NoSpace, "no miner without a shard of segment %d of object %s has room for one: wait for miners or space", seg.Number, seg.Origin)
+}
+
+// Copy moves shards, each read from its own miner, to miners that hold none of
+// the segment: it reads a shard for each, not k. Codes as for Rebuild; NotFound,
+// Corrupt or Unavailable where the miner does not give its shard.
+func (s *Store) Copy(ctx context.Context, r Renewal) (out Renewed, err error) {
+	ctx, cancel := context.WithTimeout(ctx, renewLimit)
+	defer cancel()
+	p, err := s.newPlacer(ctx, r)
+	if err != nil {
+		return out, err
+	}
+	for _, h := range r.Segment.Shards {
+		if !contains(r.Renew, h.Index) {
+			continue
+		}
+		one, cerr := s.copyShard(ctx, p, h)
+		out.Placed = append(out.Placed, one.Placed...)
+		out.Read += one.Read
+		out.Written += one.Written
+		err = errors.Join(err, cerr)
+	}
+	return out, err
+}
+
+func (s *Store) copyShard(ctx context.Context, p *placer, h catalog.Shard) (out Renewed, err error) {
+	if p.room() == 0 {
+		return out, errNoTaker(p.segment)
+	}
+	from, ok := p.endpoint(h.Miner)
+	if !ok || h.Length <= 0 || h.Length > maxSegment {
+		return out, strata.E(strata.Unavailable, "miner %s does not serve, so its shard cannot be copied", h.Miner.Short())
+	}
+	bodies, free, err := s.renewBuffers(ctx, 1, h.Length)
+	if err != nil {
+		return out, err
+	}
+	defer free()
+	body, err := s.peers.GetShard(ctx, from, h.Root, uint64(h.Length), 0, uint64(h.Length))
+	if err != nil {
+		return out, err
+	}
+	bodies[0] = bodies[0][:h.Length]
+	n, err := io.ReadFull(body, bodies[0])
+	err = errors.Join(err, body.Close())
+	out.Read = int64(n)
+	if err != nil {
+		return out, err
+	}
+	if blake3.Sum256(bodies[0]) != h.Root {
+		return out, strata.E(strata.Corrupt, "miner %s gave other bytes than its shard's", h.Miner.Short())
+	}
+	placed, err := s.place(ctx, p, []catalog.Shard{h}, bodies)
+	placed.Read = out.Read
+	return placed, err
+}
+
+func contains(list []int, x int) bool {
+	for _, y := range list {
+		if x == y {
+			return true
+		}
+	}
+	return false
+}
+
+// renewBuffers reserves memory for n shards and returns buffers for them. Users
+// come first: it waits until they leave enough, for a while.
+func (s *Store) renewBuffers(ctx context.Context, n int, size int64) (bodies [][]byte, free func(), err error) {
+	weight := min(s.memory, int64(n)*size)
+	tick := time.NewTicker(100 * time.Millisecond)
+	defer tick.Stop()
+	for wait := renewPatience; !s.reserve.TryAcquire(weight); wait -= 100 * time.Millisecond {
+		if wait <= 0 {
+			if err := s.reserve.Acquire(ctx, weight); err != nil {
+				return nil, nil, err
+			}
+			break
+		}
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return nil, nil, ctx.Err()
+		}
+	}
+	bodies = s.takeShards(n, size)
+	return bodies, func() { s.giveShards(bodies); s.reserve.Release(weight) }, nil
+}
+
+// renewer re-creates some shards of a segment, row by row.
+type renewer struct {
+	from    *gather
+	codec   *erasure.Codec
+	shards  []catalog.Shard // to be made
+	sealers []*envelope.Sealer
+	bodies  [][]byte
+	parity  []byte // room for the parity chunks of a row
+	free    func()
+}
+
+func (s *Store) newRenewer(ctx context.Context, r Renewal) (*renewer, error) {
+	seg := r.Segment
+	from, err := s.newGather(ctx, seg)
+	if err != nil {
+		return nil, err
+	}
+	w := &renewer{from: from, codec: from.codec}
+	for _, i := range r.Renew {
+		if i < 0 || i >= seg.Total {
+			return nil, strata.E(strata.Invalid, "segment %d of object %s has no shard %d", seg.Number, seg.Origin, i)
+		}
+		sealer, err := newSealer(from.key, seg.Number, i)
+		if err != nil {
+			return nil, err
+		}
+		w.sealers = append(w.sealers, sealer)
+		w.shards = append(w.shards, recordOf(seg, i, from.layout.shardLen()))
+	}
+	w.bodies, w.free, err = s.renewBuffers(ctx, len(w.shards), from.layout.shardLen())
+	return w, err
+}
+
+// recordOf returns a shard's record, or one without a root for a shard that has
+// none: a segment made when there were too few miners.
+func recordOf(seg catalog.Segment, index int, length int64) catalog.Shard {
+	for _, h := range seg.Shards {
+		if h.Index == index {
+			return h
+		}
+	}
+	return catalog.Shard{Index: index, Length: length, State: catalog.Lost}
+}
+
+func (w *renewer) close() {
+	w.from.close()
+	w.free()
+}
+
+// make reads the segment and fills the bodies; their roots are those on record.
+func (w *renewer) make(ctx context.Context) error {
+	for r := range w.from.layout.rows() {
+		chunks, err := w.from.row(ctx, r)
+		if err != nil {
+			return err
+		}
+		if err := w.seal(chunks, r); err != nil {
+			return err
+		}
+		w.from.recycle(chunks)
+	}
+	for i := range w.shards {
+		root := strata.Root(blake3.Sum256(w.bodies[i]))
+		if w.shards[i].Root != (strata.Root{}) && root != w.shards[i].Root {
+			return strata.E(strata.Corrupt, "shard %d of segment %d of object %s comes out with another root than is on record: the metadata is damaged",
+				w.shards[i].Index, w.from.segment.Number, w.from.segment.Origin)
+		}
+		w.shards[i].Root = root
+	}
+	return nil
+}
+
+// seal appends row r's chunk of each shard to its body. chunks has k of the
+// row's; the others are made.
+func (w *renewer) seal(chunks [][]byte, r int) error {
+	l, k, c := w.from.layout, w.codec.K(), w.from.layout.chunkLen(r)
+	for i := range k {
+		if chunks[i] == nil {
+			chunks[i] = w.from.s.takeChunk()[:0]
+		}
+	}
+	if err := w.codec.ReconstructRow(chunks); err != nil {
+		return err
+	}
+	if w.shards[len(w.shards)-1].Index >= k { // a parity shard is among them
+		w.parities(chunks, c)
+		if err := w.codec.EncodeRow(chunks); err != nil {
+			return err
+		}
+	}
+	return parallel(len(w.shards), func(i int) (err error) {
+		w.bodies[i], err = w.sealers[i].SealChunk(w.bodies[i], chunks[w.shards[i].Index], uint64(r), l.last(r))
+		return err
+	})
+}
+
+// parities points the parity chunks that were not read at room for them.
+func (w *renewer) parities(chunks [][]byte, c int) {
+	n := len(chunks) - w.codec.K()
+	if cap(w.parity) < n*envelope.ChunkPlain {
+		w.parity = make([]byte, n*envelope.ChunkPlain)
+	}
+	for i := range n {
+		// What was read is encoded again to the same bytes; its buffer goes back.
+		if was := chunks[w.codec.K()+i]; was != nil {
+			w.from.s.giveChunk(was)
+		}
+		chunks[w.codec.K()+i] = w.parity[i*envelope.ChunkPlain:][:c:c]
+	}
+}
+
+// place sends shards, each to a miner of its own, and records where they are.
+func (s *Store) place(ctx context.Context, p *placer, shards []catalog.Shard, bodies [][]byte) (Renewed, error) {
+	placed := make([]bool, len(shards))
+	errs := make([]error, len(shards))
+	var g errgroup.Group
+	for i, h := range shards {
+		g.Go(func() error {
+			placed[i], errs[i] = p.settle(ctx, h, bodies[i])
+			return nil
+		})
+	}
+	_ = g.Wait() // each error is in errs
+	var out Renewed
+	for i, ok := range placed {
+		if ok {
+			out.Placed = append(out.Placed, shards[i].Index)
+			out.Written += int64(len(bodies[i]))
+		}
+	}
+	s.nudge() // old places are in the queue
+	if len(out.Placed) > 0 {
+		return out, nil // the rest is for another time
+	}
+	return out, errors.Join(errs...)
+}
