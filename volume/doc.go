@@ -56,5 +56,5 @@
 //
 // Everything may run at once: audits and puts while sectors are sealed, plans
 // applied and compaction runs. Concurrent puts share fsyncs and index
-// transactions (group.go).
+// transactions (internal/batch).
 package volume

@@ -141,14 +141,14 @@ func mismatch(cfg Config, miner strata.Hotkey, g strata.GenesisHash, n strata.Ne
 // commit adds fn to the next transaction of the index and returns when that is
 // on disk. A crash before leaves nothing of fn, a crash after all of it.
 func (d *disk) commit(fn change) error {
-	return d.commits.do(fn, func(batch []change) []error {
-		errs := make([]error, len(batch))
-		if err := d.transact(batch...); err == nil || len(batch) == 1 {
+	return d.commits.Do(fn, func(all []change) []error {
+		errs := make([]error, len(all))
+		if err := d.transact(all...); err == nil || len(all) == 1 {
 			errs[0] = err
 			return errs
 		}
 		// One of them failed and undid all: each now goes alone.
-		for i, fn := range batch {
+		for i, fn := range all {
 			errs[i] = d.transact(fn)
 		}
 		return errs

@@ -15,6 +15,7 @@ import (
 	"golang.org/x/time/rate"
 
 	"strata"
+	"strata/internal/batch"
 	"strata/internal/durable"
 	"strata/merkle"
 	"strata/seal"
@@ -85,7 +86,7 @@ type disk struct {
 	home os.FileInfo // of the lock's file, by which the directory is known
 	db   *durable.DB
 
-	commits       group[change]
+	commits       batch.Group[change]
 	writes, reads *statements // of db's two pools
 	gate          gate        // what serves goes first
 
@@ -96,7 +97,7 @@ type disk struct {
 // files are the two files of one partition on one disk.
 type files struct {
 	data, hashes vfs.File
-	syncs        group[struct{}] // fsyncs of data
+	syncs        batch.Group[struct{}] // fsyncs of data
 }
 
 // sector is one sector in memory: what sectors holds, and what is under way.
@@ -375,8 +376,8 @@ func (d *disk) open(v strata.Hotkey) (*files, error) {
 // syncData makes the data file's writes permanent, together with others who
 // ask at the same moment.
 func (f *files) syncData() error {
-	return f.syncs.do(struct{}{}, func(batch []struct{}) []error {
-		errs := make([]error, len(batch))
+	return f.syncs.Do(struct{}{}, func(all []struct{}) []error {
+		errs := make([]error, len(all))
 		err := f.data.Sync()
 		for i := range errs {
 			errs[i] = err

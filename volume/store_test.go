@@ -467,38 +467,6 @@ func TestCommitFailsAlone(t *testing.T) {
 	}
 }
 
-// Whoever arrives during a batch shares the next one.
-func TestGroupBatches(t *testing.T) {
-	var g group[int]
-	entered, proceed := make(chan int, 10), make(chan struct{})
-	run := func(items []int) []error {
-		entered <- len(items)
-		<-proceed
-		return make([]error, len(items))
-	}
-	var wg sync.WaitGroup
-	wg.Go(func() { _ = g.do(0, run) })
-	if n := <-entered; n != 1 {
-		t.Fatalf("first batch of %d", n)
-	}
-	for i := range 5 {
-		wg.Go(func() { _ = g.do(i, run) })
-	}
-	for waiting := 0; waiting < 5; {
-		g.mu.Lock()
-		waiting = len(g.pending)
-		g.mu.Unlock()
-	}
-	close(proceed)
-	if n := <-entered; n != 5 {
-		t.Fatalf("second batch of %d", n)
-	}
-	wg.Wait()
-	if g.running {
-		t.Fatal("nobody runs, but the group says so")
-	}
-}
-
 // TestStartingOverIsAbove: what a miner signs after --restart follows what it
 // signed before.
 func TestStartingOverIsAbove(t *testing.T) {

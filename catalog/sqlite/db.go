@@ -22,6 +22,7 @@ import (
 
 	"strata"
 	"strata/catalog"
+	"strata/internal/batch"
 	"strata/internal/durable"
 )
 
@@ -48,6 +49,8 @@ type DB struct {
 	file  *durable.DB
 	w, r  *sql.DB // of file
 	locks []*durable.Lock
+
+	writes batch.Group[change]
 }
 
 var _ catalog.Catalog = (*DB)(nil)
@@ -127,17 +130,82 @@ func (db *DB) Close() error {
 	return errors.Join(errs...)
 }
 
-// write runs fn in an immediate transaction. What fn has done is durable when
-// write returns nil; after a crash before that, none of it is there.
+// change is one write: part of a transaction that it may share with others.
+type change struct {
+	ctx context.Context
+	fn  func(*sql.Tx) error
+}
+
+// write runs fn in an immediate transaction, together with what others write at
+// the same moment: they share its commit and its fsync. What fn has done is
+// durable when write returns nil; after a crash before that, or an error, none
+// of it is there. fn may run twice.
 func (db *DB) write(ctx context.Context, fn func(*sql.Tx) error) error {
-	tx, err := db.w.BeginTx(ctx, nil)
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	return db.writes.Do(change{ctx, fn}, db.transact)
+}
+
+// transact runs changes in one transaction. One that fails for a reason of its
+// own is undone alone. One that the database failed, or that was cancelled, may
+// have ended the transaction for all: then each goes alone.
+func (db *DB) transact(changes []change) []error {
+	errs := make([]error, len(changes))
+	if len(changes) == 1 {
+		errs[0] = db.fail(db.together(changes, errs))
+		return errs
+	}
+	if db.together(changes, errs) == nil {
+		return errs
+	}
+	for i, c := range changes {
+		errs[i] = db.transact([]change{c})[0]
+	}
+	return errs
+}
+
+// together runs changes in one transaction and sets errs of those that it has
+// undone. With an error nothing has happened.
+func (db *DB) together(changes []change, errs []error) error {
+	tx, err := db.w.BeginTx(context.Background(), nil)
 	if err != nil {
-		return db.fail(err)
+		return err
 	}
-	if err := fn(tx); err != nil {
-		return db.fail(errors.Join(err, ignoreDone(tx.Rollback())))
+	for i, c := range changes {
+		if err := step(tx, c, len(changes) > 1); err != nil {
+			if len(changes) == 1 || fatal(c.ctx, err) {
+				return errors.Join(err, ignoreDone(tx.Rollback()))
+			}
+			errs[i] = err
+		}
 	}
-	return db.fail(tx.Commit())
+	return tx.Commit()
+}
+
+// step runs one change, in a savepoint where others share the transaction.
+func step(tx *sql.Tx, c change, shared bool) error {
+	if !shared {
+		return c.fn(tx)
+	}
+	if _, err := tx.Exec("SAVEPOINT step"); err != nil {
+		return err
+	}
+	if err := c.fn(tx); err != nil {
+		if _, uerr := tx.Exec("ROLLBACK TO step; RELEASE step"); uerr != nil {
+			return errors.Join(err, uerr)
+		}
+		return err
+	}
+	_, err := tx.Exec("RELEASE step")
+	return err
+}
+
+// fatal says whether a change may have ended its transaction: SQLite rolls all
+// of it back when a statement is interrupted, and when the disk is full.
+func fatal(ctx context.Context, err error) bool {
+	var e *driver.Error
+	return ctx.Err() != nil || errors.As(err, &e) || errors.Is(err, sql.ErrTxDone)
 }
 
 // ignoreDone drops the error of rolling back what the context already did.

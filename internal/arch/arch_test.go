@@ -20,7 +20,7 @@ var layers = []struct {
 	{"rules", []string{"seal", "merkle", "allocation", "placement", "score", "yuma", "health"}},
 	{"codecs", []string{"erasure", "envelope"}},
 	{"protocol", []string{"wire"}},
-	{"tools", []string{"internal/durable", "internal/hugepage", "internal/background", "internal/lifecycle"}},
+	{"tools", []string{"internal/batch", "internal/durable", "internal/hugepage", "internal/background", "internal/lifecycle"}},
 	{"adapters", []string{"chain", "chain/scale", "chain/timelock", "chain/subtensor", "chain/devchain", "wallet", "volume", "volume/vfs", "volume/vfs/faultfs", "volume/pipeline", "peer", "catalog", "catalog/catalogtest", "catalog/sqlite"}},
 	{"services", []string{"object", "repair"}},
 	{"roles", []string{"miner", "validator", "gateway", "gateway/client"}},

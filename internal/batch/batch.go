@@ -1,12 +1,14 @@
-package volume
+// Package batch lets those who do the same costly thing at the same moment do it
+// together: one fsync or one transaction for all who wait.
+package batch
 
 import "sync"
 
-// group runs work in batches: whoever arrives while a batch runs joins the
+// Group runs work in batches: whoever arrives while a batch runs joins the
 // next one. So many puts at once share one fsync and one index transaction.
 // The zero value is ready; it is safe for concurrent use and starts no
 // goroutine: the first waiter of a batch runs it.
-type group[T any] struct {
+type Group[T any] struct {
 	mu      sync.Mutex
 	pending []*waiter[T]
 	running bool
@@ -18,9 +20,9 @@ type waiter[T any] struct {
 	err  error
 }
 
-// do hands item to a batch and returns its error. run gets the items of one
+// Do hands item to a batch and returns its error. run gets the items of one
 // batch, in order of arrival, and returns one error for each.
-func (g *group[T]) do(item T, run func([]T) []error) error {
+func (g *Group[T]) Do(item T, run func([]T) []error) error {
 	w := &waiter[T]{item: item, wake: make(chan bool, 1)}
 	g.mu.Lock()
 	g.pending = append(g.pending, w)
@@ -35,7 +37,7 @@ func (g *group[T]) do(item T, run func([]T) []error) error {
 }
 
 // lead runs the batch that waits now, of which w is one, and names the next leader.
-func (g *group[T]) lead(w *waiter[T], run func([]T) []error) {
+func (g *Group[T]) lead(w *waiter[T], run func([]T) []error) {
 	g.mu.Lock()
 	batch := g.pending
 	g.pending = nil
