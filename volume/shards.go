@@ -9,9 +9,12 @@ import (
 	"slices"
 	"sync"
 
+	"github.com/ncw/directio"
+
 	"strata"
 	"strata/internal/durable"
 	"strata/merkle"
+	"strata/volume/vfs"
 	"strata/wire"
 )
 
@@ -19,7 +22,7 @@ import (
 // a time: whole groups.
 const streamPiece = 4 * merkle.GroupSize
 
-var streamBuffers = sync.Pool{New: func() any { b := make([]byte, streamPiece); return &b }}
+var streamBuffers = sync.Pool{New: func() any { b := directio.AlignedBlock(streamPiece); return &b }}
 
 // region is a span of a sector given to one put.
 type region struct {
@@ -187,8 +190,7 @@ func (s *Store) raiseTail(p *partition, c *sector, need uint32) error {
 	need = min((need+step-1)/step*step, s.cfg.Profile.Blocks)
 	return s.alter(p, c, func(tx *txn, _ uint64) (bool, error) {
 		// A sector withdrawn meanwhile stays so, and keeps what it gets.
-		return true, exec(tx, `UPDATE sectors SET tail = max(tail, $3), state = CASE state WHEN 1 THEN 2 ELSE state END
-			WHERE validator = $1 AND number = $2`, p.validator[:], c.number, need)
+		return true, setTail(tx, p.validator, c.number, need)
 	}, func(uint64) {
 		c.tail = max(c.tail, need)
 		if c.state == wire.Filler {
@@ -203,7 +205,16 @@ func (c *sector) room(length, size int64) bool {
 	if int(c.shards)+c.puts >= wire.MaxShards {
 		return false
 	}
-	return c.end+length <= size || slices.ContainsFunc(c.holes, func(h span) bool { return h.length >= length })
+	return c.end+c.pad(length)+length <= size || slices.ContainsFunc(c.holes, func(h span) bool { return h.length >= length })
+}
+
+// pad is what is left free before a put of length bytes at the end, so that
+// large ones begin where they can be written past the system's cache.
+func (c *sector) pad(length int64) int64 {
+	if length < merkle.GroupSize {
+		return 0
+	}
+	return -c.end & (vfs.Align - 1)
 }
 
 // takeSpan takes length bytes from the first hole that has them, else from the end.
@@ -218,6 +229,10 @@ func (c *sector) takeSpan(length int64) span {
 			c.holes[i] = span{h.start + length, h.length - length}
 		}
 		return span{h.start, length}
+	}
+	if pad := c.pad(length); pad > 0 {
+		c.holes = append(c.holes, span{c.end, pad})
+		c.end += pad
 	}
 	at := span{c.end, length}
 	c.end += length
@@ -282,10 +297,12 @@ func (s *Store) receive(ctx context.Context, p *partition, r region, root strata
 	return tree, nil
 }
 
-// write writes a piece of a shard; background work on the disk waits meanwhile.
+// write writes a piece of a shard, past the system's cache where it is aligned:
+// it would be copied there only to be synced at once. Background work on the
+// disk waits meanwhile.
 func (d *disk) write(f *files, piece []byte, at int64) error {
 	defer d.serve()()
-	if _, err := f.data.WriteAt(piece, at); err != nil {
+	if _, err := f.data.WriteDirect(piece, at); err != nil {
 		return diskError(err, "writing a shard to", d.dir)
 	}
 	return nil
@@ -306,10 +323,15 @@ func (s *Store) commitShard(p *partition, r region, tree merkle.Tree, order *wir
 	if order != nil {
 		signed = order.Encode()
 	}
+	ahead := s.ahead(p, r)
 	err := s.alter(p, r.c, func(tx *txn, next uint64) (bool, error) {
 		row.sequence = next
-		return true, insertShard(tx, p.validator, row, tree.Bytes(), signed)
+		if err := insertShard(tx, p.validator, row, tree.Bytes(), signed); err != nil || ahead == 0 {
+			return err == nil, err
+		}
+		return true, setTail(tx, p.validator, r.c.number, ahead)
 	}, func(uint64) {
+		r.c.tail = max(r.c.tail, ahead)
 		r.c.puts--
 		r.c.shards++
 		r.c.live += tree.Size()
@@ -323,6 +345,27 @@ func (s *Store) commitShard(p *partition, r region, tree merkle.Tree, order *wir
 		return wire.Receipt{}, err
 	}
 	return row.receipt(p.validator), nil
+}
+
+// ahead is the tail bound that another put of a region's length would need after
+// it, 0 where it has that already or there is no room: put into the commit of
+// this one, it saves the next a commit of its own. It costs the credit of one
+// shard for each sector that is being written.
+func (s *Store) ahead(p *partition, r region) uint32 {
+	end := (r.start + 2*r.length + merkle.GroupSize - 1) / merkle.GroupSize * merkle.GroupSize
+	need := uint32(end / strata.BlockSize)
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if r.c.end != r.start+r.length || end > s.size() || need <= r.c.tail {
+		return 0
+	}
+	return need
+}
+
+// setTail says that a sector's filler begins at a leaf, or later.
+func setTail(tx *txn, v strata.Hotkey, number uint64, leaf uint32) error {
+	return exec(tx, `UPDATE sectors SET tail = max(tail, $3), state = CASE state WHEN 1 THEN 2 ELSE state END
+		WHERE validator = $1 AND number = $2`, v[:], number, leaf)
 }
 
 func insertShard(tx *txn, v strata.Hotkey, row *shardRow, nodes, order []byte) error {

@@ -32,8 +32,8 @@ func TestPutKeepsTail(t *testing.T) {
 		t.Fatalf("receipt %+v", r)
 	}
 	entries := check(t, s, alice, root)
-	if e := entries[0]; e.State != wire.Data || e.Tail != 128 {
-		t.Fatalf("state %d, tail %d; want the first group after the shard", e.State, e.Tail)
+	if e := entries[0]; e.State != wire.Data || e.Tail != 256 {
+		t.Fatalf("state %d, tail %d; want the first group after room for one more like it", e.State, e.Tail)
 	}
 	// The next one goes behind it, at a block, and the tail stays intact.
 	more, root2 := blob(2, 5)

@@ -121,7 +121,7 @@ func (c Config) devnet() devnet.Config {
 	space := bytes*3/uint64(c.Miners)*3/2 + uint64(c.Small)*(64<<10)/uint64(c.Miners) + uint64(64*strata.MiB)
 	return devnet.Config{
 		Dir: filepath.Join(c.Dir, "net"), Binary: c.Binary, Miners: c.Miners, Validators: 1,
-		Space: strata.ByteSize(space) / strata.MiB * strata.MiB, Tempo: 20, BlockTime: 250 * time.Millisecond, Log: c.Log,
+		Space: strata.ByteSize(space) / strata.MiB * strata.MiB, Tempo: 20, BlockTime: time.Second, Log: c.Log,
 	}
 }
 

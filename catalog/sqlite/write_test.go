@@ -20,6 +20,7 @@ func TestWritesTogether(t *testing.T) {
 		t.Fatal(err)
 	}
 	gone, cancel := context.WithCancel(t.Context())
+	defer cancel()
 	const n = 96
 	errs := make([]error, n)
 	var wg sync.WaitGroup
