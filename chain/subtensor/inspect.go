@@ -231,6 +231,31 @@ func subnetItems(m *scale.Metadata) []subnetItem {
 	})
 }
 
+// LastEpoch returns the block of a subnet's last epoch at a block, 0 if it had
+// none. Newer runtimes keep it; older ones count the blocks since.
+func (c *Client) LastEpoch(ctx context.Context, n strata.Netuid, at chain.Head) (uint64, error) {
+	rt, err := c.runtime(ctx)
+	if err != nil {
+		return 0, err
+	}
+	for _, item := range []string{"LastEpochBlock", "LastMechansimStepBlock"} {
+		if _, _, err := rt.meta.Storage(subtensorModule, item); err != nil {
+			continue
+		}
+		v, err := c.storage(ctx, at.Hash, subtensorModule, item, uint16(n))
+		if err != nil {
+			return 0, err
+		}
+		return v.U64(), v.Err()
+	}
+	v, err := c.storage(ctx, at.Hash, subtensorModule, "BlocksSinceLastStep", uint16(n))
+	if err != nil {
+		return 0, err
+	}
+	since := v.U64()
+	return at.Number - min(at.Number, since), v.Err()
+}
+
 // WeightRows returns what each neuron has set, indexed by UID; nil for those
 // that have set nothing.
 func (c *Client) WeightRows(ctx context.Context, n strata.Netuid, at strata.BlockHash) ([][]chain.Weight, error) {

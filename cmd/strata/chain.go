@@ -8,8 +8,15 @@ import (
 )
 
 type chainCmd struct {
-	Devchain devchainCmd      `cmd:"" help:"Run a local Bittensor node."`
-	Metadata chainMetadataCmd `cmd:"" help:"List what a runtime has: calls, storage, runtime APIs."`
+	Devchain  devchainCmd       `cmd:"" help:"Run a local Bittensor node."`
+	Info      chainInfoCmd      `cmd:"" help:"Show which chain and node this is."`
+	Subnets   chainSubnetsCmd   `cmd:"" help:"List the subnets."`
+	Metagraph chainMetagraphCmd `cmd:"" help:"List a subnet's neurons."`
+	Neuron    chainNeuronCmd    `cmd:"" help:"Show one neuron, and what validators give it."`
+	Weights   chainWeightsCmd   `cmd:"" help:"Show the weights that validators have set."`
+	Balance   chainBalanceCmd   `cmd:"" help:"Show what a coldkey has free and staked."`
+	Watch     chainWatchCmd     `cmd:"" help:"Follow a subnet: epochs, weights, axons, registrations."`
+	Metadata  chainMetadataCmd  `cmd:"" help:"List what a runtime has: calls, storage, runtime APIs."`
 }
 
 type devchainCmd struct {
