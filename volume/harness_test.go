@@ -51,7 +51,7 @@ func (c *clock) Add(d time.Duration) {
 
 func testConfig(paths ...string) Config {
 	return Config{Paths: paths, Wallet: "w", Hotkey: "h", Miner: miner, Genesis: strata.GenesisHash{9}, Netuid: 7, Profile: tiny,
-		Clock: (&clock{now: start}).Now}
+		Clock: (&clock{now: start}).Now, piece: tinySector / 4, probe: time.Millisecond}
 }
 
 func mustOpen(t testing.TB, cfg Config) *Store {
@@ -281,12 +281,24 @@ func stats(s *Store, v strata.Hotkey) Stats {
 	return Stats{}
 }
 
+// quickDir is a directory in memory where the system has such, for tests that
+// write much and lose power only by faultfs.
+func quickDir(t testing.TB) string {
+	t.Helper()
+	dir, err := os.MkdirTemp("/dev/shm", "strata-test-")
+	if err != nil {
+		return t.TempDir()
+	}
+	t.Cleanup(func() { _ = os.RemoveAll(dir) })
+	return dir
+}
+
 // crashTable runs act on copies of the state that prepare makes, with the
 // power cut at each write, sync and commit of it, done or not, and each kind of
 // loss; then verify gets the store opened again.
 func crashTable(t *testing.T, prepare func(s *Store), act func(s *Store) error, verify func(t *testing.T, s *Store, finished bool)) {
 	t.Helper()
-	base := t.TempDir()
+	base := quickDir(t)
 	s := mustOpen(t, testConfig(base))
 	if prepare(s); t.Failed() {
 		return
@@ -310,7 +322,8 @@ func crashTable(t *testing.T, prepare func(s *Store), act func(s *Store) error, 
 
 func runCut(t *testing.T, base string, fs *faultfs.FS, act func(*Store) error, verify func(*testing.T, *Store, bool)) (count int, lost bool) {
 	t.Helper()
-	dir := filepath.Join(t.TempDir(), "copy")
+	dir := filepath.Join(quickDir(t), "copy")
+	defer os.RemoveAll(dir)
 	if err := os.CopyFS(dir, os.DirFS(base)); err != nil {
 		t.Fatal(err)
 	}

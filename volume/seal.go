@@ -182,7 +182,7 @@ func (s *Store) writeSector(ctx context.Context, j job, buf []byte, free func(),
 	if err := s.claim(j, f, int64(len(buf))); err != nil {
 		return merkle.Tree{}, diskError(err, "reserving space in", j.c.disk.dir)
 	}
-	place := pipeline.Place{File: f.data, Off: s.offset(j.c), Sync: f.syncData, Pace: pace{&j.c.disk.gate, s.sealRate, unbound}}
+	place := pipeline.Place{File: f.data, Off: s.offset(j.c), Sync: f.syncData, Pace: pace{&j.c.disk.gate, s.sealRate, unbound}, Piece: s.cfg.piece}
 	tree, err := place.Write(ctx, buf, free, watch)
 	if err != nil {
 		return tree, diskError(err, "sealing in", j.c.disk.dir)

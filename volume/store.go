@@ -49,6 +49,7 @@ type Config struct {
 	Log   *slog.Logger     // nil: nothing is logged
 
 	fs    vfs.FS        // nil: the operating system's
+	piece int           // written at a time; 0: pipeline.Piece
 	probe time.Duration // before a disk that failed is tried again, at first; 0: probeFirst
 }
 

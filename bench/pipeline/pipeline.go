@@ -13,6 +13,7 @@ import (
 
 	"strata"
 	"strata/allocation"
+	"strata/internal/background"
 	"strata/internal/hugepage"
 	"strata/seal"
 	"strata/volume"
@@ -127,6 +128,7 @@ func (m *measuring) fillAll(ctx context.Context, bufs [][]byte, into *sum) error
 	began := time.Now()
 	for i, buf := range bufs {
 		wg.Go(func() {
+			background.Lower() // as in the pipeline, so that other programs meet both alike
 			s := seal.Sector{Number: uint64(i), Blocks: m.Profile.Blocks, Passes: m.Profile.Passes}
 			errs[i] = s.Fill(ctx, buf)
 		})

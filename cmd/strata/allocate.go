@@ -21,6 +21,7 @@ type spaceFlags struct {
 	Threshold string          `default:"0.0001" help:"Part of each disk's space to use, a decimal up to 1."`
 	Space     strata.ByteSize `help:"Space to use in all, like 500GiB; instead of --threshold."`
 	Workers   int             `default:"10" help:"Sectors sealed at once; lowered to cores and free memory."`
+	MaxRate   strata.ByteSize `name:"max_rate" help:"Most that sealing writes in a second, like 100MiB, on all disks together; 0 is no bound."`
 	NoPrompt  bool            `name:"no_prompt" help:"Do not ask before filling."`
 }
 
@@ -60,7 +61,9 @@ func (c *allocateCmd) Run(ctx context.Context, s streams) error {
 	if err := c.reset(s, sess); err != nil {
 		return err
 	}
-	store, err := openSpace(ctx, sess, c.walletFlags, c.dbFlags)
+	cfg := spaceConfig(sess, c.walletFlags, c.dbFlags)
+	cfg.SealRate = c.MaxRate
+	store, err := volume.Open(ctx, cfg)
 	if err != nil {
 		return err
 	}

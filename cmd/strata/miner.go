@@ -75,7 +75,9 @@ func (c *minerCmd) Run(ctx context.Context, s streams) error {
 	if _, err := sess.registered(g.Context()); err != nil {
 		return abandon(g, err)
 	}
-	store, err := openSpace(g.Context(), sess, c.walletFlags, c.dbFlags)
+	cfg := spaceConfig(sess, c.walletFlags, c.dbFlags)
+	cfg.SealRate = c.MaxRate
+	store, err := volume.Open(g.Context(), cfg)
 	if err != nil {
 		return abandon(g, err)
 	}

@@ -1,19 +1,12 @@
 package main
 
 import (
-	"context"
-
 	"strata"
 	"strata/miner"
 	"strata/volume"
 )
 
 var _ miner.Space = (*volume.Store)(nil)
-
-// openSpace opens a miner's disks.
-func openSpace(ctx context.Context, s session, w walletFlags, db dbFlags) (*volume.Store, error) {
-	return volume.Open(ctx, spaceConfig(s, w, db))
-}
 
 func spaceConfig(s session, w walletFlags, db dbFlags) volume.Config {
 	paths := make([]string, len(db.Path))

@@ -40,6 +40,15 @@ type Place struct {
 	Off  int64
 	Sync func() error // makes what was written permanent
 	Pace Pace
+	// Piece is how much is moved at a time; 0 is Piece. Tests make it small.
+	Piece int
+}
+
+func (p Place) piece() int {
+	if p.Piece > 0 {
+		return p.Piece
+	}
+	return Piece
 }
 
 // Write puts buf in its place past the cache, in large pieces, syncs it, reads
@@ -78,8 +87,8 @@ func (p Place) write(ctx context.Context, buf []byte, watch func(done uint64)) (
 		return err
 	})
 	g.Go(func() error {
-		for at := 0; at < len(buf); at += Piece {
-			piece := buf[at:min(at+Piece, len(buf))]
+		for at := 0; at < len(buf); at += p.piece() {
+			piece := buf[at:min(at+p.piece(), len(buf))]
 			if err := p.Pace.Write(gctx, len(piece)); err != nil {
 				return err
 			}
@@ -147,15 +156,15 @@ func give(b *[]byte) {
 }
 
 // Read reads the first n bytes past the cache and hands them to visit in order,
-// in pieces of Piece bytes but for the last. The next one is read while visit
+// in equal pieces but for the last. The next one is read while visit
 // has one. watch, which may be nil, is told the bytes visited.
 func (p Place) Read(ctx context.Context, n int64, visit func(piece []byte) error, watch func(done uint64)) error {
 	g, ctx := errgroup.WithContext(ctx)
 	pieces := make(chan *[]byte) // has no room, so at most two are in use
 	g.Go(func() error {
 		defer close(pieces)
-		for at := int64(0); at < n; at += Piece {
-			b := take(min(Piece, n-at))
+		for at := int64(0); at < n; at += int64(p.piece()) {
+			b := take(min(int64(p.piece()), n-at))
 			if err := p.Pace.Read(ctx, len(*b)); err != nil {
 				return err
 			}

@@ -337,6 +337,9 @@ func (f *FS) Crash() (lost bool, err error) {
 // restore undoes a file's unsynced writes, newest first.
 func (f *FS) restore(c *file) error {
 	w, err := os.OpenFile(c.path, os.O_RDWR, 0)
+	if errors.Is(err, os.ErrNotExist) {
+		return nil // it was deleted
+	}
 	if err != nil {
 		return err
 	}

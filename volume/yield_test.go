@@ -1,0 +1,100 @@
+package volume
+
+import (
+	"context"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"strata"
+	"strata/volume/pipeline"
+)
+
+// sealTime seals eight sectors and returns how long that took on the clock of
+// the bubble, which stands still while anybody works.
+func sealTime(t *testing.T, change func(*Config), busy func(*Store) (done func())) time.Duration {
+	var took time.Duration
+	synctest.Test(t, func(t *testing.T) {
+		cfg := testConfig(t.TempDir())
+		change(&cfg)
+		s, err := Open(t.Context(), cfg)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer s.Close()
+		hasten(t, s)
+		plan(t, s, alice, 12)
+		done := busy(s)
+		began := time.Now()
+		if err := s.Seal(t.Context(), 2, nil); err != nil {
+			t.Fatal(err)
+		}
+		took = time.Since(began)
+		done()
+		check(t, s, alice)
+	})
+	return took
+}
+
+func idle(*Store) func() { return func() {} }
+
+// Sealing stays below its rate; what fits into a pipeline.Piece goes at once.
+func TestSealRate(t *testing.T) {
+	const bytes = 12 * tinySector
+	got := sealTime(t, func(c *Config) { c.SealRate = strata.MiB }, idle)
+	want := time.Duration(bytes-pipeline.Piece) * time.Second / (1 << 20)
+	if got < want || got > want+100*time.Millisecond {
+		t.Errorf("%d bytes took %s at 1 MiB a second, want %s", bytes, got, want)
+	}
+	if got := sealTime(t, func(*Config) {}, idle); got > time.Second {
+		t.Errorf("without a bound it took %s", got)
+	}
+}
+
+// While the disk answers requests, each piece that is written or read back
+// waits, but not for ever.
+func TestSealYields(t *testing.T) {
+	busy := func(s *Store) func() { return s.disks[0].serve() }
+	got := sealTime(t, func(*Config) {}, busy)
+	if want := 12 * 2 * 4 * yieldMost; got < want || got > want+time.Second {
+		t.Errorf("96 pieces took %s beside requests without end, want %s", got, want)
+	}
+}
+
+// The gate opens with the last request, and for those who give up.
+func TestGate(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var g gate
+		if err := g.wait(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		g.enter()
+		g.enter()
+		began := time.Now()
+		passed := make(chan time.Duration, 2)
+		for range 2 {
+			go func() {
+				_ = g.wait(t.Context())
+				passed <- time.Since(began)
+			}()
+		}
+		time.Sleep(10 * time.Millisecond)
+		g.leave()
+		time.Sleep(10 * time.Millisecond)
+		if len(passed) > 0 {
+			t.Error("somebody passed while a request was under way")
+		}
+		g.leave()
+		for range 2 {
+			if got := <-passed; got != 20*time.Millisecond {
+				t.Errorf("passed after %s", got)
+			}
+		}
+		g.enter()
+		ctx, cancel := context.WithCancel(t.Context())
+		cancel()
+		if err := g.wait(ctx); err != context.Canceled {
+			t.Error(err)
+		}
+	})
+}
