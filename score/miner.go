@@ -84,6 +84,22 @@ const (
 	SecondRoot
 )
 
+var kindNames = [...]string{"tick", "arrived", "matched", "mismatched", "withdrawn", "audited", "refused", "second_root"}
+
+// String returns the kind in one word, as the audit log writes it.
+func (k Kind) String() string {
+	if int(k) < len(kindNames) {
+		return kindNames[k]
+	}
+	return "unknown"
+}
+
+// ParseKind reads what String returns.
+func ParseKind(s string) (Kind, bool) {
+	i := slices.Index(kindNames[:], s)
+	return Kind(max(i, 0)), i >= 0
+}
+
 // Event is one thing that a validator learned about a miner.
 type Event struct {
 	Kind   Kind

@@ -185,6 +185,17 @@ func TestStandingNames(t *testing.T) {
 	}
 }
 
+func TestKindNames(t *testing.T) {
+	for k := Tick; k <= SecondRoot; k++ {
+		if got, ok := ParseKind(k.String()); !ok || got != k {
+			t.Errorf("kind %d is called %s, which is %d", k, k, got)
+		}
+	}
+	if _, ok := ParseKind("unknown"); ok || Kind(99).String() != "unknown" {
+		t.Error("an unknown kind is known")
+	}
+}
+
 // Whatever happens: Apply leaves its receiver as it was, a replay gives the same
 // state, and credit is never above the bytes nor given outside good standing.
 func TestReplay(t *testing.T) {

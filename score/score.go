@@ -144,3 +144,15 @@ func normalize(c, largest uint64) uint16 {
 	}
 	return uint16(q)
 }
+
+// Covered returns the part of a credit for which filler and ordered shards cover
+// a miner's sectors: ⌊credit × covered / listed⌋, 0 for a miner that lists
+// nothing. covered above listed counts as listed.
+func Covered(credit, covered, listed uint64) uint64 {
+	if listed == 0 {
+		return 0
+	}
+	hi, lo := bits.Mul64(credit, min(covered, listed))
+	q, _ := bits.Div64(hi, lo, listed) // hi < listed, because covered ≤ listed
+	return q
+}

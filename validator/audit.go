@@ -6,7 +6,10 @@ import (
 	"slices"
 	"time"
 
+	"github.com/zeebo/blake3"
+
 	"strata"
+	"strata/auditlog"
 	"strata/catalog"
 	"strata/internal/lifecycle"
 	"strata/merkle"
@@ -17,6 +20,7 @@ import (
 // question is one leaf that is asked for and what it must hash to.
 type question struct {
 	ref  wire.LeafRef
+	leaf uint64 // of the sector
 	root strata.Root
 	size uint64 // bytes of the sector or shard
 	gone bool   // the shard was deleted when it was asked for: it may be gone
@@ -45,12 +49,16 @@ func (v *Validator) auditLoop(ctx context.Context, b *book) {
 // audit asks for leaves of one partition and counts the answers. An error is
 // the validator's own; what the miner does wrong is in the score.
 func (v *Validator) audit(ctx context.Context, b *book) error {
+	if b.backlog() {
+		return strata.E(strata.Unavailable, "%d results wait for the ledger: nothing more is asked", maxBacklog)
+	}
 	validator, qs, err := v.questions(ctx, b)
 	if err != nil || len(qs) == 0 {
 		return err
 	}
 	asked, failed := uint64(len(qs)), uint64(0)
-	wrong, answered := v.ask(ctx, b, validator, qs)
+	told := &auditlog.Audit{Validator: validator}
+	wrong, answered := v.ask(ctx, b, validator, qs, told)
 	switch {
 	case !answered:
 		failed = asked
@@ -60,20 +68,22 @@ func (v *Validator) audit(ctx context.Context, b *book) error {
 			return err
 		}
 		asked -= void
+		told.Void = void
 	}
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}
-	b.apply(score.Event{Kind: score.Audited, Leaves: score.Leaves{Passed: asked - failed, Failed: failed}})
+	b.apply(score.Event{Kind: score.Audited, Leaves: score.Leaves{Passed: asked - failed, Failed: failed}}, auditlog.Entry{Kind: auditlog.Audited, Audit: told})
 	return nil
 }
 
 // ask sends the questions. It returns those without a right answer, and false
-// if there was none at all in time.
-func (v *Validator) ask(ctx context.Context, b *book, validator strata.Hotkey, qs []question) (wrong []question, answered bool) {
+// if there was none at all in time. What was asked and answered goes to told.
+func (v *Validator) ask(ctx context.Context, b *book, validator strata.Hotkey, qs []question, told *auditlog.Audit) (wrong []question, answered bool) {
 	req := wire.AuditRequest{Partition: validator}
 	for _, q := range qs {
 		req.Leaves = append(req.Leaves, q.ref)
+		told.Leaves = append(told.Leaves, [2]uint64{q.ref.Sector, q.leaf})
 	}
 	limit := v.Profile.Deadline + b.bestRTT(v.Profile.RTTCap)
 	// The context leaves time beyond the deadline, so that a late answer is
@@ -81,6 +91,11 @@ func (v *Validator) ask(ctx context.Context, b *book, validator strata.Hotkey, q
 	actx, cancel := context.WithTimeout(ctx, limit+answerLimit)
 	defer cancel()
 	answer, took, err := v.Miners.Audit(actx, b.endpoint(), req)
+	told.Took, told.Limit = took.Nanoseconds(), limit.Nanoseconds()
+	if err == nil && v.Account != nil {
+		digest := strata.Root(blake3.Sum256(answer.Encode()))
+		told.Answer = &digest
+	}
 	if err == nil && took > limit {
 		err = strata.E(strata.Unavailable, "an audit was answered after %s, %s are allowed", took.Round(time.Millisecond), limit)
 	}
@@ -132,7 +147,7 @@ func (v *Validator) recheck(ctx context.Context, b *book, validator strata.Hotke
 		}
 	}
 	if len(moved) > 0 {
-		wrong, answered := v.ask(ctx, b, validator, moved)
+		wrong, answered := v.ask(ctx, b, validator, moved, &auditlog.Audit{})
 		if !answered {
 			wrong = moved
 		}
@@ -220,12 +235,13 @@ func (v *Validator) questionAt(s catalog.Sector, leaf uint32) (question, bool) {
 		return question{}, false
 	}
 	if leaf >= e.Tail {
-		return question{ref: wire.LeafRef{Sector: e.Number, Leaf: leaf}, root: e.Root, size: uint64(v.Profile.SectorSize())}, true
+		return question{ref: wire.LeafRef{Sector: e.Number, Leaf: leaf}, leaf: uint64(leaf), root: e.Root, size: uint64(v.Profile.SectorSize())}, true
 	}
 	for _, h := range e.Shards {
 		if leaf >= h.Offset && uint64(leaf) < uint64(h.Offset)+leaves(h) {
 			return question{
 				ref:  wire.LeafRef{Sector: e.Number, Shard: h.Root, Leaf: leaf - h.Offset},
+				leaf: uint64(leaf),
 				root: h.Root, size: uint64(h.Length), gone: h.Deleted,
 			}, true
 		}

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"strata"
+	"strata/auditlog"
 	"strata/catalog"
 	"strata/score"
 	"strata/wire"
@@ -24,7 +25,7 @@ func (w *world) ask(m *fakeMiner, number uint64, leaf uint32) (void, failed uint
 		w.t.Fatalf("leaf %d of sector %d is not asked for", leaf, number)
 	}
 	b := w.book(m)
-	wrong, answered := w.v.ask(w.t.Context(), b, self, []question{q})
+	wrong, answered := w.v.ask(w.t.Context(), b, self, []question{q}, &auditlog.Audit{})
 	if !answered {
 		return 0, 1
 	}

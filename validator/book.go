@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"strata"
+	"strata/auditlog"
 	"strata/catalog"
 	"strata/chain"
 	"strata/score"
@@ -26,7 +27,10 @@ type book struct {
 
 	mu       sync.Mutex // guards what follows; taken after Validator.mu
 	rec      catalog.MinerRecord
-	dirty    bool // rec has changed since it was saved
+	dirty    bool     // rec has changed since it was saved
+	journal  [][]byte // entries of the audit log that are written with it next
+	writing  bool     // commit is writing: what is counted meanwhile waits
+	later    []func() // that, each with mu held
 	row      chain.Neuron
 	present  bool // in the metagraph with an axon
 	holdings map[strata.Hotkey]*holding
@@ -136,34 +140,54 @@ func (v *Validator) cover(e wire.Entry) (covered, free uint64) {
 	return min(covered, uint64(v.Profile.SectorSize())), free
 }
 
-// apply moves the score by something that changes no sector. It is durable with
-// the next flush.
-func (b *book) apply(e score.Event) {
+// apply moves the score by something that changes no sector, and notes it for
+// the audit log. It is durable with the next flush.
+func (b *book) apply(e score.Event, entry auditlog.Entry) {
 	rules, block := b.v.clock()
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	b.become(b.after(b.rec, rules, block, e))
-}
-
-// commit moves the score by events that change sectors: write saves the sectors
-// and the record that it is given in one transaction, and takeOver, with mu
-// held, does to memory what write did. The caller has the turn. A crash, or an
-// error of write, leaves all as it was.
-func (b *book) commit(events []score.Event, write func(catalog.MinerRecord) error, takeOver func()) error {
-	rules, block := b.v.clock()
-	b.mu.Lock()
-	next := b.after(b.rec, rules, block, events...)
-	b.mu.Unlock()
-	if err := write(next); err != nil {
-		return err
+	count := func() {
+		next := b.after(b.rec, rules, block, &entry, e)
+		b.note(entry)
+		b.become(next)
 	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	// Audits may have been counted meanwhile, which touch no cohort: the events
-	// move what is there now to the same cohorts.
-	b.become(b.after(b.rec, rules, block, events...))
-	takeOver()
-	return nil
+	if b.writing {
+		b.later = append(b.later, count)
+		return
+	}
+	count()
+}
+
+// commit moves the score by events that change sectors: write saves the sectors
+// and the record that it is given in one transaction, what the audit log says of
+// it included, and takeOver, with mu held, does to memory what write did. What
+// else is counted meanwhile comes after it. The caller has the turn. A crash, or
+// an error of write, leaves all as it was.
+func (b *book) commit(entry auditlog.Entry, events []score.Event, write func(catalog.MinerRecord) error, takeOver func()) error {
+	rules, block := b.v.clock()
+	b.mu.Lock()
+	next := b.after(b.rec, rules, block, &entry, events...)
+	before := b.journal
+	b.note(entry)
+	next.Journal, b.journal, b.writing = b.journal, nil, true
+	b.mu.Unlock()
+
+	err := write(next)
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if err == nil {
+		next.Journal, next.LastSeen = nil, b.rec.LastSeen
+		b.become(next)
+		takeOver()
+	} else {
+		b.journal = before
+	}
+	b.writing = false
+	for _, count := range b.later {
+		count()
+	}
+	b.later = nil
+	return err
 }
 
 // become takes over a record. The caller holds mu.
@@ -174,8 +198,10 @@ func (b *book) become(next catalog.MinerRecord) {
 	b.rec, b.dirty = next, true
 }
 
-// after returns a record after events. One that cannot be changes nothing.
-func (b *book) after(r catalog.MinerRecord, rules score.Rules, block uint64, events ...score.Event) catalog.MinerRecord {
+// after returns a record after events, and adds those to the entry that tells of
+// them. One that cannot be changes nothing.
+func (b *book) after(r catalog.MinerRecord, rules score.Rules, block uint64, entry *auditlog.Entry, events ...score.Event) catalog.MinerRecord {
+	entry.Block = block
 	for _, e := range events {
 		e.Block = max(block, r.Score.Block)
 		next, err := r.Score.Apply(rules, e)
@@ -183,6 +209,7 @@ func (b *book) after(r catalog.MinerRecord, rules score.Rules, block uint64, eve
 			b.v.Log.Error("score event dropped", "miner", b.hotkey, "err", err)
 			continue
 		}
+		entry.Events = append(entry.Events, auditlog.Of(e))
 		r.Score = next
 		r.Passed += e.Leaves.Passed
 		r.Failed += e.Leaves.Failed
@@ -200,6 +227,11 @@ func (b *book) credit() uint64 {
 	rules, block := b.v.clock()
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	return b.creditAt(rules, block)
+}
+
+// creditAt is credit at a block. The caller holds mu.
+func (b *book) creditAt(rules score.Rules, block uint64) uint64 {
 	if !b.present {
 		return 0
 	}
@@ -208,7 +240,7 @@ func (b *book) credit() uint64 {
 		listed += uint64(h.numbers.count) * uint64(b.v.Profile.SectorSize())
 		covered += h.covered
 	}
-	return mulDiv(b.rec.Score.Credit(rules, block), covered, listed)
+	return score.Covered(b.rec.Score.Credit(rules, block), covered, listed)
 }
 
 // formCohort makes the sectors that arrived since the last one a cohort, once
@@ -224,7 +256,7 @@ func (b *book) formCohort(ctx context.Context) error {
 		return nil
 	}
 	e := score.Event{Kind: score.Arrived, Cohort: id, Bytes: uint64(len(marks)) * uint64(b.v.Profile.SectorSize())}
-	return b.commit([]score.Event{e}, func(r catalog.MinerRecord) error {
+	return b.commit(auditlog.Entry{Kind: auditlog.Grouped}, []score.Event{e}, func(r catalog.MinerRecord) error {
 		return b.v.Ledger.SaveMarks(ctx, r, marks)
 	}, func() { b.arrived(marks) })
 }
@@ -294,18 +326,22 @@ func (b *book) seen(err error) {
 	b.rec.LastSeen, b.dirty = b.v.Now(), true
 }
 
+// takeDirty returns the record for writing if it has changed.
 func (b *book) takeDirty() (catalog.MinerRecord, bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	was := b.dirty
-	b.dirty = false
-	return b.rec, was
+	was, r := b.dirty, b.rec
+	if was {
+		r.Journal, b.journal, b.dirty = b.journal, nil, false
+	}
+	return r, was
 }
 
-func (b *book) markDirty() {
+// unsaved takes back what could not be written.
+func (b *book) unsaved(journal [][]byte) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.dirty = true
+	b.journal, b.dirty = append(journal, b.journal...), true
 }
 
 func (b *book) endpoint() wire.Endpoint {

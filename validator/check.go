@@ -16,6 +16,7 @@ import (
 	"strata/merkle"
 	"strata/score"
 	"strata/seal"
+	"strata/wire"
 )
 
 const (
@@ -223,12 +224,17 @@ func (v *Validator) compare(ctx context.Context, b *book, at place, before catal
 		b.checked(at)
 		return nil
 	}
-	return b.commit([]score.Event{event}, func(r catalog.MinerRecord) error {
+	var gone *wire.Entry
+	if mark.Void && now.Listed() {
+		gone = &now.Entry
+	}
+	entry := b.checkEntry(at, before.Entry.Root, root, gone)
+	return b.commit(entry, []score.Event{event}, func(r catalog.MinerRecord) error {
 		return v.Ledger.SaveMarks(ctx, r, []catalog.Mark{mark})
 	}, func() {
 		b.unlist(at)
-		if h := b.holdings[at.validator]; h != nil && mark.Void && now.Listed() {
-			h.drop(v, now.Entry)
+		if h := b.holdings[at.validator]; h != nil && gone != nil {
+			h.drop(v, *gone)
 		}
 	})
 }

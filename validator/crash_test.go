@@ -184,8 +184,8 @@ func TestFailedWritesAreMadeAgain(t *testing.T) {
 
 func TestMulDiv(t *testing.T) {
 	for _, c := range [][4]uint64{{7, 1, 2, 3}, {5, 0, 3, 0}, {5, 3, 0, 0}, {1 << 63, 1 << 62, 1 << 63, 1 << 62}, {9, 4, 3, 9}} {
-		if got := mulDiv(c[0], c[1], c[2]); got != c[3] {
-			t.Errorf("mulDiv(%d, %d, %d) = %d, want %d", c[0], c[1], c[2], got, c[3])
+		if got := score.Covered(c[0], c[1], c[2]); got != c[3] {
+			t.Errorf("Covered(%d, %d, %d) = %d, want %d", c[0], c[1], c[2], got, c[3])
 		}
 	}
 }

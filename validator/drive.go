@@ -33,6 +33,7 @@ func (d *Driver) Block(ctx context.Context, h chain.Head) {
 	}
 	d.v.formCohorts(ctx)
 	d.v.maybeWeigh(ctx, h)
+	d.v.publish(h.Number)
 }
 
 // book returns a miner's, nil if it does not serve.

@@ -193,7 +193,7 @@ func (v *Validator) pullFrom(ctx context.Context, b *book, validator strata.Hotk
 		return err
 	}
 	m.hold.head = head
-	return b.commit(m.events, func(r catalog.MinerRecord) error {
+	return b.commit(headEntry(v, validator, &m.hold), m.events, func(r catalog.MinerRecord) error {
 		return v.Ledger.SavePull(ctx, r, p, head, m.changed)
 	}, func() { b.holdings[validator] = &m.hold })
 }

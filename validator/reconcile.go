@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"strata"
+	"strata/auditlog"
 	"strata/catalog"
 	"strata/score"
 )
@@ -36,7 +37,7 @@ func (v *Validator) reconcile(ctx context.Context, b *book) error {
 	lost, err := v.lose(ctx, missing)
 	if lost > 0 {
 		v.Log.Warn("shards are missing from a miner's manifest", "miner", b.hotkey, "lost", lost)
-		b.apply(score.Event{Kind: score.Refused})
+		b.apply(score.Event{Kind: score.Refused}, auditlog.Entry{Kind: auditlog.Missed})
 	}
 	return err
 }

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"strata"
+	"strata/auditlog"
 	"strata/chain"
 	"strata/health"
 	"strata/repair"
@@ -101,17 +102,17 @@ func TestStandingFollowsTheScore(t *testing.T) {
 	w.check(100)
 	w.wantCondition(m, health.Safe, "checked")
 	b := w.book(m)
-	b.apply(score.Event{Kind: score.Audited, Leaves: score.Leaves{Failed: 16}})
+	b.apply(score.Event{Kind: score.Audited, Leaves: score.Leaves{Failed: 16}}, auditlog.Entry{Kind: auditlog.Missed})
 	w.wantCondition(m, health.Safe, "one audit missed")
-	b.apply(score.Event{Kind: score.Audited, Leaves: score.Leaves{Failed: 16}})
+	b.apply(score.Event{Kind: score.Audited, Leaves: score.Leaves{Failed: 16}}, auditlog.Entry{Kind: auditlog.Missed})
 	w.wantCondition(m, health.Doubtful, "audits failed")
 	for range 8 {
-		b.apply(score.Event{Kind: score.Audited, Leaves: score.Leaves{Passed: 16}})
+		b.apply(score.Event{Kind: score.Audited, Leaves: score.Leaves{Passed: 16}}, auditlog.Entry{Kind: auditlog.Missed})
 	}
 	w.wantCondition(m, health.Safe, "audits passed again")
 	b.rec.Score.Standing = score.Suspended
 	w.wantCondition(m, health.Doubtful, "suspended")
-	b.apply(score.Event{Kind: score.SecondRoot})
+	b.apply(score.Event{Kind: score.SecondRoot}, auditlog.Entry{Kind: auditlog.Missed})
 	w.wantCondition(m, health.Missing, "fraud")
 }
 

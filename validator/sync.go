@@ -2,7 +2,6 @@ package validator
 
 import (
 	"context"
-	"math/bits"
 	"sync"
 	"time"
 
@@ -37,6 +36,7 @@ func (v *Validator) follow(ctx context.Context) error {
 		}
 		v.formCohorts(ctx)
 		v.maybeWeigh(ctx, h)
+		v.publish(h.Number)
 	}
 	return ctx.Err()
 }
@@ -77,8 +77,18 @@ func (v *Validator) refresh(ctx context.Context, at strata.BlockHash) (*chain.Me
 	if err != nil {
 		return nil, err
 	}
+	if v.takeOver(g, params) {
+		return g, v.restate(ctx)
+	}
+	return g, nil
+}
+
+// takeOver makes a metagraph and settings the present ones, and says whether the
+// rules have changed with them.
+func (v *Validator) takeOver(g *chain.Metagraph, params chain.Hyperparameters) (changed bool) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
+	before := v.rules
 	v.graph, v.params, v.rules = g, params, score.RulesFor(v.Profile, params.Tempo)
 	if g.Head.Number > v.head.Number {
 		v.head = g.Head
@@ -96,7 +106,7 @@ func (v *Validator) refresh(ctx context.Context, at strata.BlockHash) (*chain.Me
 		b.row = n
 		b.mu.Unlock()
 	}
-	return g, nil
+	return before != score.Rules{} && before != v.rules
 }
 
 // permitted returns the validators whose partitions count, ourselves included.
@@ -186,14 +196,4 @@ func (b *book) setPresent(is bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.present = is
-}
-
-// mulDiv returns ⌊n × a / b⌋ for a ≤ b, and 0 for b = 0.
-func mulDiv(n, a, b uint64) uint64 {
-	if b == 0 {
-		return 0
-	}
-	hi, lo := bits.Mul64(n, min(a, b))
-	q, _ := bits.Div64(hi, lo, b) // hi < b, because a ≤ b
-	return q
 }

@@ -83,7 +83,7 @@ func set[T comparable](field *T, value T) {
 	}
 }
 
-// Config is what a validator is made of. Pace, Now, Chance and Fill may be left
+// Config is what a validator is made of. Account, Pace, Now, Chance and Fill may be left
 // out, the other fields are needed.
 type Config struct {
 	Chain   Chain
@@ -96,6 +96,8 @@ type Config struct {
 	Pace    Pace
 	Log     *slog.Logger
 	Now     func() time.Time
+	// Account is the validator's audit log; nil means that it keeps none.
+	Account *Account
 	// Chance returns 64 random bits. A simulation gives its own, to be repeated;
 	// nil means secret ones, without which a miner could foresee its checks.
 	Chance func() uint64
@@ -113,6 +115,8 @@ type Validator struct {
 	large turn      // held by a pull that takes much memory
 	born  time.Time // no miner was silent before
 
+	handing sync.Mutex // held while entries go from the journal to the audit log
+
 	mu         sync.Mutex // guards what follows
 	books      map[strata.Hotkey]*book
 	graph      *chain.Metagraph
@@ -123,6 +127,8 @@ type Validator struct {
 	weightedAt uint64                   // block of the last vector, or of the last attempt
 	unset      string                   // why there are no weights, as last logged
 	onlooker   bool                     // another process validates; this one reads its ledger
+	computed   computed                 // the last vector that was logged
+	ended      []ended                  // what waits to become public
 }
 
 // New restores a validator from its ledger.
@@ -188,6 +194,9 @@ func (v *Validator) Start(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	if err := v.open(ctx); err != nil {
+		return err
+	}
 	v.Log.Info("validating", "uid", row.UID, "hotkey", v.self, "stake", row.Stake.String(), "permit", row.Permit)
 	return nil
 }
@@ -198,6 +207,9 @@ func (v *Validator) Run(ctx context.Context) error {
 	g.Go("follow", v.follow)
 	g.Go("check", v.check)
 	g.Go("flush", v.flush)
+	if v.Account != nil {
+		g.Go("account", v.account)
+	}
 	return g.Wait()
 }
 
@@ -234,8 +246,8 @@ func (v *Validator) save(ctx context.Context) error {
 	}
 	err := v.Ledger.SaveMiners(ctx, dirty)
 	if err != nil {
-		for _, b := range from {
-			b.markDirty()
+		for i, b := range from {
+			b.unsaved(dirty[i].Journal)
 		}
 	}
 	return err

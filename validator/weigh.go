@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"strata"
+	"strata/auditlog"
 	"strata/catalog"
 	"strata/chain"
 	"strata/score"
@@ -77,7 +78,10 @@ func (v *Validator) weigh(ctx context.Context, h chain.Head) error {
 	if err != nil {
 		return err
 	}
-	records := v.vector(g)
+	records, err := v.compute(ctx, g, h.Number)
+	if err != nil {
+		return err
+	}
 	ws := make([]chain.Weight, len(records))
 	for i, r := range records {
 		ws[i] = chain.Weight{UID: r.UID, Value: r.Value}
@@ -96,25 +100,46 @@ func (v *Validator) weigh(ctx context.Context, h chain.Head) error {
 	v.mu.Unlock()
 	v.Log.Info("weights set", "block", h.Number, "miners", len(ws), "scheme", receipt.Scheme.String(), "reveal", receipt.Reveal)
 	// A crash before this loses the record only: the chain has the vector.
-	return v.Ledger.SaveWeights(ctx, h.Number, records)
+	err = v.Ledger.SaveWeights(ctx, h.Number, records)
+	v.commitLog(ctx, max(h.Number, receipt.Reveal))
+	return err
 }
 
 // vector computes credit and weight of every registered miner, in UID order.
 func (v *Validator) vector(g *chain.Metagraph) []catalog.WeightRecord {
-	var records []catalog.WeightRecord
-	var credits []uint64
+	rules, block := v.clock()
+	var all []settled
 	for _, b := range v.all() {
-		row, ok := g.Neuron(b.hotkey)
-		if !ok || b.hotkey == v.self {
-			continue
-		}
-		credit := b.credit()
-		records = append(records, catalog.WeightRecord{Hotkey: b.hotkey, UID: row.UID, Credit: credit})
-		credits = append(credits, credit)
+		b.mu.Lock()
+		all = append(all, settled{b: b, present: b.present, credit: b.creditAt(rules, block)})
+		b.mu.Unlock()
 	}
-	for i, w := range score.Weights(credits) {
-		records[i].Value = w
-	}
-	slices.SortFunc(records, func(a, b catalog.WeightRecord) int { return int(a.UID) - int(b.UID) })
+	records, _ := v.vectorOf(g, all)
 	return records
+}
+
+// vectorOf computes the weights of credits, in UID order, for the ledger and for
+// the audit log.
+func (v *Validator) vectorOf(g *chain.Metagraph, all []settled) ([]catalog.WeightRecord, []auditlog.Weight) {
+	var weights []auditlog.Weight
+	for _, s := range all {
+		if row, ok := g.Neuron(s.b.hotkey); ok && s.b.hotkey != v.self {
+			weights = append(weights, auditlog.Weight{Hotkey: s.b.hotkey, UID: row.UID, Present: s.present, Credit: s.credit})
+		}
+	}
+	slices.SortFunc(weights, func(a, b auditlog.Weight) int { return int(a.UID) - int(b.UID) })
+	credits := make([]uint64, len(weights))
+	for i, w := range weights {
+		credits[i] = w.Credit
+	}
+	records := make([]catalog.WeightRecord, len(weights))
+	values := score.Weights(credits)
+	for i := range weights {
+		if values != nil {
+			weights[i].Value = values[i]
+		}
+		w := weights[i]
+		records[i] = catalog.WeightRecord{Hotkey: w.Hotkey, UID: w.UID, Credit: w.Credit, Value: w.Value}
+	}
+	return records, weights
 }

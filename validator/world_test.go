@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"strata"
+	"strata/auditlog"
 	"strata/catalog"
 	"strata/catalog/sqlite"
 	"strata/chain"
@@ -32,8 +33,18 @@ type world struct {
 	pace   Pace
 	db     *sqlite.DB
 	ledger *faultyLedger
-	shards *shardRecord
-	v      *Validator
+	log    *auditlog.Log
+
+	committed []commitment
+	broken    bool // the test has broken the log on purpose
+	shards    *shardRecord
+	v         *Validator
+}
+
+// commitment is what was committed on chain of the audit log.
+type commitment struct {
+	number uint64
+	hash   strata.Root
 }
 
 // shardRecord is what a validator says of lost shards.
@@ -58,7 +69,10 @@ func newWorld(t testing.TB) *world {
 		shards: &shardRecord{},
 	}
 	w.chain.neuron(w.key.Hotkey(), true, false)
-	t.Cleanup(w.kill)
+	t.Cleanup(func() {
+		w.kill()
+		w.replay()
+	})
 	return w
 }
 
@@ -79,9 +93,14 @@ func (w *world) start() {
 		w.t.Fatal(err)
 	}
 	w.ledger = &faultyLedger{Ledger: w.db}
+	w.log = w.openLog()
 	w.v, err = New(ctx, Config{
 		Chain: w.chain, Key: w.key, Miners: w.net, Ledger: w.ledger, Shards: w.shards, Domain: domain,
 		Profile: prof, Pace: w.pace, Log: slog.New(slog.DiscardHandler), Now: func() time.Time { return w.now },
+		Account: &Account{Log: w.log, Journal: w.db, Version: "test", Commit: func(_ context.Context, number uint64, hash strata.Root) error {
+			w.committed = append(w.committed, commitment{number, hash})
+			return nil
+		}},
 	})
 	if err == nil {
 		w.v.Fill = remember(w.v.Fill)
@@ -108,6 +127,51 @@ func remember(fill func(context.Context, seal.Sector, []byte) (strata.Root, erro
 		}
 		return r, err
 	}
+}
+
+func (w *world) logDir() string { return filepath.Join(filepath.Dir(w.path), "auditlog") }
+
+func (w *world) openLog() *auditlog.Log {
+	w.t.Helper()
+	l, err := auditlog.Open(w.logDir(), domain, w.key.Hotkey(), slog.New(slog.DiscardHandler))
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return l
+}
+
+// replay checks that what the validator has written of itself leads to the
+// credits, weights and states that it says, whatever the test did to it.
+func (w *world) replay() auditlog.Report {
+	w.t.Helper()
+	if w.log == nil || w.t.Failed() || w.broken {
+		return auditlog.Report{}
+	}
+	ctx := context.Background()
+	if w.db == nil {
+		db, err := sqlite.Open(ctx, w.path, sqlite.Validator)
+		if err != nil {
+			w.t.Fatal(err)
+		}
+		defer db.Close()
+		v := &Validator{Config: Config{Account: &Account{Log: w.openLog(), Journal: db}}}
+		if err := v.handOver(ctx); err != nil {
+			w.t.Fatal(err)
+		}
+	} else if err := w.v.handOver(ctx); err != nil {
+		w.t.Fatal(err)
+	}
+	seen := map[uint64]strata.Root{}
+	r, err := auditlog.Replay(auditlog.Read(w.logDir()), func(l auditlog.Line) { seen[l.Number] = l.Hash })
+	if err != nil || r.Total > 0 {
+		w.t.Errorf("the audit log does not lead to what it says: %v, %d differences: %+v", err, r.Total, r.Differences)
+	}
+	for _, c := range w.committed {
+		if seen[c.number] != c.hash {
+			w.t.Errorf("entry %d was committed as %s, it is %s", c.number, c.hash, seen[c.number])
+		}
+	}
+	return r
 }
 
 // kill closes the ledger as a killed process does: nothing more is written.
@@ -140,6 +204,7 @@ func (w *world) blocks(n uint64) {
 		}
 		w.v.formCohorts(context.Background())
 		w.v.maybeWeigh(context.Background(), h)
+		w.v.publish(h.Number)
 	}
 }
 

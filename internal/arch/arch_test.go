@@ -21,7 +21,7 @@ var layers = []struct {
 	{"codecs", []string{"erasure", "envelope"}},
 	{"protocol", []string{"wire"}},
 	{"tools", []string{"internal/batch", "internal/durable", "internal/hugepage", "internal/background", "internal/lifecycle"}},
-	{"adapters", []string{"chain", "chain/scale", "chain/timelock", "chain/subtensor", "chain/devchain", "wallet", "volume", "volume/vfs", "volume/vfs/faultfs", "volume/pipeline", "peer", "catalog", "catalog/catalogtest", "catalog/sqlite"}},
+	{"adapters", []string{"chain", "chain/scale", "chain/timelock", "chain/subtensor", "chain/devchain", "wallet", "volume", "volume/vfs", "volume/vfs/faultfs", "volume/pipeline", "peer", "catalog", "catalog/catalogtest", "catalog/sqlite", "auditlog"}},
 	{"services", []string{"object", "repair"}},
 	{"roles", []string{"miner", "validator", "gateway", "gateway/client"}},
 	{"composition", []string{"web", "devnet", "bench", "bench/attack", "bench/cheaters", "bench/objects", "bench/pipeline", "cmd/strata"}},

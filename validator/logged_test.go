@@ -1,0 +1,289 @@
+package validator
+
+import (
+	"context"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"strata"
+	"strata/auditlog"
+	"strata/score"
+)
+
+// life is a validator's life with an honest miner, a liar and a slow one, over
+// restarts, until it has set weights three times.
+func (w *world) life() {
+	w.t.Helper()
+	self := w.key.Hotkey()
+	honest, liar, slow := w.proven("//Honest", 40), w.proven("//Liar", 10), w.proven("//Slow", 20)
+	for n := range uint64(10) {
+		liar.fake(self, 10+n, 1)
+	}
+	w.start()
+	w.earn(honest, liar, slow)
+	slow.late = prof.Deadline + prof.RTTCap + 1
+	w.audit(slow, 3)
+	slow.late = 0
+	w.blocks(20)
+	honest.seal(self, 40, 50)
+	liar.state(self, 2, 3)
+	w.admit(honest)
+	w.admit(liar)
+	w.check(200)
+	w.restart()
+	w.audit(honest, 5)
+	w.audit(liar, 5)
+	w.blocks(20)
+	w.chain.mu.Lock()
+	w.chain.params.Tempo = 29 // other rules
+	w.chain.mu.Unlock()
+	w.blocks(40)
+	w.audit(slow, 5)
+	w.blocks(40)
+	if err := w.v.save(w.t.Context()); err != nil {
+		w.t.Fatal(err)
+	}
+}
+
+func TestAccountIsReplayed(t *testing.T) {
+	w := newWorld(t)
+	w.life()
+	r := w.replay()
+	sets := w.chain.set()
+	if len(sets) < 3 || len(r.Vectors) != len(sets) || len(w.committed) != len(sets) || r.Miners != 3 || r.Checks < 60 || r.Audits < 70 {
+		t.Fatalf("%d vectors of %d, %d commitments, %d miners, %d checks, %d audits", len(r.Vectors), len(sets), len(w.committed), r.Miners, r.Checks, r.Audits)
+	}
+	last := r.Vectors[len(r.Vectors)-1]
+	if last.Block != sets[len(sets)-1].block {
+		t.Errorf("the last vector was computed at block %d, set at %d", last.Block, sets[len(sets)-1].block)
+	}
+	for _, lw := range last.Weights {
+		if got := weightOf(sets[len(sets)-1].weights, lw.UID); got != lw.Value {
+			t.Errorf("UID %d has weight %d on chain, %d in the log", lw.UID, got, lw.Value)
+		}
+	}
+	// The first vector's details are public by now, those of the last are not.
+	shown, err := filepath.Glob(filepath.Join(w.logDir(), auditlog.Public, "*.log"))
+	if err != nil || len(shown) == 0 || len(shown) >= len(sets) {
+		t.Errorf("public are %v, %v", shown, err)
+	}
+	// Each segment can be replayed alone.
+	for _, path := range shown {
+		if r, err := auditlog.Replay(auditlog.Read(path), nil); err != nil || r.Total > 0 || len(r.Vectors) != 1 {
+			t.Errorf("%s alone: %v, %+v", filepath.Base(path), err, r.Differences)
+		}
+	}
+}
+
+// TestDetailsStayHidden: nothing of an epoch is public before a tempo has passed
+// since its weights were set.
+func TestDetailsStayHidden(t *testing.T) {
+	w := newWorld(t)
+	m := w.proven("//Miner", 20)
+	w.start()
+	w.earn(m)
+	w.blocks(firstWindow - 2)
+	shown := func() int {
+		list, err := filepath.Glob(filepath.Join(w.logDir(), auditlog.Public, "*.log"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return len(list)
+	}
+	if len(w.chain.set()) != 1 || shown() != 0 {
+		t.Fatalf("%d vectors, %d segments are public", len(w.chain.set()), shown())
+	}
+	w.blocks(19)
+	if shown() != 0 {
+		t.Error("details are public within a tempo")
+	}
+	w.blocks(2)
+	if shown() != 1 {
+		t.Errorf("%d segments are public after a tempo", shown())
+	}
+}
+
+// TestLogWithoutItsLedger and the other way round: what was lost shows, and the
+// validator goes on.
+func TestLogWithoutItsLedger(t *testing.T) {
+	w := newWorld(t)
+	w.broken = true
+	m := w.proven("//Miner", 20)
+	w.start()
+	w.earn(m)
+	w.blocks(firstWindow)
+	number, _ := w.log.Head()
+	w.kill()
+	files, err := filepath.Glob(w.path + "*")
+	if err != nil || len(files) == 0 {
+		t.Fatal(files, err)
+	}
+	for _, f := range files {
+		if err := os.Remove(f); err != nil {
+			t.Fatal(err)
+		}
+	}
+	w.start()
+	if got, _ := w.log.Head(); got <= number {
+		t.Errorf("the log ends with %d after a restart, with %d before", got, number)
+	}
+	_, err = auditlog.Replay(auditlog.Read(w.logDir()), nil)
+	if err != nil {
+		t.Errorf("the chain is broken: %v", err)
+	}
+
+	w.kill()
+	if err := os.RemoveAll(w.logDir()); err != nil {
+		t.Fatal(err)
+	}
+	w.start()
+	w.seen(m)
+	w.blocks(firstWindow + 10)
+	if r, err := auditlog.Replay(auditlog.Read(w.logDir()), nil); err != nil || r.Total > 0 || r.Header.First < number {
+		t.Errorf("a log begun anew: %v, from %d, %+v", err, r.Header.First, r.Differences)
+	}
+}
+
+// TestAccountOfKilledValidator kills the validator after every write of the
+// ledger; what it logged always leads to what the ledger has (world.replay).
+func TestAccountOfKilledValidator(t *testing.T) {
+	for writes := 0; ; writes += 3 {
+		w := newWorld(t)
+		m := w.proven("//Miner", 6)
+		m.fake(w.key.Hotkey(), 6, 1)
+		w.start()
+		w.ledger.left, w.ledger.dying = writes, true
+		_ = w.look(m)
+		w.blocks(3)
+		buf := make([]byte, sectorSize)
+		for range 8 {
+			if b, at, ok := w.v.nextCheck(); ok {
+				_ = w.v.checkSector(context.Background(), b, at, buf)
+			}
+			_ = w.v.audit(context.Background(), w.book(m))
+			_ = w.v.save(context.Background())
+			w.blocks(1)
+		}
+		survived := w.ledger.left > 0
+		w.restart()
+		w.seen(m)
+		w.audit(m, 1)
+		w.blocks(12)
+		w.replay()
+		if survived || t.Failed() {
+			break
+		}
+	}
+}
+
+// TestTamperedAccount alters what a validator has published, as a liar would:
+// with all hashes made anew. The replay says where it does not fit.
+func TestTamperedAccount(t *testing.T) {
+	w := newWorld(t)
+	w.broken = true
+	w.life()
+	if err := w.v.handOver(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	for name, c := range map[string]struct {
+		kind   auditlog.Kind
+		change func(*auditlog.Entry) bool // true if it found what to change
+		says   string
+	}{
+		"a credit raised": {auditlog.Weighed, func(e *auditlog.Entry) bool { e.Weights[0].Credit++; return true }, "credit"},
+		"a weight raised": {auditlog.Weighed, func(e *auditlog.Entry) bool {
+			i := slices.IndexFunc(e.Weights, func(w auditlog.Weight) bool { return w.Value > 0 && w.Value < 65535 })
+			if i >= 0 {
+				e.Weights[i].Value++
+			}
+			return i >= 0
+		}, "weight"},
+		"a check forgiven": {auditlog.Checked, func(e *auditlog.Entry) bool {
+			if e.Check.Said == e.Check.Is {
+				return false
+			}
+			e.Events[0].Kind = score.Matched.String()
+			return true
+		}, "not counted as mismatched"},
+		"a late answer counted": {auditlog.Audited, func(e *auditlog.Entry) bool {
+			if e.Audit.Took <= e.Audit.Limit {
+				return false
+			}
+			e.Events[0].Passed, e.Events[0].Failed = e.Events[0].Failed, 0
+			return true
+		}, "passed whose answer"},
+		"leaves that were not asked": {auditlog.Audited, func(e *auditlog.Entry) bool { e.Audit.Leaves = e.Audit.Leaves[1:]; return true }, "leaves counts"},
+		"a head that nobody signed": {auditlog.Listed, func(e *auditlog.Entry) bool {
+			e.Head.Signed = e.Head.Signed[:150] + "0000" + e.Head.Signed[154:]
+			return true
+		}, "manifest's head"},
+		"more covered": {auditlog.Listed, func(e *auditlog.Entry) bool { e.Head.Covered = e.Head.Listed + 1; return true }, "are covered of"},
+		"a state invented": {auditlog.Stated, func(e *auditlog.Entry) bool {
+			if len(e.State.Score.Cohorts) == 0 {
+				return false
+			}
+			e.State.Score.Cohorts[0].Checks += 1000
+			return true
+		}, "its score is not"},
+		"a standing forgiven": {auditlog.Stated, func(e *auditlog.Entry) bool {
+			was := e.State.Score.Standing
+			e.State.Score.Standing, e.State.Score.Owed, e.State.Score.Until = score.Good, 0, 0
+			return was != score.Good
+		}, "its score is not"},
+		"an audit left out": {auditlog.Audited, func(e *auditlog.Entry) bool { e.Events = nil; return true }, "0 outcomes"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			dir, at := filepath.Join(t.TempDir(), "log"), uint64(0)
+			forged, err := auditlog.Open(dir, domain, w.key.Hotkey(), w.v.Log)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for item, err := range auditlog.Read(w.logDir()) {
+				if err != nil {
+					t.Fatal(err)
+				}
+				if item.Number == 0 {
+					continue
+				}
+				line := item.Entry
+				if e, err := auditlog.Decode(line); err != nil {
+					t.Fatal(err)
+				} else if at == 0 && e.Kind == c.kind && c.change(&e) {
+					at = item.Number
+					if line, err = e.Encode(); err != nil {
+						t.Fatal(err)
+					}
+				}
+				if err := forged.Append(item.Number, [][]byte{line}); err != nil {
+					t.Fatal(err)
+				}
+			}
+			r, err := auditlog.Replay(auditlog.Read(dir), nil)
+			if err != nil || at == 0 || r.Total == 0 {
+				t.Fatalf("changed entry %d: %v, %d differences", at, err, r.Total)
+			}
+			if d := r.Differences[0]; d.Entry != at || !strings.Contains(d.What, c.says) {
+				t.Errorf("changed entry %d: the first difference is %+v, want %q", at, d, c.says)
+			}
+			// And the head is not the one on chain.
+			if last := w.committed[len(w.committed)-1]; headAt(t, dir, last.number) == last.hash {
+				t.Error("the forged log has the committed head")
+			}
+		})
+	}
+}
+
+func headAt(t *testing.T, dir string, number uint64) (hash strata.Root) {
+	t.Helper()
+	if _, err := auditlog.Replay(auditlog.Read(dir), func(l auditlog.Line) {
+		if l.Number == number {
+			hash = l.Hash
+		}
+	}); err != nil {
+		t.Fatal(err)
+	}
+	return hash
+}
