@@ -334,7 +334,13 @@ func scheme(rt *runtime, enabled bool, version uint16) (chain.Scheme, error) {
 
 // Weights implements chain.Reader.
 func (c *Client) Weights(ctx context.Context, n strata.Netuid, v strata.UID) ([]chain.Weight, error) {
-	view, err := c.storage(ctx, strata.BlockHash{}, subtensorModule, "Weights", uint16(n), uint16(v))
+	return c.WeightsAt(ctx, n, v, strata.BlockHash{})
+}
+
+// WeightsAt is Weights at a block; the zero hash means the best. Code NotFound
+// if the node no longer has that block's state.
+func (c *Client) WeightsAt(ctx context.Context, n strata.Netuid, v strata.UID, at strata.BlockHash) ([]chain.Weight, error) {
+	view, err := c.storage(ctx, at, subtensorModule, "Weights", uint16(n), uint16(v))
 	if err != nil {
 		return nil, err
 	}

@@ -23,6 +23,7 @@ type validatorCmd struct {
 	dbFlags
 	logFlags
 	gatewayFlags
+	auditFlags
 	NoBridge bool `name:"no_bridge" help:"Do not run the gateway in this process."`
 	supervised
 }
@@ -38,7 +39,11 @@ func (c *validatorCmd) Run(ctx context.Context, s streams) error {
 	if err != nil {
 		return abandon(g, err)
 	}
-	v, err := validator.New(g.Context(), n.validatorConfig())
+	config := n.validatorConfig()
+	if config.Account, err = n.account(g); err != nil {
+		return abandon(g, err)
+	}
+	v, err := validator.New(g.Context(), config)
 	if err != nil {
 		return abandon(g, err)
 	}
@@ -51,6 +56,9 @@ func (c *validatorCmd) Run(ctx context.Context, s streams) error {
 		if addresses, err = c.serveGateway(g, n, v, s); err != nil {
 			return abandon(g, err)
 		}
+	}
+	if err := c.serveLog(g, n, addresses); err != nil {
+		return abandon(g, err)
 	}
 	if err := c.ready(addresses); err != nil {
 		return abandon(g, err)

@@ -1,0 +1,98 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"net"
+	"net/http"
+	"path/filepath"
+	"sync"
+	"time"
+
+	"strata"
+	"strata/auditlog"
+	"strata/chain"
+	"strata/internal/lifecycle"
+	"strata/validator"
+	"strata/wire"
+)
+
+// auditFlags are those of the validator's public account of itself.
+type auditFlags struct {
+	AuditListen string `name:"auditlog.listen" placeholder:"ADDRESS" help:"Serve the published part of the audit log to anyone at this address (HTTP)."`
+}
+
+func (n *node) auditDir() string { return filepath.Join(n.dir, "auditlog") }
+
+// account opens the audit log of a validator.
+func (n *node) account(g *lifecycle.Group) (*validator.Account, error) {
+	log, err := auditlog.Open(n.auditDir(), n.domain(), n.hotkey, n.log)
+	if err != nil {
+		return nil, err
+	}
+	g.OnClose("audit log", log.Close)
+	c := &committer{chain: n.chain, key: n.key, netuid: n.netuid}
+	return &validator.Account{
+		Log: log, Journal: n.db, Version: version(),
+		Commit: func(ctx context.Context, number uint64, hash strata.Root) error {
+			return c.change(ctx, func(w wire.Commitment) wire.Commitment { return w.WithAudit(number, hash) })
+		},
+	}, nil
+}
+
+// committer changes what a hotkey commits on chain, one half at a time.
+type committer struct {
+	chain  chain.Client
+	key    chain.Signer
+	netuid strata.Netuid
+
+	mu sync.Mutex // held from the read to the write
+}
+
+// change reads the commitment, changes it and writes it back. What another
+// program has left there is replaced.
+func (c *committer) change(ctx context.Context, change func(wire.Commitment) wire.Commitment) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	b, err := c.chain.Commitment(ctx, c.netuid, c.key.PublicKey())
+	if err != nil && strata.CodeOf(err) != strata.Invalid {
+		return err
+	}
+	now, err := wire.DecodeCommitment(b)
+	if err != nil {
+		now = wire.Commitment{}
+	}
+	next := change(now).Encode()
+	if bytes.Equal(next, b) {
+		return nil
+	}
+	_, err = c.chain.SetCommitment(ctx, c.key, c.netuid, next)
+	return err
+}
+
+// serveLog serves what is public of the audit log, if an address is given.
+func (f auditFlags) serveLog(g *lifecycle.Group, n *node, addresses map[string]string) error {
+	if f.AuditListen == "" {
+		return nil
+	}
+	var lc net.ListenConfig
+	ln, err := lc.Listen(g.Context(), "tcp", f.AuditListen)
+	if err != nil {
+		return strata.E(strata.Invalid, "--auditlog.listen: %w", err)
+	}
+	server := &http.Server{
+		Handler: auditlog.Handler(n.auditDir()), ReadHeaderTimeout: 10 * time.Second, ReadTimeout: 10 * time.Second,
+		WriteTimeout: 10 * time.Minute, IdleTimeout: time.Minute, MaxHeaderBytes: 16 << 10,
+	}
+	g.OnStop("audit log's server", server.Close)
+	g.Go("audit log's server", func(context.Context) error {
+		if err := server.Serve(ln); !errors.Is(err, http.ErrServerClosed) {
+			return err
+		}
+		return nil
+	})
+	addresses["auditlog"] = "http://" + ln.Addr().String()
+	n.log.Info("the audit log is public", "address", addresses["auditlog"])
+	return nil
+}
