@@ -15,6 +15,8 @@ type benchCmd struct {
 	Cheaters benchCheatersCmd `cmd:"" help:"Play every kind of cheating miner against real validators: what each earns, and what honesty earns with the same means."`
 	Machine  benchMachineCmd  `cmd:"" help:"Name this machine, as the tables of the other measurements do."`
 	Objects  benchObjectsCmd  `cmd:"" help:"Measure files up and down through a whole network of processes."`
+	Profile  benchProfileCmd  `cmd:"" help:"Say which networks this machine can serve: memory, disk answers and refill time."`
+	Seal     benchSealCmd     `cmd:"" help:"Measure how fast this machine fills and seals sectors."`
 }
 
 type benchMachineCmd struct{}

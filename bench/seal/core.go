@@ -1,0 +1,127 @@
+package seal
+
+import (
+	"context"
+	"math/bits"
+	"math/rand/v2"
+	"slices"
+	"sync"
+	"time"
+
+	"strata"
+	"strata/merkle"
+	rules "strata/seal"
+)
+
+// core is what one core does without memory. The fastest of many short looks
+// counts.
+type core struct {
+	isa   rules.ISA
+	perm  float64 // ns
+	clock float64 // GHz
+}
+
+// look measures for some tens of milliseconds.
+func (c *core) look() error {
+	const looks, rounds = 100, 1000
+	var block [strata.BlockSize]byte
+	for range looks {
+		began := time.Now()
+		if err := rules.Chain(c.isa, &block, rounds); err != nil {
+			return err
+		}
+		if ns := float64(time.Since(began).Nanoseconds()) / rounds; c.perm == 0 || ns < c.perm {
+			c.perm = ns
+		}
+		c.clock = max(c.clock, clock())
+	}
+	return nil
+}
+
+// clock returns the core's frequency in GHz, from a chain of instructions each
+// of which waits for the one before and takes one cycle.
+func clock() float64 {
+	const rounds, cycles = 5000, 16 // 16 in a round
+	began := time.Now()
+	x, y := uint64(began.UnixNano()), uint64(began.Unix())
+	for range rounds {
+		x = bits.RotateLeft64(x, 1) ^ y
+		x = bits.RotateLeft64(x, 2) ^ y
+		x = bits.RotateLeft64(x, 3) ^ y
+		x = bits.RotateLeft64(x, 4) ^ y
+		x = bits.RotateLeft64(x, 5) ^ y
+		x = bits.RotateLeft64(x, 6) ^ y
+		x = bits.RotateLeft64(x, 7) ^ y
+		x = bits.RotateLeft64(x, 8) ^ y
+	}
+	took := time.Since(began)
+	if x == 0 { // so that the chain is needed
+		took++
+	}
+	return rounds * cycles / float64(took.Nanoseconds())
+}
+
+// watch is a context that notes when a fill looks at it, which is after every
+// so many blocks.
+type watch struct {
+	context.Context
+	seen []time.Time
+}
+
+// Err implements context.Context.
+func (w *watch) Err() error {
+	w.seen = append(w.seen, time.Now())
+	return w.Context.Err()
+}
+
+// stretches are the times between a fill's looks at its context.
+type stretches struct {
+	blockPasses float64 // in one fill
+
+	mu sync.Mutex
+	ns []float64 // a block-pass, in each stretch
+}
+
+// add takes the looks of one fill. After the last of them comes a stretch that
+// is not counted.
+func (s *stretches) add(seen []time.Time) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	blocks := s.blockPasses / float64(len(seen))
+	for i := 1; i < len(seen); i++ {
+		s.ns = append(s.ns, float64(seen[i].Sub(seen[i-1]).Nanoseconds())/blocks)
+	}
+}
+
+func (s *stretches) median() float64 {
+	slices.Sort(s.ns)
+	return s.ns[len(s.ns)/2]
+}
+
+// openings measures leaves of a filled sector.
+func (r *Row) openings(sector []byte) error {
+	const leaves = 200
+	tree := merkle.Build(sector) // a sixth of a fill
+	draw := rand.New(rand.NewPCG(1, 1))
+	var open, verify time.Duration
+	for range leaves {
+		leaf := draw.Uint64N(uint64(len(sector)) / merkle.LeafSize)
+		at := leaf * merkle.LeafSize / merkle.GroupSize * merkle.GroupSize
+		group := sector[at:min(at+merkle.GroupSize, uint64(len(sector)))]
+		began := time.Now()
+		o, err := merkle.Open(tree.Size(), leaf, group, tree)
+		if err != nil {
+			return err
+		}
+		opened := time.Now()
+		if err := o.Verify(tree.Root(), tree.Size(), leaf); err != nil {
+			return err
+		}
+		open, verify = open+opened.Sub(began), verify+time.Since(opened)
+		r.Opening = len(o.Block) + len(o.Path)*len(merkle.Hash{})
+	}
+	r.Open, r.Verify = micros(open)/leaves, micros(verify)/leaves
+	return nil
+}
+
+func micros(d time.Duration) float64 { return float64(d.Nanoseconds()) / 1e3 }

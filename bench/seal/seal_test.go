@@ -1,0 +1,135 @@
+package seal
+
+import (
+	"context"
+	"errors"
+	"runtime"
+	"strings"
+	"testing"
+	"time"
+
+	"strata"
+	rules "strata/seal"
+)
+
+const tiny = 64 * strata.KiB
+
+func TestRunMeasuresEveryColumn(t *testing.T) {
+	told := 0
+	cfg := Config{Sizes: []strata.ByteSize{tiny, 4 * tiny}, Passes: 4, Workers: 2, Dir: t.TempDir(), Disk: true}
+	res, err := Run(t.Context(), cfg, func(done, total int) {
+		if told++; done != told || total != 2*len(rules.ISAs())+1 {
+			t.Errorf("%d of %d at report %d", done, total, told)
+		}
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if want := 2*len(rules.ISAs()) + 1; len(res.Rows) != want || len(res.Skipped) > 0 {
+		t.Fatalf("%d rows, want %d; skipped %q", len(res.Rows), want, res.Skipped)
+	}
+	for _, r := range res.Rows {
+		if r.Perm <= 0 || r.BlockPass <= 0 || r.Fill <= 0 || r.Sector <= 0 || r.Clock <= 0 || r.Passes != 4 || r.Open <= 0 || r.Verify <= 0 {
+			t.Errorf("%+v", r)
+		}
+	}
+	if first := res.Rows[0]; first.Opening != 1024+6*32 || first.Workers != 1 {
+		t.Errorf("openings of 64 KiB: %+v", first)
+	}
+	if last := res.Rows[len(res.Rows)-1]; last.Pipeline <= 0 || last.Raw <= 0 || last.Workers != 2 || last.ISA != rules.ISAs()[0] {
+		t.Errorf("the pipeline: %+v", last)
+	}
+}
+
+// A size without memory for it is skipped; when it is the only one, the error
+// says how much is needed.
+func TestRunSkipsWhatDoesNotFit(t *testing.T) {
+	cfg := Config{Sizes: []strata.ByteSize{tiny, 2 * strata.TiB}, Passes: 4, ISAs: []rules.ISA{rules.Portable}, Workers: 1}
+	res, err := Run(t.Context(), cfg, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(res.Rows) != 1 || len(res.Skipped) != 2 || !strings.Contains(res.Skipped[0], "2 TiB are needed") {
+		t.Errorf("%d rows, skipped %q", len(res.Rows), res.Skipped)
+	}
+	cfg.Sizes = cfg.Sizes[1:]
+	if _, err := Run(t.Context(), cfg, nil); strata.CodeOf(err) != strata.Unavailable || !strings.Contains(err.Error(), "2 TiB are needed") {
+		t.Errorf("nothing fits: %v", err)
+	}
+}
+
+func TestRunRefuses(t *testing.T) {
+	for name, cfg := range map[string]Config{
+		"no size":     {Passes: 4},
+		"odd size":    {Passes: 4, Sizes: []strata.ByteSize{48 * strata.KiB}},
+		"part block":  {Passes: 4, Sizes: []strata.ByteSize{tiny + 1}},
+		"huge":        {Passes: 4, Sizes: []strata.ByteSize{4 * strata.TiB}},
+		"passes":      {Passes: 3, Sizes: []strata.ByteSize{tiny}},
+		"unknown ISA": {Passes: 4, Sizes: []strata.ByteSize{tiny}, ISAs: []rules.ISA{"mmx"}},
+	} {
+		if _, err := Run(t.Context(), cfg, nil); strata.CodeOf(err) != strata.Invalid {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, err := Run(ctx, Config{Passes: 4, Sizes: []strata.ByteSize{tiny}}, nil); !errors.Is(err, context.Canceled) {
+		t.Errorf("cancelled: %v", err)
+	}
+}
+
+// All workers are measured where caches do not help, if such a size is asked for.
+func TestPlans(t *testing.T) {
+	isas := []rules.ISA{rules.AVX2, rules.Portable}
+	for _, c := range []struct {
+		sizes []strata.ByteSize
+		want  int64 // size of the last plan
+	}{
+		{[]strata.ByteSize{tiny}, int64(tiny)},
+		{[]strata.ByteSize{strata.GiB, 4 * strata.GiB}, int64(strata.GiB)},
+		{[]strata.ByteSize{tiny, 4 * strata.GiB}, int64(4 * strata.GiB)},
+	} {
+		list, err := Config{Sizes: c.sizes, Passes: 6, ISAs: isas}.plans()
+		if err != nil {
+			t.Fatal(err)
+		}
+		last := list[len(list)-1]
+		if len(list) != 2*len(c.sizes)+1 || last.sector.Size() != c.want || last.isa != rules.AVX2 || last.workers != runtime.GOMAXPROCS(0) {
+			t.Errorf("%v: %d plans, last %+v", c.sizes, len(list), last)
+		}
+	}
+}
+
+func TestMedianOfStretches(t *testing.T) {
+	at := func(ms ...int) (list []time.Time) {
+		for _, m := range ms {
+			list = append(list, time.UnixMilli(int64(m)))
+		}
+		return list
+	}
+	s := stretches{blockPasses: 4e6} // a million in each of four stretches
+	s.add(at(0, 1, 500, 502))
+	s.add(at(10, 13, 16, 19))
+	if got := s.median(); got != 3 {
+		t.Errorf("median %v ns, want 3", got)
+	}
+}
+
+func TestWriteComparesRows(t *testing.T) {
+	row := func(isa rules.ISA, size strata.ByteSize, workers int, bp float64) Row {
+		return Row{ISA: isa, SectorBytes: int64(size), Passes: 6, Workers: workers, Perm: 80, BlockPass: bp, Fill: 1000, Sector: 1.05, Clock: 3.5}
+	}
+	res := Result{Rows: []Row{
+		row(rules.AVX512, strata.GiB, 1, 160), row(rules.AVX512, 4*strata.GiB, 1, 200), row(rules.AVX512, strata.GiB, 2, 200),
+	}, Skipped: []string{"something"}}
+	res.Rows[2].Pipeline, res.Rows[2].Raw = 900, 3000
+	var b strings.Builder
+	if err := res.Write(&b); err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{"3.50 GHz", "4 GiB fills at 0.80", "2 workers fill 1.60 times", "0.90 of the slower", "not measured: something", "Filecoin PC1", "2.50"} {
+		if !strings.Contains(b.String(), want) {
+			t.Errorf("no %q in\n%s", want, b.String())
+		}
+	}
+}
