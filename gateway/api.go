@@ -24,6 +24,9 @@ type Objects interface {
 	Open(ctx context.Context, id strata.ObjectID) (Object, Content, error)
 	// Delete removes an object (code NotFound if unknown).
 	Delete(ctx context.Context, id strata.ObjectID) error
+	// Undelete brings a deleted object back, for a while after its deletion
+	// (code NotFound if it is unknown or gone, Conflict if it is not deleted).
+	Undelete(ctx context.Context, id strata.ObjectID) (Object, error)
 }
 
 // Content is the content of one object.

@@ -88,6 +88,19 @@ func TestDelete(t *testing.T) {
 	if a := b.get("/retrieve/?hash=" + id.String()); a.status != 404 {
 		t.Errorf("after: %d", a.status)
 	}
+	if a := b.do(b.request(http.MethodPost, "/api/objects/"+id.String()+"/undelete", nil)); a.status != 200 || !strings.Contains(string(a.body), id.String()) {
+		t.Errorf("undelete: %d %s", a.status, a.body)
+	}
+	if a := b.get("/retrieve/?hash=" + id.String()); a.status != 200 || string(a.body) != "x" {
+		t.Errorf("after it came back: %d", a.status)
+	}
+	if a := b.do(b.request(http.MethodPost, "/api/objects/00/undelete", nil)); a.status != 400 {
+		t.Errorf("undelete of a bad id: %d", a.status)
+	}
+	other := strata.ObjectID{9}
+	if a := b.do(b.request(http.MethodPost, "/api/objects/"+other.String()+"/undelete", nil)); a.status != 404 {
+		t.Errorf("undelete of an unknown object: %d", a.status)
+	}
 }
 
 func TestNetworkFailures(t *testing.T) {

@@ -19,6 +19,7 @@ var testTime = time.Date(2026, 11, 5, 12, 0, 0, 0, time.UTC)
 type memory struct {
 	mu      sync.Mutex
 	objects map[strata.ObjectID]memoryObject
+	deleted map[strata.ObjectID]memoryObject
 	ranges  [][2]int64 // offset and length of each Range
 	fail    error      // of the next calls
 	cutAt   int64      // a Range breaks off at this byte of the object; 0: never
@@ -102,8 +103,23 @@ func (m *memory) Delete(_ context.Context, id strata.ObjectID) error {
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	if m.deleted == nil {
+		m.deleted = map[strata.ObjectID]memoryObject{}
+	}
+	m.deleted[id] = m.objects[id]
 	delete(m.objects, id)
 	return nil
+}
+
+func (m *memory) Undelete(_ context.Context, id strata.ObjectID) (Object, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	o, ok := m.deleted[id]
+	if !ok {
+		return Object{}, strata.E(strata.NotFound, "object %s cannot come back", id)
+	}
+	m.objects[id] = o
+	return o.Object, nil
 }
 
 func (m *memory) Open(_ context.Context, id strata.ObjectID) (Object, Content, error) {

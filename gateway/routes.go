@@ -35,15 +35,16 @@ func (m methods) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 func (s *Server) routes() (http.Handler, error) {
 	mux := http.NewServeMux()
 	for path, m := range map[string]methods{
-		"/store/{$}":        {http.MethodPost: s.authorized(s.store)},
-		"/store":            {http.MethodPost: s.authorized(s.store)},
-		"/retrieve/{$}":     {http.MethodGet: s.retrieve},
-		"/retrieve":         {http.MethodGet: s.retrieve},
-		"/api/objects":      {http.MethodGet: s.authorized(s.list)},
-		"/api/objects/{id}": {http.MethodGet: s.authorized(s.stat), http.MethodDelete: s.authorized(s.delete)},
-		"/api/tickets":      {http.MethodPost: s.authorized(s.issueTicket)},
-		"/api/network":      {http.MethodGet: s.authorized(s.network)},
-		"/api/health":       {http.MethodGet: s.alive},
+		"/store/{$}":                 {http.MethodPost: s.authorized(s.store)},
+		"/store":                     {http.MethodPost: s.authorized(s.store)},
+		"/retrieve/{$}":              {http.MethodGet: s.retrieve},
+		"/retrieve":                  {http.MethodGet: s.retrieve},
+		"/api/objects":               {http.MethodGet: s.authorized(s.list)},
+		"/api/objects/{id}":          {http.MethodGet: s.authorized(s.stat), http.MethodDelete: s.authorized(s.delete)},
+		"/api/objects/{id}/undelete": {http.MethodPost: s.authorized(s.undelete)},
+		"/api/tickets":               {http.MethodPost: s.authorized(s.issueTicket)},
+		"/api/network":               {http.MethodGet: s.authorized(s.network)},
+		"/api/health":                {http.MethodGet: s.alive},
 	} {
 		mux.Handle(path, m)
 	}

@@ -25,11 +25,12 @@ type program struct {
 	Validator validatorCmd `cmd:"" help:"Audit miners, set weights, and serve the gateway."`
 	Gateway   gatewayCmd   `cmd:"" aliases:"bridge" help:"Serve users: web page and HTTP."`
 
-	Put  putCmd  `cmd:"" help:"Store a file."`
-	Get  getCmd  `cmd:"" help:"Fetch a file."`
-	Ls   lsCmd   `cmd:"" help:"List stored files."`
-	Rm   rmCmd   `cmd:"" help:"Delete a file."`
-	Stat statCmd `cmd:"" help:"Show a stored file and its health."`
+	Put      putCmd      `cmd:"" help:"Store a file."`
+	Get      getCmd      `cmd:"" help:"Fetch a file."`
+	Ls       lsCmd       `cmd:"" help:"List stored files."`
+	Rm       rmCmd       `cmd:"" help:"Delete a file."`
+	Undelete undeleteCmd `cmd:"" help:"Bring a deleted file back."`
+	Stat     statCmd     `cmd:"" help:"Show a stored file and its health."`
 
 	Wallet   walletCmd   `cmd:"" help:"Create, import, list and show wallets."`
 	Register registerCmd `cmd:"" help:"Register a hotkey on a subnet."`

@@ -132,6 +132,14 @@ func (f files) Open(ctx context.Context, id strata.ObjectID) (gateway.Object, ga
 	return fileOf(r.Info()), r, nil
 }
 
+// Undelete brings a file back and says how it is.
+func (f files) Undelete(ctx context.Context, id strata.ObjectID) (gateway.Object, error) {
+	if _, err := f.store.Undelete(ctx, id); err != nil {
+		return gateway.Object{}, err
+	}
+	return f.Stat(ctx, id)
+}
+
 func (f files) Delete(ctx context.Context, id strata.ObjectID) error { return f.store.Delete(ctx, id) }
 
 func fileOf(i object.Info) gateway.Object {

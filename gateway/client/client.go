@@ -73,6 +73,13 @@ func (c *Client) Delete(ctx context.Context, id strata.ObjectID) error {
 	return c.call(ctx, http.MethodDelete, "/api/objects/"+id.String(), nil, nil)
 }
 
+// Undelete brings a deleted object back.
+func (c *Client) Undelete(ctx context.Context, id strata.ObjectID) (gateway.Object, error) {
+	var out gateway.Object
+	err := c.call(ctx, http.MethodPost, "/api/objects/"+id.String()+"/undelete", nil, &out)
+	return out, err
+}
+
 // Network returns the gateway's view of the network.
 func (c *Client) Network(ctx context.Context) (gateway.NetworkStatus, error) {
 	var out gateway.NetworkStatus

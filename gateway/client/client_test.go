@@ -24,6 +24,7 @@ type shelf struct {
 	mu    sync.Mutex
 	files []gateway.Object // guarded by mu, as data
 	data  map[strata.ObjectID][]byte
+	gone  []strata.ObjectID
 }
 
 func (s *shelf) Put(_ context.Context, r gateway.PutRequest) (gateway.Object, error) {
@@ -83,7 +84,18 @@ func (s *shelf) Delete(ctx context.Context, id strata.ObjectID) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.files = slices.DeleteFunc(s.files, func(o gateway.Object) bool { return o.ID == id })
+	s.gone = append(s.gone, id)
 	return nil
+}
+
+func (s *shelf) Undelete(_ context.Context, id strata.ObjectID) (gateway.Object, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !slices.Contains(s.gone, id) {
+		return gateway.Object{}, strata.E(strata.NotFound, "object %s cannot come back", id)
+	}
+	s.files = append(s.files, gateway.Object{ID: id})
+	return gateway.Object{ID: id}, nil
 }
 
 func (s *shelf) Status(context.Context) (gateway.NetworkStatus, error) {
@@ -164,6 +176,9 @@ func TestEveryCall(t *testing.T) {
 	if err := c.Delete(ctx, id); err != nil || len(shelf.files) != 1 {
 		t.Errorf("delete: %v", err)
 	}
+	if o, err := c.Undelete(ctx, id); err != nil || o.ID != id || len(shelf.files) != 2 {
+		t.Errorf("undelete: %+v, %v", o, err)
+	}
 }
 
 func TestErrorsKeepTheirCode(t *testing.T) {
@@ -186,6 +201,7 @@ func TestErrorsKeepTheirCode(t *testing.T) {
 		code strata.Code
 	}{
 		"stat unknown":      {func() error { _, err := c.Stat(ctx, none); return err }, strata.NotFound},
+		"undelete unknown":  {func() error { _, err := c.Undelete(ctx, none); return err }, strata.NotFound},
 		"delete unknown":    {func() error { return c.Delete(ctx, none) }, strata.NotFound},
 		"get unknown":       {func() error { _, err := c.Get(ctx, none, io.Discard, 0, nil); return err }, strata.NotFound},
 		"get on of unknown": {func() error { _, err := c.Get(ctx, none, io.Discard, 5, nil); return err }, strata.NotFound},
