@@ -65,6 +65,7 @@ type Placed struct {
 	Number uint64
 	Index  int
 	Root   strata.Root
+	State  ShardState // Stored or Sending
 }
 
 // Ledger is a validator's memory. What a call has saved is durable when it
@@ -101,7 +102,8 @@ type Ledger interface {
 	Commits(ctx context.Context) (map[[32]byte][]byte, error)
 	// DeleteCommit forgets one; that there is none is no error.
 	DeleteCommit(ctx context.Context, hash [32]byte) error
-	// PlacedOn returns the shards in state Stored on a miner.
+	// PlacedOn returns the shards of living objects that are Stored on a miner, or
+	// Sending to it.
 	PlacedOn(ctx context.Context, miner strata.Hotkey) ([]Placed, error)
 	// Totals counts committed objects and their bytes.
 	Totals(ctx context.Context) (objects, bytes uint64, err error)

@@ -38,6 +38,9 @@ type Repairs interface {
 	// same transaction. Code Conflict if the segment is gone, or its record has
 	// another root: the new place then stays in the queue.
 	PlaceShard(ctx context.Context, ref SegmentRef, h Shard) error
+	// SettleShard records what a shard at a miner has turned out to be, if it is
+	// still on record there, in the state that p says; it says whether it was.
+	SettleShard(ctx context.Context, miner strata.Hotkey, p Placed, to ShardState) (bool, error)
 	// LetGo records a shard as Lost and queues its place for deletion, in one
 	// transaction. Code Conflict if the segment is gone.
 	LetGo(ctx context.Context, ref SegmentRef, index int) error

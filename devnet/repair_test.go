@@ -8,6 +8,7 @@ import (
 	"math/rand/v2"
 	"path/filepath"
 	"testing"
+	"time"
 
 	"golang.org/x/sync/errgroup"
 
@@ -101,8 +102,8 @@ func (n *Network) fill(ctx context.Context, t *testing.T, sizes ...int) map[stra
 	return out
 }
 
-// places reads the gateway's catalog as it is now: the shards of each segment.
-func (n *Network) places(ctx context.Context, t *testing.T, ids map[strata.ObjectID][]byte) (out []catalog.Segment) {
+// catalog opens the gateway's catalog beside the gateway.
+func (n *Network) catalog(ctx context.Context, t *testing.T, use func(*sqlite.DB) error) {
 	t.Helper()
 	files, err := filepath.Glob(filepath.Join(n.Dir(), "validator-1", "*", "*", "strata.db"))
 	if err != nil || len(files) != 1 {
@@ -112,15 +113,33 @@ func (n *Network) places(ctx context.Context, t *testing.T, ids map[strata.Objec
 	if err != nil {
 		t.Fatal(err)
 	}
-	for id := range ids {
-		segs, serr := db.Segments(ctx, id)
-		err = errors.Join(err, serr)
-		out = append(out, segs...)
-	}
-	if err := errors.Join(err, db.Close()); err != nil {
+	if err := errors.Join(use(db), db.Close()); err != nil {
 		t.Fatal(err)
 	}
+}
+
+// places reads the shards of each segment, as they are on record now.
+func (n *Network) places(ctx context.Context, t *testing.T, ids map[strata.ObjectID][]byte) (out []catalog.Segment) {
+	t.Helper()
+	n.catalog(ctx, t, func(db *sqlite.DB) (err error) {
+		for id := range ids {
+			segs, serr := db.Segments(ctx, id)
+			out, err = append(out, segs...), errors.Join(err, serr)
+		}
+		return err
+	})
 	return out
+}
+
+// deletions counts what miners still have to be told to delete.
+func (n *Network) deletions(ctx context.Context, t *testing.T) (count int) {
+	t.Helper()
+	n.catalog(ctx, t, func(db *sqlite.DB) error {
+		d, err := db.DueDeletions(ctx, time.Now().Add(24*time.Hour), 1000)
+		count = len(d)
+		return err
+	})
+	return count
 }
 
 // whole says whether every segment has all its shards, each at a miner of its

@@ -129,7 +129,7 @@ func (v *Validator) recheck(ctx context.Context, b *book, validator strata.Hotke
 	if err != nil {
 		return 0, 0, err
 	}
-	var moved []question
+	var moved, bad []question
 	for _, q := range qs {
 		e, err := v.Ledger.Sector(ctx, catalog.Partition{Miner: b.hotkey, Validator: validator}, q.ref.Sector)
 		at, listed := places[q.ref.Shard]
@@ -143,6 +143,7 @@ func (v *Validator) recheck(ctx context.Context, b *book, validator strata.Hotke
 			moved = append(moved, q)
 		default:
 			failed++
+			bad = append(bad, q)
 			v.Log.Debug("a leaf failed", "miner", b.hotkey, "sector", q.ref.Sector, "leaf", q.ref.Leaf, "shard", q.ref.Shard)
 		}
 	}
@@ -152,8 +153,9 @@ func (v *Validator) recheck(ctx context.Context, b *book, validator strata.Hotke
 			wrong = moved
 		}
 		failed += uint64(len(wrong))
+		bad = append(bad, wrong...)
 	}
-	return void, failed, nil
+	return void, failed, v.damaged(ctx, b, validator, bad)
 }
 
 // repull is a pull that a miner cannot draw out to put off the verdict.

@@ -2,6 +2,7 @@ package validator
 
 import (
 	"context"
+	"slices"
 	"testing"
 	"time"
 
@@ -216,10 +217,8 @@ func TestMissingShardsAreLost(t *testing.T) {
 	m := w.miner("//Miner")
 	self := w.key.Hotkey()
 	m.seal(self, 0, 2)
-	kept, deleted := junk(3000, 1, 1), junk(3000, 2, 2)
+	kept := junk(3000, 1, 1)
 	keptRoot := m.put(self, 0, kept, order(t, w.key, m.key.Hotkey(), kept))
-	deletedRoot := m.put(self, 1, deleted, order(t, w.key, m.key.Hotkey(), deleted))
-	m.alter(self, 1, func(s *sector) { s.entry.Shards[0].Deleted = true })
 	w.start()
 	placed := &placedLedger{Ledger: w.ledger, calls: [][]catalog.Placed{nil}}
 	w.v.Ledger = placed
@@ -244,16 +243,18 @@ func TestMissingShardsAreLost(t *testing.T) {
 			t.Errorf("%d leaves failed", got)
 		}
 	}
-	at := func(index int, root strata.Root) catalog.Placed { return catalog.Placed{Index: index, Root: root} }
-	here, gone, flagged := at(0, keptRoot), at(1, strata.Root{9}), at(2, deletedRoot)
+	at := func(index int, root strata.Root) catalog.Placed {
+		return catalog.Placed{Index: index, Root: root, State: catalog.Stored}
+	}
+	here, gone, other := at(0, keptRoot), at(1, strata.Root{9}), at(3, strata.Root{8})
 	reconcile(nil, nil, 0)
 	reconcile([]catalog.Placed{here}, nil, 0)
-	all := []catalog.Placed{here, gone, flagged}
+	all := []catalog.Placed{here, gone, other}
 	reconcile(all, all, 2)
 	reconcile(all, []catalog.Placed{here, gone}, 1) // one was moved or deleted meanwhile
-	w.shards.err = strata.E(strata.Conflict, "its object is gone")
+	w.shards.gone = true                            // all were, since
 	reconcile(all, all, 0)
-	w.shards.err = nil
+	w.shards.gone = false
 
 	m.dead = true
 	placed.calls = [][]catalog.Placed{all, all}
@@ -263,6 +264,73 @@ func TestMissingShardsAreLost(t *testing.T) {
 	m.dead = false
 	delete(m.parts, self) // it says itself that it has nothing
 	reconcile(all, all, 3)
+}
+
+// TestReconcileSettles: what has arrived is stored, what is marked deleted and
+// wanted comes back, and what never came is given up without a fault.
+func TestReconcileSettles(t *testing.T) {
+	w := newWorld(t)
+	m := w.miner("//Miner")
+	self := w.key.Hotkey()
+	m.seal(self, 0, 2)
+	kept, flagged := junk(3000, 1, 1), junk(3000, 2, 2)
+	keptRoot := m.put(self, 0, kept, order(t, w.key, m.key.Hotkey(), kept))
+	flaggedRoot := m.put(self, 1, flagged, order(t, w.key, m.key.Hotkey(), flagged))
+	m.alter(self, 1, func(s *sector) { s.entry.Shards[0].Deleted = true })
+	w.start()
+	placed := &placedLedger{Ledger: w.ledger}
+	w.v.Ledger = placed
+	w.admit(m)
+	all := []catalog.Placed{
+		{Index: 0, Root: keptRoot, State: catalog.Sending},
+		{Index: 1, Root: flaggedRoot, State: catalog.Stored},
+		{Index: 2, Root: strata.Root{9}, State: catalog.Sending},
+	}
+	reconcile := func(want ...catalog.ShardUpdate) {
+		t.Helper()
+		placed.calls, w.shards.updates = [][]catalog.Placed{all}, nil
+		if err := w.v.reconcile(t.Context(), w.book(m)); err != nil {
+			t.Fatal(err)
+		}
+		if !slices.Equal(w.shards.updates, want) {
+			t.Errorf("updates = %+v, want %+v", w.shards.updates, want)
+		}
+	}
+	stored := func(i int) catalog.ShardUpdate { return catalog.ShardUpdate{Index: i, State: catalog.Stored} }
+	reconcile(stored(0), stored(1))
+	if !slices.Equal(m.restored, []strata.Root{flaggedRoot}) {
+		t.Errorf("restored %v, want the one marked deleted", m.restored)
+	}
+	m.forgets = true
+	w.now = w.now.Add(unsentFor)
+	reconcile(stored(0), catalog.ShardUpdate{Index: 2, State: catalog.Lost})
+	if w.leaves(m).Failed != 0 {
+		t.Error("the miner paid for what it never signed for")
+	}
+}
+
+// TestFailedAuditLosesTheShard: a leaf of a shard that is listed and cannot be
+// opened is a shard that cannot be counted on.
+func TestFailedAuditLosesTheShard(t *testing.T) {
+	w := newWorld(t)
+	m := w.miner("//Miner")
+	self := w.key.Hotkey()
+	m.seal(self, 0, 1)
+	body := junk(30_000, 1, 1)
+	root := m.put(self, 0, body, order(t, w.key, m.key.Hotkey(), body))
+	w.start()
+	placed := &placedLedger{Ledger: w.ledger, calls: [][]catalog.Placed{
+		{{Index: 4, Root: strata.Root{7}, State: catalog.Stored}, {Index: 5, Root: root, State: catalog.Stored}},
+	}}
+	w.v.Ledger = placed
+	w.admit(m)
+	q := []question{{ref: wire.LeafRef{Sector: 0, Shard: root, Leaf: 3}, root: root, size: uint64(len(body))}}
+	if _, failed, err := w.v.recheck(t.Context(), w.book(m), self, q); err != nil || failed != 1 {
+		t.Fatalf("%d failed, %v", failed, err)
+	}
+	if want := []catalog.ShardUpdate{{Index: 5, State: catalog.Lost}}; !slices.Equal(w.shards.updates, want) {
+		t.Errorf("updates = %+v, want %+v", w.shards.updates, want)
+	}
 }
 
 // placedLedger answers PlacedOn from a script.

@@ -43,6 +43,10 @@ type book struct {
 	// from, by the id that they arrived under.
 	unchecked map[uint64]*sample
 	trickle   time.Time // when the next check of the trickle is due
+
+	// unsent are the shards on their way that the manifest has not shown, since
+	// when. The pull loop's alone.
+	unsent map[catalog.Placed]time.Time
 }
 
 // turn is a lock whose wait ends with a context.

@@ -55,6 +55,19 @@ func (n *network) Status(ctx context.Context, ep wire.Endpoint) (wire.Status, er
 	return wire.Status{Hotkey: m.key.Hotkey(), Partitions: m.plan, Leaving: m.leaving}, nil
 }
 
+// RestoreShard takes back a deletion in any partition.
+func (n *network) RestoreShard(ctx context.Context, ep wire.Endpoint, root strata.Root) error {
+	m, err := n.reach(ctx, ep)
+	if err != nil {
+		return err
+	}
+	m.restored = append(m.restored, root)
+	if m.forgets {
+		return strata.E(strata.NotFound, "no shard %s any more", root)
+	}
+	return nil
+}
+
 func (n *network) Manifest(ctx context.Context, ep wire.Endpoint, q wire.ManifestQuery) (wire.ManifestPage, error) {
 	m, err := n.reach(ctx, ep)
 	if err != nil {
@@ -115,6 +128,10 @@ type fakeMiner struct {
 	// asked is called with every audit before it is answered.
 	asked func(wire.AuditRequest)
 	pages int // entries in a page, 0: all
+	// restored are the shards whose deletion was taken back; one that forgets
+	// does not.
+	restored []strata.Root
+	forgets  bool
 	// leaving is what it says of itself.
 	leaving bool
 

@@ -33,13 +33,17 @@ type Miners interface {
 	// Audit returns the answer and the time from the request's last byte to
 	// the answer's last byte.
 	Audit(ctx context.Context, ep wire.Endpoint, r wire.AuditRequest) (wire.AuditResponse, time.Duration, error)
+	// RestoreShard takes back a shard's deletion.
+	RestoreShard(ctx context.Context, ep wire.Endpoint, root strata.Root) error
 	// RoundTrip returns the time of a TCP connect.
 	RoundTrip(ctx context.Context, ep wire.Endpoint) (time.Duration, error)
 }
 
-// Shards is where it is recorded that a shard is lost.
+// Shards is where it is recorded what became of a shard.
 type Shards interface {
-	UpdateShards(ctx context.Context, origin strata.ObjectID, number uint64, u []catalog.ShardUpdate) error
+	// SettleShard records what a shard on a miner turned out to be, if it is
+	// still on record there; it says whether it was.
+	SettleShard(ctx context.Context, miner strata.Hotkey, p catalog.Placed, to catalog.ShardState) (bool, error)
 }
 
 // Pace is how often things are done. Zero fields take the profile's default.

@@ -50,14 +50,15 @@ type commitment struct {
 // shardRecord is what a validator says of lost shards.
 type shardRecord struct {
 	updates []catalog.ShardUpdate
+	gone    bool // the shards are no longer on record
 	err     error
 }
 
-func (s *shardRecord) UpdateShards(_ context.Context, _ strata.ObjectID, _ uint64, u []catalog.ShardUpdate) error {
-	if s.err == nil {
-		s.updates = append(s.updates, u...)
+func (s *shardRecord) SettleShard(_ context.Context, _ strata.Hotkey, p catalog.Placed, to catalog.ShardState) (bool, error) {
+	if s.err == nil && !s.gone {
+		s.updates = append(s.updates, catalog.ShardUpdate{Index: p.Index, State: to})
 	}
-	return s.err
+	return !s.gone, s.err
 }
 
 func newWorld(t testing.TB) *world {

@@ -18,7 +18,6 @@ type ledger struct {
 	parts  map[catalog.Partition]map[uint64]catalog.Sector
 	order  map[catalog.Partition][]uint64 // the numbers of parts, ascending
 	placed map[strata.Hotkey][]catalog.Placed
-	owner  map[strata.ObjectID]strata.Hotkey // the miner of each placed shard; an object has one here
 	block  uint64
 	last   []catalog.WeightRecord
 }
@@ -27,7 +26,7 @@ func newLedger() *ledger {
 	return &ledger{
 		miners: map[strata.Hotkey]catalog.MinerRecord{}, heads: map[catalog.Partition]wire.Head{},
 		parts: map[catalog.Partition]map[uint64]catalog.Sector{}, order: map[catalog.Partition][]uint64{},
-		placed: map[strata.Hotkey][]catalog.Placed{}, owner: map[strata.ObjectID]strata.Hotkey{},
+		placed: map[strata.Hotkey][]catalog.Placed{},
 	}
 }
 
@@ -117,14 +116,14 @@ func (l *ledger) Totals(context.Context) (objects, bytes uint64, err error) { re
 
 // place records a shard that a miner has signed for.
 func (l *ledger) place(miner strata.Hotkey, p catalog.Placed) {
+	p.State = catalog.Stored
 	l.placed[miner] = append(l.placed[miner], p)
-	l.owner[p.Origin] = miner
 }
 
-// UpdateShards takes note of shards that are lost. Each shard is an object of
-// its own here.
-func (l *ledger) UpdateShards(_ context.Context, origin strata.ObjectID, _ uint64, _ []catalog.ShardUpdate) error {
-	m := l.owner[origin]
-	l.placed[m] = slices.DeleteFunc(l.placed[m], func(p catalog.Placed) bool { return p.Origin == origin })
-	return nil
+// SettleShard takes note of shards that are lost. Each shard is an object of its
+// own here, and stored.
+func (l *ledger) SettleShard(_ context.Context, miner strata.Hotkey, p catalog.Placed, _ catalog.ShardState) (bool, error) {
+	was := len(l.placed[miner])
+	l.placed[miner] = slices.DeleteFunc(l.placed[miner], func(q catalog.Placed) bool { return p.Origin == q.Origin })
+	return len(l.placed[miner]) < was, nil
 }

@@ -103,6 +103,15 @@ func (l *line) Audit(ctx context.Context, ep wire.Endpoint, r wire.AuditRequest)
 	return a, clock.took, err
 }
 
+// RestoreShard finds nothing to restore: no game deletes.
+func (l *line) RestoreShard(ctx context.Context, ep wire.Endpoint, root strata.Root) error {
+	m, err := l.reach(ctx, ep, wire.ActionRestore, l.caller)
+	if err != nil {
+		return err
+	}
+	return m.RestoreShard(ctx, l.caller, root)
+}
+
 // RoundTrip times a connect, which the miner can draw out.
 func (l *line) RoundTrip(ctx context.Context, ep wire.Endpoint) (time.Duration, error) {
 	m, err := l.reach(ctx, ep, "", strata.Hotkey{})

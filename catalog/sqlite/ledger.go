@@ -238,11 +238,13 @@ func (db *DB) LastWeights(ctx context.Context) (block uint64, w []catalog.Weight
 func (db *DB) PlacedOn(ctx context.Context, miner strata.Hotkey) ([]catalog.Placed, error) {
 	p, err := all(ctx, db.r, func(s scanner) (p catalog.Placed, err error) {
 		var origin, root []byte
-		if err = s.Scan(&origin, &p.Number, &p.Index, &root); err != nil {
+		if err = s.Scan(&origin, &p.Number, &p.Index, &root, &p.State); err != nil {
 			return p, err
 		}
 		return p, errors.Join(fixed(p.Origin[:], origin), fixed(p.Root[:], root))
-	}, `SELECT origin, number, idx, root FROM shards WHERE miner = $1 AND state = 'stored'`, miner[:])
+	}, `SELECT h.origin, h.number, h.idx, h.root, h.state FROM shards h
+		JOIN segments s ON s.origin = h.origin AND s.number = h.number JOIN objects o ON o.id = s.object_id
+		WHERE h.miner = $1 AND h.state IN ('stored', 'sending') AND `+repairable, miner[:])
 	return p, db.fail(err)
 }
 

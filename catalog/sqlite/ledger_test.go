@@ -146,8 +146,25 @@ func TestPlacedOnAndTotals(t *testing.T) {
 		}
 	}
 	placed, err := db.PlacedOn(ctx, miner)
-	if err != nil || !cmp.Equal(placed, []catalog.Placed{{Origin: id, Index: 1, Root: strata.Root{2}}}) {
+	if err != nil || !cmp.Equal(placed, []catalog.Placed{{Origin: id, Root: strata.Root{1}, State: catalog.Sending}, {Origin: id, Index: 1, Root: strata.Root{2}, State: catalog.Stored}}) {
 		t.Errorf("placed = %v, %v", placed, err)
+	}
+	for _, c := range []struct {
+		miner strata.Hotkey
+		p     catalog.Placed
+		want  bool
+	}{
+		{strata.Hotkey{9}, placed[0], false},                                                    // not there
+		{miner, catalog.Placed{Origin: id, Root: strata.Root{1}, State: catalog.Stored}, false}, // not in that state
+		{miner, placed[0], true},
+		{miner, placed[0], false}, // no more
+	} {
+		if was, err := db.SettleShard(ctx, c.miner, c.p, catalog.Lost); err != nil || was != c.want {
+			t.Errorf("settle %+v: %v, %v", c.p, was, err)
+		}
+	}
+	if placed, err = db.PlacedOn(ctx, miner); err != nil || len(placed) != 1 || placed[0].Index != 1 {
+		t.Errorf("placed = %v, %v after one was lost", placed, err)
 	}
 	if n, bytes, err := db.Totals(ctx); err != nil || n != 1 || bytes != 40 {
 		t.Errorf("totals = %d, %d, %v", n, bytes, err)

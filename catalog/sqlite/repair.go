@@ -135,3 +135,15 @@ func (db *DB) LetGo(ctx context.Context, ref catalog.SegmentRef, index int) erro
 		return err
 	})
 }
+
+// SettleShard implements catalog.Repairs.
+func (db *DB) SettleShard(ctx context.Context, miner strata.Hotkey, p catalog.Placed, to catalog.ShardState) (was bool, err error) {
+	err = db.write(ctx, func(tx *sql.Tx) error {
+		n, err := exec(ctx, tx, `UPDATE shards SET state = $7 WHERE origin = $1 AND number = $2 AND idx = $3 AND miner = $4 AND root = $5 AND state = $6
+			AND EXISTS (SELECT 1 FROM segments s JOIN objects o ON o.id = s.object_id WHERE s.origin = $1 AND s.number = $2 AND `+repairable+`)`,
+			p.Origin[:], int64(p.Number), p.Index, miner[:], p.Root[:], string(p.State), string(to))
+		was = n > 0
+		return err
+	})
+	return was, err
+}
