@@ -192,8 +192,8 @@ type Objects interface {
 	// Commit makes a pending object visible. ID, Size, Digest, ContentType, Meta
 	// and Modified are used. In a bucket that is not versioned the object
 	// superseded is deleted in the same transaction. Code Conflict if the object
-	// is not pending.
-	Commit(ctx context.Context, o Object) error
+	// is not pending or the condition does not hold; it is pending then as before.
+	Commit(ctx context.Context, o Object, c Condition) error
 	// Delete makes an object of any state invisible and queues all its shards. A
 	// version that it had superseded becomes current. Deleting a deleted object
 	// gives code NotFound.
@@ -227,8 +227,9 @@ type Uploads interface {
 	Parts(ctx context.Context, upload strata.ObjectID) ([]UploadPart, error)
 	// CompleteUpload makes the upload a committed object of the parts named, in
 	// that order, and deletes the other parts. Meta and Modified of o are used.
-	// Code Invalid if a part is missing or the order is not ascending.
-	CompleteUpload(ctx context.Context, upload strata.ObjectID, parts []int, o Object) error
+	// Code Invalid if a part is missing or the order is not ascending, Conflict if
+	// the condition does not hold; the upload is under way then as before.
+	CompleteUpload(ctx context.Context, upload strata.ObjectID, parts []int, o Object, c Condition) error
 	// AbortUpload deletes an upload and its parts.
 	AbortUpload(ctx context.Context, upload strata.ObjectID, at time.Time) error
 }
@@ -257,6 +258,7 @@ type Keys interface {
 type Catalog interface {
 	Buckets
 	Objects
+	Packs
 	Uploads
 	Deletions
 	Keys

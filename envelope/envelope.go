@@ -16,6 +16,8 @@
 //
 //	object key   32 random bytes, one for each object, stored wrapped
 //	shard key    HKDF-SHA256(object key, info = "strata shard v1" ‖ BE64 segment ‖ BE32 index)
+//	slice key    HKDF-SHA256(object key, info = "strata slice v1"): seals a small
+//	             object, as chunk 0 and the last, before it goes into a shared segment
 //	wrapping key HKDF-SHA256(gateway key, salt = nonce, info = "strata wrap v1")
 //	wrapped key  nonce(32) ‖ AES-256-GCM(wrapping key, zero nonce, object key, associated data)
 //
@@ -59,6 +61,10 @@ func ShardKey(object Key, segment uint64, index uint32) (Key, error) {
 	binary.BigEndian.PutUint32(info[len(info)-4:], index)
 	return derive(object, nil, string(info))
 }
+
+// SliceKey derives the key under which a small object is sealed whole before it
+// shares a segment with others.
+func SliceKey(object Key) (Key, error) { return derive(object, nil, "strata slice v1") }
 
 // WrapKey seals an object key under a gateway's key, bound to ad (the object's
 // id). A nonce must be random: with one gateway key it is never used twice.

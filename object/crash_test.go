@@ -173,7 +173,7 @@ func TestDeleteWhileSending(t *testing.T) {
 		w.fleet.gate <- struct{}{}
 	}
 	defer w.run()()
-	info := w.put("f", noise(1, 1000)) // two sends wait at the gate
+	info := w.put("f", noise(1, 100_000)) // two sends wait at the gate
 	if err := w.store.Delete(t.Context(), info.ID); err != nil {
 		t.Fatal(err)
 	}
@@ -222,7 +222,7 @@ func TestUpload(t *testing.T) {
 	if parts, err := w.store.Parts(t.Context(), up.ID); err != nil || len(parts) != 4 {
 		t.Fatalf("%v, %v", parts, err)
 	}
-	info, err := w.store.Complete(t.Context(), up.ID, []int{1, 2, 3}, map[string]string{"etag": "x-3"})
+	info, err := w.store.Complete(t.Context(), up.ID, []int{1, 2, 3}, map[string]string{"etag": "x-3"}, catalog.Condition{})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -33,13 +33,28 @@
 //
 // The body is read row by row into a segment's shards. Memory for a segment is
 // reserved from Options.Memory before it is encoded, and given back when its
-// last send ends, so memory grows with neither objects nor their number. A
+// last send ends, a shard's at the end of its own, so memory grows with neither
+// objects nor their number. A
 // segment's shards are recorded as Sending, then sent to `total` miners at once.
 // A miner that fails, refuses or is slow is replaced while another candidate is
 // left. With `success` signed receipts the segment counts; the object is
 // committed and acknowledged when all segments do. The other sends go on for a
 // bounded time. Where too few miners can be reached, everything that was or may
 // have been stored is queued for deletion.
+//
+// # Small objects
+//
+// An object of at most 65,520 bytes shares a segment with others: thirty shards
+// of a few hundred bytes each would cost more in signatures and syncs than its
+// bytes. It is sealed under its own key first (envelope.SliceKey), so that who is
+// given the key of the shared segment, to read one object in it, cannot read the
+// others. A pack is the segment of those who came while the packs before it were
+// on their way; an object that finds none on its way leaves at once, alone. Each is
+// acknowledged as any other, when the pack's shards have `success` receipts and
+// the catalog names it; the transaction is the pack's, the outcome its own.
+// Deleting one leaves the others. The pack's shards are deleted with the last
+// object in it that can come back; until then the dead bytes stay, at most
+// total / k times what small objects had.
 //
 // # Reading
 //

@@ -137,9 +137,9 @@ func (s *Store) takeShards(total int, size int64) [][]byte {
 }
 
 func (s *Store) giveShards(shards [][]byte) {
-	for i := range shards {
-		if cap(shards[i]) >= int(strata.MiB)/4 {
-			s.buffers.Put(&shards[i])
+	for _, b := range shards {
+		if cap(b) >= int(strata.MiB)/4 {
+			s.buffers.Put(&b)
 		}
 	}
 }

@@ -68,20 +68,32 @@ func deriveKey(secret Secret, id string) (key envelope.Key, check []byte, err er
 	return key, b[envelope.KeySize:], nil
 }
 
-// wrap draws a key for an object and returns it with its wrapped form.
-func (r keyring) wrap(id strata.ObjectID) (object envelope.Key, wrapped []byte, err error) {
-	var nonce [envelope.NonceSize]byte
+// wrap draws a key for an object and returns it with its wrapped form and the id
+// of the gateway key that wraps it.
+func (r keyring) wrap(id strata.ObjectID) (object envelope.Key, wrapped []byte, keyID string, err error) {
 	rand.Read(object[:])
+	wrapped, keyID, err = r.rewrap(object, id)
+	return object, wrapped, keyID, err
+}
+
+// rewrap wraps an object's key under the current gateway key.
+func (r keyring) rewrap(object envelope.Key, id strata.ObjectID) (wrapped []byte, keyID string, err error) {
+	var nonce [envelope.NonceSize]byte
 	rand.Read(nonce[:])
 	wrapped, err = envelope.WrapKey(r.byID[r.current], object, nonce, id[:])
-	return object, wrapped, err
+	return wrapped, r.current, err
 }
 
 // unwrap returns the object key of a segment.
 func (r keyring) unwrap(s catalog.Segment) (envelope.Key, error) {
-	key, ok := r.byID[s.KeyID]
+	return r.open(s.KeyID, s.Wrapped, s.Origin)
+}
+
+// open returns an object's key.
+func (r keyring) open(keyID string, wrapped []byte, id strata.ObjectID) (envelope.Key, error) {
+	key, ok := r.byID[keyID]
 	if !ok {
-		return key, strata.E(strata.Corrupt, "gateway key %q is not in the catalog: the metadata is incomplete, or was written by another gateway since this one started", s.KeyID)
+		return key, strata.E(strata.Corrupt, "gateway key %q is not in the catalog: the metadata is incomplete, or was written by another gateway since this one started", keyID)
 	}
-	return envelope.UnwrapKey(key, s.Wrapped, s.Origin[:])
+	return envelope.UnwrapKey(key, wrapped, id[:])
 }

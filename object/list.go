@@ -27,7 +27,7 @@ func (s *Store) Versions(ctx context.Context, bucket, name string) ([]Info, erro
 // Stat returns an object and what is known of its shards. Code NotFound if there
 // is none.
 func (s *Store) Stat(ctx context.Context, id strata.ObjectID) (Health, error) {
-	o, segments, err := s.load(ctx, id)
+	o, segments, _, err := s.load(ctx, id)
 	if err != nil {
 		return Health{}, err
 	}
@@ -48,17 +48,26 @@ func (s *Store) Stat(ctx context.Context, id strata.ObjectID) (Health, error) {
 	return h, nil
 }
 
-// load returns a committed object with its segments.
-func (s *Store) load(ctx context.Context, id strata.ObjectID) (catalog.Object, []catalog.Segment, error) {
+// load returns a committed object with its segments: its own or, with a slice,
+// those that it shares.
+func (s *Store) load(ctx context.Context, id strata.ObjectID) (catalog.Object, []catalog.Segment, catalog.Slice, error) {
 	o, err := s.cat.Object(ctx, id)
 	if err != nil {
-		return o, nil, err
+		return o, nil, catalog.Slice{}, err
 	}
 	if o.State != catalog.Committed {
-		return o, nil, strata.E(strata.NotFound, "object %s is not stored yet", id)
+		return o, nil, catalog.Slice{}, strata.E(strata.NotFound, "object %s is not stored yet", id)
 	}
-	segments, err := s.cat.Segments(ctx, id)
-	return o, segments, err
+	slice, err := s.cat.Slice(ctx, id)
+	if err != nil {
+		return o, nil, slice, err
+	}
+	holder := id
+	if slice.Pack != (strata.ObjectID{}) {
+		holder = slice.Pack
+	}
+	segments, err := s.cat.Segments(ctx, holder)
+	return o, segments, slice, err
 }
 
 // List returns a page of a bucket's objects. Code NotFound if there is no such

@@ -23,7 +23,7 @@ func TestListMatchesOracle(t *testing.T) {
 		if err := w.db.Begin(t.Context(), o); err != nil {
 			t.Fatal(err)
 		}
-		if err := w.db.Commit(t.Context(), o); err != nil {
+		if err := w.db.Commit(t.Context(), o, catalog.Condition{}); err != nil {
 			t.Fatal(err)
 		}
 		names[n] = true
@@ -85,7 +85,7 @@ func TestLongListing(t *testing.T) {
 		if err := w.db.Begin(t.Context(), o); err != nil {
 			t.Fatal(err)
 		}
-		if err := w.db.Commit(t.Context(), o); err != nil {
+		if err := w.db.Commit(t.Context(), o, catalog.Condition{}); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -25,11 +25,22 @@ const cleanupLimit = 30 * time.Second
 // Put stores a file. When it returns without error, `success` miners have
 // signed for each segment and the metadata is on disk; an object of that name
 // that was there before is superseded. Codes: Invalid (no name, an empty or
-// misannounced body), NotFound (no such bucket), NoSpace, Unavailable (too few
-// miners answer). After an error nothing of the file remains, or waits in the
+// misannounced body), NotFound (no such bucket), Conflict (the condition does not
+// hold), NoSpace, Unavailable (too few miners answer). After an error nothing of the file remains, or waits in the
 // deletion queue.
 func (s *Store) Put(ctx context.Context, r PutRequest) (Info, error) {
-	return s.ingest(ctx, r, s.cat.Commit)
+	if err := r.validate(); err != nil {
+		return Info{}, err
+	}
+	plain, body, isSmall, err := takeSmall(ctx, r)
+	if err != nil {
+		return Info{}, err
+	}
+	if isSmall {
+		return s.putSmall(ctx, r, plain)
+	}
+	r.Body = body
+	return s.ingest(ctx, r, func(ctx context.Context, o catalog.Object) error { return s.cat.Commit(ctx, o, r.Condition) })
 }
 
 // ingest streams a body into a pending object and ends it with commit.
@@ -98,6 +109,7 @@ type writer struct {
 	id      strata.ObjectID
 	key     envelope.Key
 	wrapped []byte
+	keyID   string
 	scheme  scheme
 	codec   *erasure.Codec
 
@@ -129,7 +141,7 @@ func (s *Store) newWriter(ctx context.Context, size int64) (*writer, error) {
 	if w.codec, err = erasure.New(erasure.RS8, k, total); err != nil {
 		return nil, err
 	}
-	if w.key, w.wrapped, err = s.keys.wrap(w.id); err != nil {
+	if w.key, w.wrapped, w.keyID, err = s.keys.wrap(w.id); err != nil {
 		return nil, err
 	}
 	w.ctx, w.stop = context.WithCancel(s.life)
@@ -218,6 +230,7 @@ func (w *writer) segments(ctx context.Context, g *errgroup.Group, rows *rowReade
 func (w *writer) encode(ctx context.Context, number uint64, first row, rows *rowReader, left int64) (*parcel, error) {
 	shardLen := w.expect(first, left)
 	p := &parcel{w: w, weight: min(w.s.memory, shardLen*int64(w.scheme.total))}
+	p.left = p.weight
 	if err := w.s.reserve.Acquire(ctx, p.weight); err != nil {
 		rows.recycle(first)
 		return nil, err
@@ -233,7 +246,7 @@ func (w *writer) encode(ctx context.Context, number uint64, first row, rows *row
 	p.bodies = e.shards
 	p.record = catalog.Segment{
 		Origin: w.id, Number: number, Codec: w.codec.Name(), K: w.scheme.k, Total: w.scheme.total, Success: w.scheme.success,
-		Size: e.size, Wrapped: w.wrapped, KeyID: w.s.keys.current, Shards: e.records(),
+		Size: e.size, Wrapped: w.wrapped, KeyID: w.keyID, Shards: e.records(),
 	}
 	return p, nil
 }

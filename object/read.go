@@ -1,13 +1,16 @@
 package object
 
 import (
+	"bytes"
 	"context"
 	"io"
+	"sync"
 
 	"github.com/zeebo/blake3"
 
 	"strata"
 	"strata/catalog"
+	"strata/envelope"
 	"strata/wire"
 )
 
@@ -18,14 +21,18 @@ type Reader struct {
 	ctx      context.Context
 	info     Info
 	segments []catalog.Segment
+	slice    catalog.Slice // where a small object lies in them; zero for others
 	pos      int64
-	body     *stretch // reads from pos, nil before the first Read and after a Seek
+	body     io.ReadCloser // reads from pos, nil before the first Read and after a Seek
+
+	mu    sync.Mutex // guards plain
+	plain []byte     // a small object, once read
 }
 
 // Open prepares to read an object; ctx bounds its Reads. Nothing is fetched
 // yet. Code NotFound if there is no such object, Corrupt if its records are damaged.
 func (s *Store) Open(ctx context.Context, id strata.ObjectID) (*Reader, error) {
-	o, segments, err := s.load(ctx, id)
+	o, segments, slice, err := s.load(ctx, id)
 	if err != nil {
 		return nil, err
 	}
@@ -36,10 +43,13 @@ func (s *Store) Open(ctx context.Context, id strata.ObjectID) (*Reader, error) {
 		}
 		size += seg.Size
 	}
+	if slice.Pack != (strata.ObjectID{}) && slice.Off >= 0 && slice.Length > 0 && slice.Length <= envelope.ChunkSealed && slice.Off <= size-slice.Length {
+		size = slice.Length - envelope.Overhead // what the segments hold of it
+	}
 	if size != o.Size {
 		return nil, strata.E(strata.Corrupt, "the records of object %s cover %d of its %d bytes: restore the metadata from a backup", id, size, o.Size)
 	}
-	return &Reader{s: s, ctx: ctx, info: infoOf(o), segments: segments}, nil
+	return &Reader{s: s, ctx: ctx, info: infoOf(o), segments: segments, slice: slice}, nil
 }
 
 // Info describes the object.
@@ -50,23 +60,35 @@ func (r *Reader) Info() Info { return r.info }
 // Corrupt instead of io.EOF if it differs. Code Invalid if the object does not
 // have that range.
 func (r *Reader) Range(ctx context.Context, off, n int64) (io.ReadCloser, error) {
-	return r.stretch(ctx, off, n)
-}
-
-func (r *Reader) stretch(ctx context.Context, off, n int64) (*stretch, error) {
 	if off < 0 || n < 0 || off > r.info.Size || n > r.info.Size-off {
 		return nil, strata.E(strata.Invalid, "bytes %d to %d of a file of %d: ask for a part of it", off, off+n, r.info.Size)
 	}
-	at, err := r.s.endpoints(ctx)
+	if r.slice.Pack != (strata.ObjectID{}) {
+		plain, err := r.small(ctx)
+		if err != nil {
+			return nil, err
+		}
+		return io.NopCloser(bytes.NewReader(plain[off : off+n])), nil
+	}
+	t, err := r.s.newStretch(ctx, r.segments, off, n)
 	if err != nil {
 		return nil, err
 	}
-	t := &stretch{s: r.s, at: at, left: n, want: r.info.Digest}
-	t.ctx, t.stop = context.WithCancel(ctx)
 	if n == r.info.Size && n > 0 && r.info.Digest != [32]byte{} {
-		t.sum = blake3.New()
+		t.sum, t.want = blake3.New(), r.info.Digest
 	}
-	t.spans = spansOf(r.segments, off, n)
+	return t, nil
+}
+
+// newStretch reads n bytes from off of what segments hold together.
+func (s *Store) newStretch(ctx context.Context, segments []catalog.Segment, off, n int64) (*stretch, error) {
+	at, err := s.endpoints(ctx)
+	if err != nil {
+		return nil, err
+	}
+	t := &stretch{s: s, at: at, left: n}
+	t.ctx, t.stop = context.WithCancel(ctx)
+	t.spans = spansOf(segments, off, n)
 	return t, nil
 }
 
@@ -87,19 +109,19 @@ func (r *Reader) WriteTo(w io.Writer) (int64, error) {
 	if err != nil {
 		return 0, err
 	}
-	n, err := t.WriteTo(w)
+	n, err := io.Copy(w, t)
 	r.pos += n
 	return n, err
 }
 
 // here returns what reads from pos to the end.
-func (r *Reader) here() (*stretch, error) {
+func (r *Reader) here() (io.ReadCloser, error) {
 	if r.body != nil {
 		return r.body, nil
 	}
 	off := min(r.pos, r.info.Size)
 	var err error
-	if r.body, err = r.stretch(r.ctx, off, r.info.Size-off); err != nil {
+	if r.body, err = r.Range(r.ctx, off, r.info.Size-off); err != nil {
 		r.body = nil
 	}
 	return r.body, err

@@ -20,7 +20,8 @@ type parcel struct {
 	w      *writer
 	record catalog.Segment
 	bodies [][]byte
-	weight int64 // of Store.reserve, given back at the end
+	weight int64 // of Store.reserve
+	left   int64 // of weight, what is still to be given back; the sends' when they have begun
 
 	mu   sync.Mutex
 	all  []Candidate // of Network, when the sends began; guarded by mu
@@ -55,10 +56,22 @@ func (p *parcel) send(ctx context.Context) error {
 	return <-counts
 }
 
-// close gives memory back. All sends have ended.
+// close gives back what memory is left. All sends have ended.
 func (p *parcel) close() {
 	p.w.s.giveShards(p.bodies)
-	p.w.s.reserve.Release(p.weight)
+	p.w.s.reserve.Release(p.left)
+}
+
+// release gives back the memory of a shard whose send has ended: one slow miner
+// must not hold up the next segment with the shards of all others.
+func (p *parcel) release(i int) {
+	p.w.s.giveShards(p.bodies[i : i+1 : i+1])
+	p.bodies[i] = nil
+	share := p.weight / int64(len(p.bodies))
+	p.w.s.reserve.Release(share)
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.left -= share
 }
 
 // place chooses the miners. Where fewer than Total have room but Success do,
@@ -141,6 +154,7 @@ func (p *parcel) deliver(ctx context.Context, counts chan<- error) {
 		p.w.s.inflight.add(shards[i].Root, 1)
 		go func() {
 			err := p.sendShard(send, i, to)
+			p.release(i)
 			p.w.s.inflight.add(shards[i].Root, -1)
 			results <- outcome{i, err}
 		}()

@@ -20,6 +20,7 @@ import (
 // Catalog is the metadata that a Store needs.
 type Catalog interface {
 	catalog.Objects
+	catalog.Packs
 	catalog.Uploads
 	catalog.Deletions
 	catalog.Keys
@@ -109,7 +110,8 @@ type Store struct {
 	buffers  sync.Pool // *[]byte, encoded shards
 	chunks   sync.Pool // *[]byte of envelope.ChunkSealed
 	rows     sync.Pool // *[]byte, rows of bodies
-	inflight inflight  // shards whose sending has not ended
+	packs    packer
+	inflight inflight // shards whose sending has not ended
 	wake     chan struct{}
 
 	born time.Time

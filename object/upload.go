@@ -60,8 +60,9 @@ func (s *Store) Parts(ctx context.Context, upload strata.ObjectID) ([]catalog.Up
 }
 
 // Complete makes an upload an object of the parts named, in ascending order. No
-// byte is moved; the other parts are deleted. meta is added to the upload's.
-func (s *Store) Complete(ctx context.Context, upload strata.ObjectID, parts []int, meta map[string]string) (Info, error) {
+// byte is moved; the other parts are deleted. meta is added to the upload's. Code
+// Conflict if the condition does not hold: the upload is under way as before.
+func (s *Store) Complete(ctx context.Context, upload strata.ObjectID, parts []int, meta map[string]string, cond catalog.Condition) (Info, error) {
 	u, err := s.cat.Upload(ctx, upload)
 	if err != nil {
 		return Info{}, err
@@ -69,7 +70,7 @@ func (s *Store) Complete(ctx context.Context, upload strata.ObjectID, parts []in
 	all := map[string]string{}
 	maps.Copy(all, u.Meta)
 	maps.Copy(all, meta)
-	if err := s.cat.CompleteUpload(ctx, upload, parts, catalog.Object{Meta: all, Modified: s.now()}); err != nil {
+	if err := s.cat.CompleteUpload(ctx, upload, parts, catalog.Object{Meta: all, Modified: s.now()}, cond); err != nil {
 		return Info{}, err
 	}
 	s.nudge()

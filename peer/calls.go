@@ -131,8 +131,10 @@ func (c *Client) PutShard(ctx context.Context, ep wire.Endpoint, root strata.Roo
 		return wire.Receipt{}, strata.E(strata.Invalid, "shard of %d bytes, 1 to %d are allowed", len(body), wire.MaxShard)
 	}
 	uri := wire.ShardURI(c.cfg.Domain, root, uint64(len(body)))
+	loan := newLent(body)
+	defer loan.end()
 	raw, err := c.call(ctx, request{
-		ep: ep, method: http.MethodPut, uri: uri, body: body, limit: wire.ReceiptSize, moves: uint64(len(body)), root: root,
+		ep: ep, method: http.MethodPut, uri: uri, body: body, limit: wire.ReceiptSize, moves: uint64(len(body)), root: root, lent: loan,
 	})
 	if err != nil {
 		return wire.Receipt{}, err

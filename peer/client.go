@@ -151,6 +151,7 @@ type request struct {
 	span   string      // value of Range, "" for none
 	limit  int         // most bytes of a good answer in a buffer
 	moves  uint64      // bytes that the call moves, for its time limit
+	lent   *lent       // what body is sent through, if the caller wants it back
 	root   strata.Root // names the body of a shard that is put; zero: its SHA-256 does
 }
 
@@ -168,7 +169,10 @@ func (c *Client) send(ctx context.Context, q request) (*http.Response, wire.Auth
 		Method: q.method, URL: u, Host: q.ep.Addr.String(), Header: http.Header{},
 		ContentLength: int64(len(q.body)),
 	}).WithContext(ctx)
-	if len(q.body) > 0 {
+	switch {
+	case q.lent != nil:
+		r.Body = q.lent.reader()
+	case len(q.body) > 0:
 		r.Body = io.NopCloser(bytes.NewReader(q.body))
 	}
 	if q.root == (strata.Root{}) {

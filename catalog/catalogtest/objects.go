@@ -55,7 +55,7 @@ func objectLife(s *suite) {
 	seg := segment(id, 0, 4)
 	s.ok(s.c.AddSegment(s.Context(), id, 0, seg))
 	o.Size, o.Digest, o.Modified, o.Meta = 1000, [32]byte{7}, at(4), map[string]string{"a": "1", "etag": "e"}
-	s.ok(s.c.Commit(s.Context(), o))
+	s.ok(s.c.Commit(s.Context(), o, catalog.Condition{}))
 
 	got, err := s.c.Lookup(s.Context(), "b", o.Key)
 	s.ok(err)
@@ -88,7 +88,7 @@ func objectMisuse(s *suite) {
 	s.code(strata.NotFound, s.c.Begin(ctx, catalog.Object{ID: s.id(), Bucket: "none", Key: "k"}))
 	s.code(strata.Invalid, s.c.Begin(ctx, catalog.Object{ID: s.id(), Bucket: "b"}))
 	s.code(strata.Invalid, s.c.Begin(ctx, catalog.Object{ID: s.id(), Bucket: "b", Key: strings.Repeat("k", catalog.MaxKey+1)}))
-	s.code(strata.Conflict, s.c.Commit(ctx, catalog.Object{ID: s.id()}))
+	s.code(strata.Conflict, s.c.Commit(ctx, catalog.Object{ID: s.id()}, catalog.Condition{}))
 	s.code(strata.NotFound, s.c.Delete(ctx, s.id(), at(1)))
 	_, err := s.c.Lookup(ctx, "none", "k")
 	s.code(strata.NotFound, err)
@@ -102,8 +102,8 @@ func objectMisuse(s *suite) {
 	s.code(strata.Conflict, s.c.AddSegment(ctx, id, 1, segment(id, 0, 4)))
 	s.code(strata.Conflict, s.c.AddSegment(ctx, s.id(), 0, segment(s.id(), 0, 4)))
 	s.code(strata.NotFound, s.c.UpdateShards(ctx, id, 0, []catalog.ShardUpdate{{Index: 9, State: catalog.Stored}}))
-	s.ok(s.c.Commit(ctx, catalog.Object{ID: id}))
-	s.code(strata.Conflict, s.c.Commit(ctx, catalog.Object{ID: id}))
+	s.ok(s.c.Commit(ctx, catalog.Object{ID: id}, catalog.Condition{}))
+	s.code(strata.Conflict, s.c.Commit(ctx, catalog.Object{ID: id}, catalog.Condition{}))
 	s.code(strata.Conflict, s.c.AddSegment(ctx, id, 1, segment(id, 1, 4)))
 }
 
@@ -114,7 +114,7 @@ func supersede(s *suite) {
 		s.Fatalf("%+v, %v while a new version is pending", o, err)
 	}
 	s.wantQueue(0)
-	s.ok(s.c.Commit(s.Context(), catalog.Object{ID: pending}))
+	s.ok(s.c.Commit(s.Context(), catalog.Object{ID: pending}, catalog.Condition{}))
 	if o, err := s.c.Lookup(s.Context(), "b", "k"); err != nil || o.ID != pending {
 		s.Fatalf("%+v, %v after a new version", o, err)
 	}
@@ -211,7 +211,7 @@ func listOracle(s *suite) {
 			n++
 			id := strata.ObjectID{0: byte(n), 1: byte(n >> 8), 2: byte(n >> 16), 3: 1}
 			s.ok(s.c.Begin(s.Context(), catalog.Object{ID: id, Bucket: "b", Key: k}))
-			s.ok(s.c.Commit(s.Context(), catalog.Object{ID: id}))
+			s.ok(s.c.Commit(s.Context(), catalog.Object{ID: id}, catalog.Condition{}))
 			have[k] = true
 		}
 		l := catalog.List{Bucket: "b", Limit: rapid.IntRange(1, 6).Draw(t, "limit")}

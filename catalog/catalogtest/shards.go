@@ -163,7 +163,7 @@ func uploadComplete(s *suite) {
 	if o, err := s.c.Lookup(s.Context(), "b", "k"); err != nil || o.ID != old {
 		s.Fatalf("%+v, %v while the upload is under way", o, err)
 	}
-	s.ok(s.c.CompleteUpload(s.Context(), up, []int{2, 5, 7}, catalog.Object{Meta: map[string]string{"etag": "all"}, Modified: at(30)}))
+	s.ok(s.c.CompleteUpload(s.Context(), up, []int{2, 5, 7}, catalog.Object{Meta: map[string]string{"etag": "all"}, Modified: at(30)}, catalog.Condition{}))
 
 	o, err := s.c.Lookup(s.Context(), "b", "k")
 	s.ok(err)
@@ -201,11 +201,11 @@ func uploadMisuse(s *suite) {
 	s.ok(s.c.CommitPart(ctx, up, 1, catalog.Object{ID: id}))
 	s.part(up, 2, 1)
 	for _, numbers := range [][]int{nil, {3}, {1, 3}, {2, 1}, {1, 1}} {
-		s.code(strata.Invalid, s.c.CompleteUpload(ctx, up, numbers, catalog.Object{}))
+		s.code(strata.Invalid, s.c.CompleteUpload(ctx, up, numbers, catalog.Object{}, catalog.Condition{}))
 	}
-	s.code(strata.NotFound, s.c.CompleteUpload(ctx, id, []int{1}, catalog.Object{}))
-	s.ok(s.c.CompleteUpload(ctx, up, []int{1, 2}, catalog.Object{}))
-	s.code(strata.NotFound, s.c.CompleteUpload(ctx, up, []int{1}, catalog.Object{}))
+	s.code(strata.NotFound, s.c.CompleteUpload(ctx, id, []int{1}, catalog.Object{}, catalog.Condition{}))
+	s.ok(s.c.CompleteUpload(ctx, up, []int{1, 2}, catalog.Object{}, catalog.Condition{}))
+	s.code(strata.NotFound, s.c.CompleteUpload(ctx, up, []int{1}, catalog.Object{}, catalog.Condition{}))
 	_, err = s.c.Upload(ctx, up)
 	s.code(strata.NotFound, err)
 	_, err = s.c.Parts(ctx, up)

@@ -49,6 +49,9 @@ func Run(t *testing.T, open Opener) {
 		{"UploadComplete", uploadComplete},
 		{"UploadMisuse", uploadMisuse},
 		{"UploadAbort", uploadAbort},
+		{"Conditions", conditions},
+		{"Packs", packs},
+		{"PackAlone", packAlone},
 		{"GatewayKeys", gatewayKeys},
 		{"Durable", durable},
 		{"CancelledContext", cancelled},
@@ -131,7 +134,7 @@ func (s *suite) begin(key string, segments int) strata.ObjectID {
 func (s *suite) put(key string, segments int) strata.ObjectID {
 	s.Helper()
 	id := s.begin(key, segments)
-	s.ok(s.c.Commit(s.Context(), catalog.Object{ID: id, Size: int64(segments) * 1000, Modified: at(int64(id[0]))}))
+	s.ok(s.c.Commit(s.Context(), catalog.Object{ID: id, Size: int64(segments) * 1000, Modified: at(int64(id[0]))}, catalog.Condition{}))
 	return id
 }
 

@@ -96,7 +96,7 @@ func undeleteTaken(s *suite) {
 	put := func() strata.ObjectID {
 		id := s.id()
 		s.ok(s.c.Begin(ctx, catalog.Object{ID: id, Bucket: "v", Key: "k", Created: at(1)}))
-		s.ok(s.c.Commit(ctx, catalog.Object{ID: id, Modified: at(2)}))
+		s.ok(s.c.Commit(ctx, catalog.Object{ID: id, Modified: at(2)}, catalog.Condition{}))
 		return id
 	}
 	first, second := put(), put()

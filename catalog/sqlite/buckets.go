@@ -39,7 +39,7 @@ func (db *DB) Bucket(ctx context.Context, name string) (catalog.Bucket, error) {
 
 func (db *DB) bucket(ctx context.Context, q querier, name string) (catalog.Bucket, error) {
 	b, err := scanBucket(q.QueryRowContext(ctx, selectBuckets+` WHERE name = $1`, name))
-	if errors.Is(err, sql.ErrNoRows) {
+	if errors.Is(err, sql.ErrNoRows) || name == packBucket {
 		return b, noBucket(name)
 	}
 	return b, db.fail(err)
@@ -47,7 +47,7 @@ func (db *DB) bucket(ctx context.Context, q querier, name string) (catalog.Bucke
 
 // Buckets implements catalog.Buckets.
 func (db *DB) Buckets(ctx context.Context) ([]catalog.Bucket, error) {
-	b, err := all(ctx, db.r, scanBucket, selectBuckets+` ORDER BY name`)
+	b, err := all(ctx, db.r, scanBucket, selectBuckets+` WHERE name <> '' ORDER BY name`)
 	return b, db.fail(err)
 }
 
@@ -56,6 +56,9 @@ func (db *DB) UpdateBucket(ctx context.Context, b catalog.Bucket) error {
 	meta, err := encodeMeta(b.Meta)
 	if err != nil {
 		return err
+	}
+	if b.Name == packBucket {
+		return noBucket(b.Name)
 	}
 	return db.write(ctx, func(tx *sql.Tx) error {
 		n, err := exec(ctx, tx, `UPDATE buckets SET versioned = $2, meta = $3 WHERE name = $1`, b.Name, flag(b.Versioned), meta)
@@ -70,6 +73,9 @@ func (db *DB) UpdateBucket(ctx context.Context, b catalog.Bucket) error {
 // still to be deleted do not hold the bucket back: their rows go at once, the
 // deletion queue needs none of them.
 func (db *DB) DeleteBucket(ctx context.Context, name string) error {
+	if name == packBucket {
+		return noBucket(name)
+	}
 	return db.write(ctx, func(tx *sql.Tx) error {
 		var live int
 		err := tx.QueryRowContext(ctx, `SELECT COUNT(*) FROM (SELECT 1 FROM objects WHERE bucket = $1 AND state <> 'deleted' LIMIT 1) AS live`, name).Scan(&live)

@@ -139,7 +139,7 @@ func TestPlacedOnAndTotals(t *testing.T) {
 		db.Begin(ctx, object),
 		db.AddSegment(ctx, id, 0, catalog.Segment{Origin: id, Codec: "rs8", K: 1, Total: 3, Success: 2, Size: 40, Wrapped: []byte{1}, KeyID: "x", Shards: shards}),
 		db.UpdateShards(ctx, id, 0, []catalog.ShardUpdate{{Index: 1, State: catalog.Stored}, {Index: 2, State: catalog.Stored}}),
-		db.Commit(ctx, object),
+		db.Commit(ctx, object, catalog.Condition{}),
 	} {
 		if err != nil {
 			t.Fatalf("step %d: %v", i, err)

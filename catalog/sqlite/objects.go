@@ -24,14 +24,28 @@ func (db *DB) Begin(ctx context.Context, o catalog.Object) error {
 }
 
 func (db *DB) insertObject(ctx context.Context, tx *sql.Tx, o catalog.Object) error {
-	meta, err := encodeMeta(o.Meta)
-	if err != nil {
+	if err := db.admit(ctx, tx, o); err != nil {
+		return err
+	}
+	return addObject(ctx, tx, o)
+}
+
+// admit says whether an object may be entered: its name, its metadata and its
+// bucket.
+func (db *DB) admit(ctx context.Context, tx *sql.Tx, o catalog.Object) error {
+	if _, err := encodeMeta(o.Meta); err != nil {
 		return err
 	}
 	if o.Key == "" || len(o.Key) > catalog.MaxKey {
 		return strata.E(strata.Invalid, "a name of %d bytes: names have 1 to %d", len(o.Key), catalog.MaxKey)
 	}
-	if _, err := db.bucket(ctx, tx, o.Bucket); err != nil {
+	_, err := db.bucket(ctx, tx, o.Bucket)
+	return err
+}
+
+func addObject(ctx context.Context, tx *sql.Tx, o catalog.Object) error {
+	meta, err := encodeMeta(o.Meta)
+	if err != nil {
 		return err
 	}
 	n, err := exec(ctx, tx, `INSERT INTO objects (id, bucket, object_key, state, digest, content_type, meta, created)
@@ -46,8 +60,17 @@ func (db *DB) insertObject(ctx context.Context, tx *sql.Tx, o catalog.Object) er
 // Commit implements catalog.Objects. A crash before it leaves a pending object,
 // after it a committed one: the version superseded is readable until then and in
 // the deletion queue from then on.
-func (db *DB) Commit(ctx context.Context, o catalog.Object) error {
+func (db *DB) Commit(ctx context.Context, o catalog.Object, c catalog.Condition) error {
 	return db.write(ctx, func(tx *sql.Tx) error {
+		if c != (catalog.Condition{}) {
+			was, err := object(ctx, tx, o.ID)
+			if err != nil {
+				return err
+			}
+			if err := holds(ctx, tx, was.Bucket, was.Key, c); err != nil {
+				return err
+			}
+		}
 		if err := finish(ctx, tx, o, catalog.Pending, catalog.Committed); err != nil {
 			return err
 		}
@@ -146,8 +169,12 @@ func drop(ctx context.Context, tx *sql.Tx, id strata.ObjectID, at time.Time) err
 	return err
 }
 
-// purge removes an object's rows.
+// purge removes an object's rows, and with the last object of a pack the pack,
+// due for deletion at once.
 func purge(ctx context.Context, tx *sql.Tx, id strata.ObjectID) error {
+	if err := unpack(ctx, tx, id, time.Unix(0, 1)); err != nil {
+		return err
+	}
 	for _, q := range []string{
 		`DELETE FROM shards WHERE (origin, number) IN (SELECT origin, number FROM segments WHERE object_id = $1)`,
 		`DELETE FROM segments WHERE object_id = $1`,
@@ -184,7 +211,7 @@ func (db *DB) Object(ctx context.Context, id strata.ObjectID) (catalog.Object, e
 }
 
 func object(ctx context.Context, q querier, id strata.ObjectID) (catalog.Object, error) {
-	o, err := scanObject(q.QueryRowContext(ctx, selectObjects+` WHERE id = $1 AND state <> 'deleted' AND state <> 'upload'`, id[:]))
+	o, err := scanObject(q.QueryRowContext(ctx, selectObjects+` WHERE id = $1 AND state <> 'deleted' AND state <> 'upload' AND bucket <> ''`, id[:]))
 	if errors.Is(err, sql.ErrNoRows) {
 		return o, strata.E(strata.NotFound, "there is no object %s: it was deleted or never stored here", id)
 	}

@@ -112,7 +112,7 @@ func filled(t *testing.T) ([]byte, strata.ObjectID) {
 		if err := db.Begin(ctx, o); err != nil {
 			t.Fatal(err)
 		}
-		if err := db.Commit(ctx, o); err != nil {
+		if err := db.Commit(ctx, o, catalog.Condition{}); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -212,7 +212,7 @@ func TestManyAtOnce(t *testing.T) {
 				if err := db.Begin(ctx, o); err != nil {
 					t.Error(err)
 				}
-				if err := db.Commit(ctx, o); err != nil {
+				if err := db.Commit(ctx, o, catalog.Condition{}); err != nil {
 					t.Error(err)
 				}
 				if _, err := db.Lookup(ctx, "b", "k"); err != nil {

@@ -17,7 +17,7 @@ func (db *DB) Undelete(ctx context.Context, id strata.ObjectID, since time.Time)
 		if _, err := object(ctx, tx, id); err == nil {
 			return strata.E(strata.Conflict, "object %s is not deleted", id)
 		}
-		o, err := scanObject(tx.QueryRowContext(ctx, selectObjects+` WHERE id = $1 AND state = 'deleted' AND deleted_at > 0 AND deleted_at >= $2`, id[:], nanos(since)))
+		o, err := scanObject(tx.QueryRowContext(ctx, selectObjects+` WHERE id = $1 AND bucket <> '' AND state = 'deleted' AND deleted_at > 0 AND deleted_at >= $2`, id[:], nanos(since)))
 		if errors.Is(err, sql.ErrNoRows) {
 			return strata.E(strata.NotFound, "object %s cannot come back: it was never stored here, or deleted too long ago", id)
 		}

@@ -100,10 +100,13 @@ func scanPart(s scanner) (p catalog.UploadPart, err error) {
 
 // CompleteUpload implements catalog.Uploads. It moves rows, no bytes; a crash
 // leaves the upload under way or the object complete.
-func (db *DB) CompleteUpload(ctx context.Context, id strata.ObjectID, numbers []int, o catalog.Object) error {
+func (db *DB) CompleteUpload(ctx context.Context, id strata.ObjectID, numbers []int, o catalog.Object, c catalog.Condition) error {
 	return db.write(ctx, func(tx *sql.Tx) error {
 		u, err := upload(ctx, tx, id)
 		if err != nil {
+			return err
+		}
+		if err := holds(ctx, tx, u.Bucket, u.Key, c); err != nil {
 			return err
 		}
 		have, err := parts(ctx, tx, id)
