@@ -23,7 +23,7 @@ func sudoCall(w scale.View) call {
 		if accountAt(x.s, sudoKey.key()) != who || x.s.get(sudoKey.key()) == nil {
 			return x.rt.fail("Sudo", "RequireSudo")
 		}
-		result := scale.Variant{Name: "Ok", Value: []scale.Value{}}
+		result := scale.Variant{Name: "Ok"}
 		if failed := x.asRoot(inner); failed != nil {
 			result = scale.Variant{Name: "Err", Value: errorValue(failed)}
 		}

@@ -115,6 +115,22 @@ func (c *Client) ServeAxon(ctx context.Context, hot chain.Signer, n strata.Netui
 	})
 }
 
+// Call submits a call of any pallet, its arguments by name. An argument left out
+// that the runtime lets be None is None.
+func (c *Client) Call(ctx context.Context, signer chain.Signer, pallet, name string, args scale.Struct) (strata.BlockHash, error) {
+	return c.submit(ctx, signer, pallet, name, args)
+}
+
+// Sudo has a call made as root, by the holder of a chain's sudo key: on a local
+// chain that is //Alice. The error is the inner call's.
+func (c *Client) Sudo(ctx context.Context, root chain.Signer, pallet, name string, args scale.Struct) (strata.BlockHash, error) {
+	var inner scale.Value = args
+	if len(args) == 0 {
+		inner = nil
+	}
+	return c.submit(ctx, root, "Sudo", "sudo", scale.Struct{"call": scale.Variant{Name: pallet, Value: scale.Variant{Name: name, Value: inner}}})
+}
+
 // SetCommitment implements chain.Submitter. Data longer than 128 bytes has
 // code TooLarge.
 func (c *Client) SetCommitment(ctx context.Context, hot chain.Signer, n strata.Netuid, data []byte) (strata.BlockHash, error) {

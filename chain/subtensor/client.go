@@ -19,11 +19,13 @@ import (
 
 // Options tune a Client. The zero value is right for production.
 type Options struct {
-	Timeout    time.Duration // for one request, and to connect; 0 = 30 s
-	PingEvery  time.Duration // how often a quiet connection is tried; 0 = 30 s
+	Timeout    time.Duration // for one request, and to connect; 0 = 15 s
+	ProbeEvery time.Duration // how often the node is asked whether it is well; 0 = 10 s
+	Stall      time.Duration // after so long without a new block the next endpoint is tried; 0 = 28 s
 	MinBackoff time.Duration // first pause between reconnections; 0 = 250 ms
 	MaxBackoff time.Duration // longest pause; 0 = 30 s
 	MaxMessage int64         // most bytes in one answer; 0 = 64 MiB
+	Finalized  bool          // a submission waits until its block is final; false = until it is in a block
 	Logger     *slog.Logger  // nil = none
 }
 
@@ -33,8 +35,9 @@ func (o Options) withDefaults() Options {
 			*d = def
 		}
 	}
-	set(&o.Timeout, 30*time.Second)
-	set(&o.PingEvery, 30*time.Second)
+	set(&o.Timeout, 15*time.Second)
+	set(&o.ProbeEvery, 10*time.Second)
+	set(&o.Stall, 28*time.Second)
 	set(&o.MinBackoff, 250*time.Millisecond)
 	set(&o.MaxBackoff, 30*time.Second)
 	if o.MaxMessage <= 0 {
@@ -61,8 +64,9 @@ type Client struct {
 	nonces  nonceBook
 
 	announced atomic.Uint32 // spec version the node last announced; 0 = none yet
-	rtMu      sync.Mutex    // guards rt; held while it is fetched
-	rt        *runtime
+	rtMu      sync.Mutex    // guards what follows; held while it is fetched
+	rt        *runtime      // of the best block
+	older     []*runtime    // of earlier blocks that were asked about
 }
 
 var _ chain.Client = (*Client)(nil)
@@ -75,19 +79,25 @@ func Dial(ctx context.Context, endpoints []string, o Options) (*Client, error) {
 	}
 	o = o.withDefaults()
 	c := &Client{nonces: nonceBook{accounts: map[[32]byte]*accountNonces{}}}
-	c.link = &link{opts: o, endpoints: endpoints, log: o.Logger, accept: c.sameChain}
+	c.link = &link{opts: o, endpoints: endpoints, log: o.Logger, accept: c.accept}
 	if err := c.link.open(ctx); err != nil {
 		return nil, err
 	}
-	err := c.link.subscribe(ctx, &subscription{
-		method: "state_subscribeRuntimeVersion", unsubscribe: "state_unsubscribeRuntimeVersion",
-		notify: func(raw json.RawMessage) {
-			var v versionJSON
-			if json.Unmarshal(raw, &v) == nil {
-				c.announced.Store(v.Spec)
-			}
-		},
+	err := c.link.subscribe(ctx, &subscription{ // by which a node that stalls is noticed
+		method: "chain_subscribeNewHeads", unsubscribe: "chain_unsubscribeNewHeads",
+		notify: func(json.RawMessage) { c.link.progressed() },
 	})
+	if err == nil {
+		err = c.link.subscribe(ctx, &subscription{
+			method: "state_subscribeRuntimeVersion", unsubscribe: "state_unsubscribeRuntimeVersion",
+			notify: func(raw json.RawMessage) {
+				var v versionJSON
+				if json.Unmarshal(raw, &v) == nil {
+					c.announced.Store(v.Spec)
+				}
+			},
+		})
+	}
 	if err == nil {
 		_, err = c.runtime(ctx)
 	}
@@ -101,6 +111,27 @@ func Dial(ctx context.Context, endpoints []string, o Options) (*Client, error) {
 // Close ends the connection and waits for the Client's goroutines.
 func (c *Client) Close() error {
 	c.link.close()
+	return nil
+}
+
+// accept looks at a new connection before it is used: the chain must be the
+// same, the node must not be syncing, and its runtime is the one to expect.
+func (c *Client) accept(ctx context.Context, on *conn) error {
+	if err := c.sameChain(ctx, on); err != nil {
+		return err
+	}
+	if err := on.health(ctx, c.link.opts); err != nil {
+		return err
+	}
+	raw, err := on.call(ctx, c.link.opts, nil, "state_getRuntimeVersion", nil)
+	if err != nil {
+		return err
+	}
+	var v versionJSON
+	if err := decodeAnswer(raw, &v, "state_getRuntimeVersion"); err != nil {
+		return err
+	}
+	c.announced.Store(v.Spec)
 	return nil
 }
 
@@ -145,14 +176,94 @@ func (c *Client) runtime(ctx context.Context) (*runtime, error) {
 	if n := c.announced.Load(); c.rt != nil && (n == 0 || n == c.rt.spec) {
 		return c.rt, nil
 	}
-	var v versionJSON
-	if err := c.link.read(ctx, &v, "state_getRuntimeVersion"); err != nil {
+	at, err := c.bestHash(ctx) // version and metadata of one block
+	if err != nil {
+		return nil, err
+	}
+	v, err := c.version(ctx, at)
+	if err != nil {
 		return nil, err
 	}
 	if c.rt != nil && c.rt.spec == v.Spec {
 		return c.rt, nil // announced, but not yet enacted at the best block
 	}
-	raw, err := c.metadata(ctx)
+	rt, err := c.fetchRuntime(ctx, v, at)
+	if err != nil {
+		return nil, err
+	}
+	if c.rt != nil {
+		c.link.log.Info("the chain's runtime was upgraded", "from", c.rt.spec, "to", rt.spec)
+		c.keep(c.rt)
+	}
+	c.rt = rt
+	return c.rt, nil
+}
+
+func (c *Client) bestHash(ctx context.Context) (strata.BlockHash, error) {
+	var h *header
+	if err := c.link.read(ctx, &h, "chain_getHeader"); err != nil {
+		return strata.BlockHash{}, err
+	}
+	if h == nil {
+		return strata.BlockHash{}, strata.E(strata.Unavailable, "the chain node has no best block yet")
+	}
+	return h.hash()
+}
+
+// runtimeAt returns the runtime that a block's state is of: of an older block,
+// it may be an older one.
+func (c *Client) runtimeAt(ctx context.Context, at strata.BlockHash) (*runtime, error) {
+	if at == (strata.BlockHash{}) {
+		return c.runtime(ctx)
+	}
+	v, err := c.version(ctx, at)
+	if err != nil {
+		return nil, err
+	}
+	c.rtMu.Lock()
+	defer c.rtMu.Unlock()
+	for _, rt := range append([]*runtime{c.rt}, c.older...) {
+		if rt != nil && rt.spec == v.Spec {
+			return rt, nil
+		}
+	}
+	rt, err := c.fetchRuntime(ctx, v, at)
+	if err == nil {
+		c.keep(rt)
+	}
+	return rt, err
+}
+
+// keptRuntimes bounds the metadata in memory, a few MB each.
+const keptRuntimes = 3
+
+// keep remembers a runtime that is not the current one. The caller holds rtMu.
+func (c *Client) keep(rt *runtime) {
+	c.older = append(c.older, rt)
+	if len(c.older) > keptRuntimes {
+		c.older = c.older[1:]
+	}
+}
+
+// upgraded asks whether the node has another runtime than rt by now; then
+// runtime fetches it.
+func (c *Client) upgraded(ctx context.Context, rt *runtime) bool {
+	v, err := c.version(ctx, strata.BlockHash{})
+	if err != nil || v.Spec == rt.spec {
+		return false
+	}
+	c.announced.Store(v.Spec)
+	return true
+}
+
+// version returns the runtime's version at a block.
+func (c *Client) version(ctx context.Context, at strata.BlockHash) (v versionJSON, err error) {
+	err = c.link.read(ctx, &v, "state_getRuntimeVersion", atParam(at)...)
+	return v, stateError(err)
+}
+
+func (c *Client) fetchRuntime(ctx context.Context, v versionJSON, at strata.BlockHash) (*runtime, error) {
+	raw, err := c.metadata(ctx, at)
 	if err != nil {
 		return nil, err
 	}
@@ -160,17 +271,17 @@ func (c *Client) runtime(ctx context.Context) (*runtime, error) {
 	if err != nil {
 		return nil, err
 	}
-	c.rt = &runtime{meta: meta, spec: v.Spec, tx: v.Tx}
-	return c.rt, nil
+	return &runtime{meta: meta, spec: v.Spec, tx: v.Tx}, nil
 }
 
 // metadata fetches V15, which lists runtime APIs, or V14 from a node that does
 // not have it.
-func (c *Client) metadata(ctx context.Context) ([]byte, error) {
+func (c *Client) metadata(ctx context.Context, at strata.BlockHash) ([]byte, error) {
 	var wrapped, plain hexBytes
 	version := scale.NewEncoder(nil)
 	version.U32(15)
-	err := c.link.read(ctx, &wrapped, "state_call", "Metadata_metadata_at_version", hexBytes(version.Bytes()))
+	params := append([]any{"Metadata_metadata_at_version", hexBytes(version.Bytes())}, atParam(at)...)
+	err := c.link.read(ctx, &wrapped, "state_call", params...)
 	if err == nil {
 		if raw, err := scale.UnwrapMetadata(wrapped); err == nil {
 			return raw, nil
@@ -178,7 +289,7 @@ func (c *Client) metadata(ctx context.Context) ([]byte, error) {
 	} else if !answered(err) {
 		return nil, err
 	}
-	err = c.link.read(ctx, &plain, "state_getMetadata")
+	err = c.link.read(ctx, &plain, "state_getMetadata", atParam(at)...)
 	return plain, err
 }
 

@@ -13,21 +13,28 @@ import (
 // dispatchResult reads how extrinsic number index of a block ended, from the
 // events of that block.
 func (c *Client) dispatchResult(ctx context.Context, rt *runtime, block strata.BlockHash, index uint32) error {
-	events, err := c.storage(ctx, block, "System", "Events")
+	// Events are written by the runtime that ran the block, which is not that of
+	// the state after it if the block upgraded the chain.
+	views, err := c.storagesOf(ctx, rt, block, []query{{"System", "Events", nil}})
 	if err != nil {
 		return err
 	}
+	events := views[0]
 	for _, record := range events.Items() {
 		phase, at := record.Field("phase").Case()
 		pallet, event := record.Field("event").Case()
-		if phase != "ApplyExtrinsic" || at.U32() != index || pallet != "System" {
+		if phase != "ApplyExtrinsic" || at.U32() != index {
 			continue
 		}
-		switch name, body := event.Case(); name {
-		case "ExtrinsicSuccess":
+		switch name, body := event.Case(); pallet + "." + name {
+		case "System.ExtrinsicSuccess":
 			return events.Err()
-		case "ExtrinsicFailed":
+		case "System.ExtrinsicFailed":
 			return dispatchError(rt.meta, body.Field("dispatch_error"))
+		case "Sudo.Sudid": // the outer call succeeds whatever the inner one does
+			if is, failed := body.Field("sudo_result").Case(); is == "Err" {
+				return dispatchError(rt.meta, failed)
+			}
 		}
 	}
 	if err := events.Err(); err != nil {
@@ -107,6 +114,8 @@ func codeOfName(name string) strata.Code {
 
 // Error codes of Substrate's author_ methods.
 const (
+	rpcBadFormat      = 1001
+	rpcVerification   = 1002
 	rpcInvalidTx      = 1010
 	rpcUnknownTx      = 1011
 	rpcTemporaryBan   = 1012
@@ -142,6 +151,10 @@ var customReasons = []struct {
 	{strata.NotFound, "the hotkey is not registered on the subnet: register it first"},
 }
 
+// errOutdated says that an extrinsic was not taken because of how it is written
+// or signed: for another runtime, perhaps.
+var errOutdated = errors.New("the chain does not accept the extrinsic's form or signature")
+
 // poolError puts a node's refusal of an extrinsic into words.
 func poolError(err error) error {
 	var r *rpcError
@@ -151,6 +164,8 @@ func poolError(err error) error {
 	switch r.Code {
 	case rpcInvalidTx, rpcUnknownTx:
 		return invalidTx(r)
+	case rpcBadFormat, rpcVerification:
+		return strata.E(strata.Conflict, "%w (%w): try again, then update strata", errOutdated, err)
 	case rpcTemporaryBan:
 		return strata.E(strata.Throttled, "the chain node has banned this extrinsic for a while: wait half an hour, or change something in it")
 	case rpcAlreadyKnown:
@@ -177,7 +192,7 @@ func invalidTx(r *rpcError) error {
 	case strings.Contains(lower, "outdated"), strings.Contains(lower, "stale"):
 		return strata.E(strata.Conflict, "the account's nonce has moved on: another program uses the same key; try again")
 	case strings.Contains(lower, "bad signature"):
-		return strata.E(strata.Conflict, "the chain does not accept the signature: the runtime may just have been upgraded; try again, then update strata")
+		return strata.E(strata.Conflict, "%w: try again, then update strata", errOutdated)
 	case strings.Contains(lower, "ancient birth block"):
 		return strata.E(strata.Conflict, "the extrinsic came too late for its era: try again")
 	}

@@ -11,7 +11,7 @@ import (
 // refused, and a block is only named when all of its hash was there.
 func FuzzNodeMessages(f *testing.F) {
 	f.Fuzz(func(t *testing.T, raw []byte) {
-		block, included, err := readStatus(raw)
+		block, included, err := readStatus(raw, false)
 		if included && err != nil || !included && block != (strata.BlockHash{}) {
 			t.Fatalf("%s: block %s, included %v, %v", raw, block, included, err)
 		}

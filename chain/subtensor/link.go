@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"strata"
@@ -33,6 +34,16 @@ type link struct {
 	why  error         // why there is none
 	subs map[*subscription]struct{}
 	next int // the endpoint to try first
+
+	progress atomic.Int64 // when the connection was made or last told of a block, Unix ns
+}
+
+// progressed notes that the node told of a block.
+func (l *link) progressed() { l.progress.Store(time.Now().UnixNano()) }
+
+// stalled says whether the node has told of no block for too long.
+func (l *link) stalled() bool {
+	return time.Since(time.Unix(0, l.progress.Load())) > l.opts.Stall
 }
 
 // subscription is one that is restored on every new connection.
@@ -73,13 +84,21 @@ func (l *link) close() {
 	l.wg.Wait()
 }
 
-// keep replaces the connection whenever it breaks.
+// keep replaces the connection whenever it breaks, or its node stalls: open
+// socket, but no blocks.
 func (l *link) keep(c *conn) {
+	tick := time.NewTicker(l.opts.Stall / 16)
+	defer tick.Stop()
 	for {
 		select {
 		case <-l.ctx.Done():
 			c.close(context.Canceled)
 			return
+		case <-tick.C:
+			if l.stalled() {
+				c.close(strata.E(strata.Unavailable, "the node has shown no new block for %s", l.opts.Stall))
+			}
+			continue
 		case <-c.done:
 		}
 		if l.ctx.Err() != nil {
@@ -134,7 +153,7 @@ func (l *link) dialAny(ctx context.Context) (*conn, error) {
 	}
 	code := strata.Unavailable
 	if strata.CodeOf(errs[0]) == strata.Conflict {
-		code = strata.Conflict
+		code = strata.Conflict // of another chain
 	}
 	return nil, strata.E(code, "cannot use the chain node at %s (%s): start the node, or check --subtensor.network and --subtensor.chain_endpoint",
 		strings.Join(l.endpoints, ", "), oneLine(errors.Join(errs...)))
@@ -148,6 +167,7 @@ func oneLine(err error) string { return strings.Join(strings.Fields(err.Error())
 func (l *link) setUp(c *conn) {
 	l.mu.Lock()
 	l.cur = c
+	l.progressed()
 	close(l.up)
 	subs := make([]*subscription, 0, len(l.subs))
 	for s := range l.subs {

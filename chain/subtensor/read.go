@@ -105,10 +105,15 @@ func (c *Client) headAt(ctx context.Context, hash strata.BlockHash) (chain.Head,
 
 // withTime adds the block's timestamp, which is milliseconds since 1970.
 func (c *Client) withTime(ctx context.Context, h chain.Head) (chain.Head, error) {
-	v, err := c.storage(ctx, h.Hash, "Timestamp", "Now")
+	rt, err := c.runtime(ctx) // whichever: this item is the same in all
 	if err != nil {
 		return chain.Head{}, err
 	}
+	vs, err := c.storagesOf(ctx, rt, h.Hash, []query{{"Timestamp", "Now", nil}})
+	if err != nil {
+		return chain.Head{}, err
+	}
+	v := vs[0]
 	if ms := v.U64(); ms > 0 {
 		h.Time = time.UnixMilli(int64(ms)).UTC()
 	}
@@ -231,11 +236,32 @@ const maxQueryKeys = 512
 
 // storages reads items at a block, in their order. An absent item is its
 // default, or a View of nil if it is optional.
-func (c *Client) storages(ctx context.Context, at strata.BlockHash, qs []query) ([]scale.View, error) {
-	rt, err := c.runtime(ctx)
+func (c *Client) storages(ctx context.Context, at strata.BlockHash, qs []query) (out []scale.View, err error) {
+	err = c.with(ctx, at, func(rt *runtime) error {
+		out, err = c.storagesOf(ctx, rt, at, qs)
+		return err
+	})
+	return out, err
+}
+
+// with runs f with the runtime of a block, the zero hash being the best one;
+// once more if it fails and the chain was upgraded meanwhile.
+func (c *Client) with(ctx context.Context, at strata.BlockHash, f func(*runtime) error) error {
+	rt, err := c.runtimeAt(ctx, at)
 	if err != nil {
-		return nil, err
+		return err
 	}
+	if err = f(rt); err == nil || at != (strata.BlockHash{}) || strata.CodeOf(err) == strata.Unavailable || ctx.Err() != nil || !c.upgraded(ctx, rt) {
+		return err
+	}
+	if rt, err = c.runtime(ctx); err != nil {
+		return err
+	}
+	return f(rt)
+}
+
+// storagesOf is storages with a given runtime.
+func (c *Client) storagesOf(ctx context.Context, rt *runtime, at strata.BlockHash, qs []query) (_ []scale.View, err error) {
 	keys := make([]hexBytes, len(qs))
 	for i, q := range qs {
 		if keys[i], err = rt.meta.StorageKey(q.pallet, q.item, q.keys...); err != nil {
@@ -310,11 +336,16 @@ func stateError(err error) error {
 
 // apiCall runs a runtime API function at a block and decodes what it returns.
 // The code is NotFound if the node does not have the function.
-func (c *Client) apiCall(ctx context.Context, at strata.BlockHash, api, method string, args ...scale.Value) (scale.View, error) {
-	rt, err := c.runtime(ctx)
-	if err != nil {
-		return scale.View{}, err
-	}
+func (c *Client) apiCall(ctx context.Context, at strata.BlockHash, api, method string, args ...scale.Value) (v scale.View, err error) {
+	err = c.with(ctx, at, func(rt *runtime) error {
+		v, err = c.apiCallOf(ctx, rt, at, api, method, args...)
+		return err
+	})
+	return v, err
+}
+
+// apiCallOf is apiCall with a given runtime.
+func (c *Client) apiCallOf(ctx context.Context, rt *runtime, at strata.BlockHash, api, method string, args ...scale.Value) (scale.View, error) {
 	m, err := rt.meta.API(api, method)
 	if err != nil {
 		return scale.View{}, err

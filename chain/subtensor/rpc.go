@@ -104,7 +104,7 @@ func dial(ctx context.Context, url string, o Options, wg *sync.WaitGroup) (*conn
 	c.ctx, c.cancel = context.WithCancel(context.WithoutCancel(ctx))
 	wg.Add(2)
 	go func() { defer wg.Done(); c.readLoop() }()
-	go func() { defer wg.Done(); c.watch(o.PingEvery, o.Timeout) }()
+	go func() { defer wg.Done(); c.watch(o) }()
 	return c, nil
 }
 
@@ -168,9 +168,11 @@ func (c *conn) forget(id json.RawMessage) {
 	delete(c.subs, string(id))
 }
 
-// watch pings, so that a connection that silently died is noticed.
-func (c *conn) watch(every, timeout time.Duration) {
-	tick := time.NewTicker(every)
+// watch asks the node whether it is well, so that one that has died, hangs or
+// has fallen behind is noticed. A node that answers pings may still answer
+// nothing else, so this is a request like any other.
+func (c *conn) watch(o Options) {
+	tick := time.NewTicker(o.ProbeEvery)
 	defer tick.Stop()
 	for {
 		select {
@@ -178,14 +180,31 @@ func (c *conn) watch(every, timeout time.Duration) {
 			return
 		case <-tick.C:
 		}
-		ctx, cancel := context.WithTimeout(c.ctx, timeout)
-		err := c.ws.Ping(ctx)
-		cancel()
-		if err != nil {
-			c.close(fmt.Errorf("the node stopped answering: %w", err))
+		if err := c.health(c.ctx, o); err != nil && c.ctx.Err() == nil {
+			c.close(err)
 			return
 		}
 	}
+}
+
+// health returns an error if the node does not answer or is syncing. One that
+// does not say whether it is, is taken to be well.
+func (c *conn) health(ctx context.Context, o Options) error {
+	raw, err := c.call(ctx, o, nil, "system_health", nil)
+	var refused *rpcError
+	if errors.As(err, &refused) {
+		return nil
+	}
+	var h struct {
+		IsSyncing bool `json:"isSyncing"`
+	}
+	if err == nil {
+		err = decodeAnswer(raw, &h, "system_health")
+	}
+	if err == nil && h.IsSyncing {
+		err = strata.E(strata.Unavailable, "the chain node %s is still syncing: wait until it has caught up, or use another endpoint", c.url)
+	}
+	return err
 }
 
 // call sends a request and waits for its answer. With notify the request

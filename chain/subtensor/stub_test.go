@@ -95,10 +95,11 @@ type stub struct {
 	nonces   map[[32]byte]uint64
 
 	// onSubmit decides about an extrinsic: the statuses to send, "BLOCK" standing
-	// for its inclusion, and the dispatch error it ends with, nil for success.
+	// for its inclusion and "FINAL" for that block's finality, and the dispatch error it ends with, nil for success.
 	onSubmit func(x *scale.Extrinsic) (statuses []string, failed scale.Value)
 	// cutAfterSubmit breaks the connection instead of sending statuses.
 	cutAfterSubmit bool
+	syncing        bool
 	deaf           bool // new connections are accepted and never read
 }
 
@@ -303,6 +304,8 @@ func (s *stub) answer(c *stubConn, method string, params []json.RawMessage) (res
 		_ = json.Unmarshal(params[0], &address)
 		account, _ := strata.DecodeSS58(address)
 		return s.nonces[account], nil, nil
+	case "system_health":
+		return map[string]any{"isSyncing": s.syncing, "peers": 1}, nil, nil
 	case "author_unwatchExtrinsic", "author_submitExtrinsic", "chain_unsubscribeNewHeads":
 		return true, nil, nil
 	}
@@ -441,9 +444,14 @@ func (s *stub) submitted(c *stubConn, param json.RawMessage) (any, func(), *rpcE
 	statuses, failed := s.onSubmit(x)
 	sent := make([]json.RawMessage, len(statuses))
 	for i, st := range statuses {
-		if st == "BLOCK" {
+		switch st {
+		case "BLOCK":
 			b := s.addBlock([]hexBytes{{4, 0}, raw}, s.events(failed))
 			st = fmt.Sprintf(`{"inBlock":"0x%s"}`, b.hash)
+		case "FINAL":
+			st = fmt.Sprintf(`{"finalized":"0x%s"}`, s.blocks[len(s.blocks)-1].hash)
+		case `"invalid"`:
+			s.nonces[x.Signer]--
 		}
 		sent[i] = json.RawMessage(st)
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"maps"
 	"sync"
 	"time"
 
@@ -21,6 +22,10 @@ const (
 	maxLag    = eraPeriod / 2
 )
 
+// maxSignings bounds how often a submission is signed anew, each time because
+// the chain was upgraded again.
+const maxSignings = 10
+
 // sent is an extrinsic that a node has taken.
 type sent struct {
 	rt   *runtime
@@ -32,24 +37,57 @@ type sent struct {
 // submit signs a call, sends it, and waits until it is in a block and its
 // outcome is known. If the context ends meanwhile, the extrinsic may still be
 // included, until its era ends.
+//
+// If the chain is upgraded while it waits, what was signed for the old runtime
+// can get into no block any more: it is encoded and signed anew.
 func (c *Client) submit(ctx context.Context, signer chain.Signer, pallet, name string, args scale.Struct) (strata.BlockHash, error) {
-	rt, err := c.runtime(ctx)
-	if err != nil {
-		return strata.BlockHash{}, err
+	for attempt := 1; ; attempt++ {
+		rt, err := c.runtime(ctx)
+		if err != nil {
+			return strata.BlockHash{}, err
+		}
+		block, err := c.submitFor(ctx, rt, signer, pallet, name, maps.Clone(args))
+		if !errors.Is(err, errOutdated) || attempt == maxSignings || !c.upgraded(ctx, rt) {
+			return block, named(pallet, name, err)
+		}
+		c.link.log.Info("signing anew for the upgraded runtime", "call", pallet+"."+name)
 	}
+}
+
+// submitFor is submit for one runtime. An error that is errOutdated says that
+// the extrinsic is in no block and, if the runtime is another now, never will be.
+func (c *Client) submitFor(ctx context.Context, rt *runtime, signer chain.Signer, pallet, name string, args scale.Struct) (strata.BlockHash, error) {
 	call, err := c.encodeCall(ctx, rt, pallet, name, args)
 	if err != nil {
 		return strata.BlockHash{}, err
 	}
-	account := signer.PublicKey()
-	nonces := c.nonces.of(account)
+	nonces := c.nonces.of(signer.PublicKey())
 	x, statuses, err := c.sendNext(ctx, rt, nonces, signer, call)
 	if err != nil {
-		return strata.BlockHash{}, named(pallet, name, err)
+		return strata.BlockHash{}, err
 	}
 	block, err := c.outcome(ctx, x, statuses)
+	if errors.Is(err, errDropped) {
+		block, err = c.afterDrop(ctx, x, err)
+	}
 	nonces.settled(err == nil)
-	return block, named(pallet, name, err)
+	return block, err
+}
+
+// afterDrop looks whether an extrinsic that a node calls invalid is in a block
+// already, and if not, whether that is because the chain was upgraded.
+func (c *Client) afterDrop(ctx context.Context, x *sent, why error) (strata.BlockHash, error) {
+	head, err := c.Head(ctx)
+	if err != nil {
+		return strata.BlockHash{}, err
+	}
+	if block, found, err := c.searchTo(ctx, x, x.from, head.Number); found || err != nil {
+		return block, err
+	}
+	if c.upgraded(ctx, x.rt) {
+		why = strata.E(strata.Conflict, "%w: the runtime was upgraded", errOutdated)
+	}
+	return strata.BlockHash{}, why
 }
 
 // named says which call an error is about.
@@ -182,7 +220,7 @@ func (c *Client) outcome(ctx context.Context, x *sent, f *statusFeed) (strata.Bl
 			}
 			continue
 		}
-		block, included, err := readStatus(raw)
+		block, included, err := readStatus(raw, c.link.opts.Finalized)
 		if err != nil {
 			return strata.BlockHash{}, err
 		}
@@ -208,9 +246,13 @@ func (c *Client) unwatch(f *statusFeed) {
 	_, _ = f.on.call(ctx, c.link.opts, nil, "author_unwatchExtrinsic", []any{f.id})
 }
 
+// errDropped says that a node has dropped an extrinsic as invalid.
+var errDropped = errors.New("the chain dropped the extrinsic as no longer valid")
+
 // readStatus reads one status: text, or an object with one member, whose value
-// dev nodes leave null where others send text.
-func readStatus(raw json.RawMessage) (block strata.BlockHash, included bool, err error) {
+// dev nodes leave null where others send text. With final, a block counts when
+// it is final: until then a reorganisation may take it back.
+func readStatus(raw json.RawMessage, final bool) (block strata.BlockHash, included bool, err error) {
 	var name string
 	var value json.RawMessage
 	if json.Unmarshal(raw, &name) != nil {
@@ -222,7 +264,12 @@ func readStatus(raw json.RawMessage) (block strata.BlockHash, included bool, err
 		}
 	}
 	switch name {
-	case "inBlock", "finalized":
+	case "inBlock":
+		if final {
+			return block, false, nil
+		}
+		fallthrough
+	case "finalized":
 		var h hexBytes
 		if err := json.Unmarshal(value, &h); err != nil {
 			return block, false, strata.E(strata.Invalid, "the chain node sent status %s without a block: %w", name, err)
@@ -230,7 +277,11 @@ func readStatus(raw json.RawMessage) (block strata.BlockHash, included bool, err
 		hash, err := h.hash()
 		return hash, err == nil, err
 	case "invalid":
-		return block, false, strata.E(strata.Conflict, "the chain dropped the extrinsic as no longer valid: try again")
+		return block, false, strata.E(strata.Conflict, "%w: try again", errDropped)
+	case "finalityTimeout":
+		if final {
+			return block, false, strata.E(strata.Unavailable, "the block with the extrinsic did not become final in time: the chain's finality lags, look again later")
+		}
 	case "usurped":
 		return block, false, strata.E(strata.Conflict, "another extrinsic of the same account replaced this one: do not use one key in two programs at once")
 	case "dropped":
@@ -245,8 +296,9 @@ func readStatus(raw json.RawMessage) (block strata.BlockHash, included bool, err
 func (c *Client) search(ctx context.Context, x *sent) (strata.BlockHash, error) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	if err := c.link.read(ctx, nil, "author_submitExtrinsic", hexBytes(x.raw)); err != nil && !answered(err) {
-		return strata.BlockHash{}, err
+	refused := c.link.read(ctx, nil, "author_submitExtrinsic", hexBytes(x.raw))
+	if refused != nil && !answered(refused) {
+		return strata.BlockHash{}, refused
 	} // an answer that refuses it is what a node gives that has it already
 	heads, err := c.Heads(ctx)
 	if err != nil {
@@ -257,14 +309,13 @@ func (c *Client) search(ctx context.Context, x *sent) (strata.BlockHash, error) 
 		return strata.BlockHash{}, err
 	}
 	for next := x.from; ; {
-		for ; next <= min(head.Number, x.last); next++ {
-			block, err := c.hashAt(ctx, next)
-			if err != nil {
-				return strata.BlockHash{}, err
-			}
-			if found, err := c.inBlock(ctx, x, block); found || err != nil {
-				return block, err
-			}
+		to := min(head.Number, x.last)
+		if block, found, err := c.searchTo(ctx, x, next, to); found || err != nil {
+			return block, err
+		}
+		next = max(next, to+1)
+		if errors.Is(poolError(refused), errOutdated) && c.upgraded(ctx, x.rt) {
+			return strata.BlockHash{}, poolError(refused)
 		}
 		if next > x.last {
 			return strata.BlockHash{}, strata.E(strata.Unavailable, "the connection broke while sending and the extrinsic is in no block: try again")
@@ -274,6 +325,19 @@ func (c *Client) search(ctx context.Context, x *sent) (strata.BlockHash, error) 
 			return strata.BlockHash{}, strata.E(strata.Unavailable, "stopped before the extrinsic's outcome was known")
 		}
 	}
+}
+
+// searchTo looks for the extrinsic in a range of blocks.
+func (c *Client) searchTo(ctx context.Context, x *sent, from, to uint64) (block strata.BlockHash, found bool, err error) {
+	for n := from; n <= to; n++ {
+		if block, err = c.hashAt(ctx, n); err != nil {
+			return strata.BlockHash{}, false, err
+		}
+		if found, err := c.inBlock(ctx, x, block); found || err != nil {
+			return block, found, err
+		}
+	}
+	return strata.BlockHash{}, false, nil
 }
 
 // inBlock says whether a block holds the extrinsic, and the error it ended with there.

@@ -170,6 +170,8 @@ func TestPoolErrors(t *testing.T) {
 		{1010, `"Transaction has a bad signature"`, strata.Conflict, "signature"},
 		{1010, `"Transaction has an ancient birth block"`, strata.Conflict, "era"},
 		{1010, `{"x":1}`, strata.Invalid, "boom"},
+		{1001, ``, strata.Conflict, "form"},
+		{1002, `"Runtime error: could not decode"`, strata.Conflict, "could not decode"},
 		{1012, ``, strata.Throttled, "banned"},
 		{1013, ``, strata.Conflict, "already"},
 		{1014, `"too low priority"`, strata.Conflict, "same nonce"},
