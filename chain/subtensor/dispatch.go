@@ -165,7 +165,7 @@ func poolError(err error) error {
 	case rpcInvalidTx, rpcUnknownTx:
 		return invalidTx(r)
 	case rpcBadFormat, rpcVerification:
-		return strata.E(strata.Conflict, "%w (%w): try again, then update strata", errOutdated, err)
+		return strata.E(strata.Conflict, "%w (%s): try again, then update strata", errOutdated, r)
 	case rpcTemporaryBan:
 		return strata.E(strata.Throttled, "the chain node has banned this extrinsic for a while: wait half an hour, or change something in it")
 	case rpcAlreadyKnown:

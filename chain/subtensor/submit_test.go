@@ -3,6 +3,7 @@ package subtensor
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"math/big"
 	"net/netip"
@@ -180,6 +181,9 @@ func TestPoolErrors(t *testing.T) {
 		err := poolError(&rpcError{Code: x.code, Message: "boom", Data: json.RawMessage(x.data)})
 		if strata.CodeOf(err) != x.want || !strings.Contains(err.Error(), x.text) {
 			t.Errorf("%d %s: code %q: %v", x.code, x.data, strata.CodeOf(err), err)
+		}
+		if old := x.code <= 1002 || strings.Contains(x.data, "bad signature"); errors.Is(err, errOutdated) != old {
+			t.Errorf("%d %s: taken for one of an old runtime: %v", x.code, x.data, !old)
 		}
 	}
 }
