@@ -222,7 +222,7 @@ func TestGenericParameters(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for name, want := range map[string]string{"MultiAddress": "AccountId32", "EventRecord": "RuntimeEvent", "UncheckedExtrinsic": "MultiAddress"} {
+	for name, want := range map[string]string{"MultiAddress": "AccountId32", "EventRecord": "RuntimeEvent", "UncheckedExtrinsic": "MultiAddress", "Result": "()"} {
 		types := rt.meta.Registry.TypesNamed(name)
 		if len(types) != 1 || len(types[0].Params) == 0 || rt.meta.Registry.TypeName(*types[0].Params[0].Type) != want {
 			t.Errorf("%s: the first parameter is not %s", name, want)

@@ -14,6 +14,10 @@ func subscriptionMethods() map[string]method {
 		open                func(n *Node, p params) (starter, error)
 	}{
 		{"chain_subscribeNewHeads", "chain_unsubscribeNewHeads", "chain_newHead", openHeads},
+		{"chain_subscribeNewHead", "chain_unsubscribeNewHead", "chain_newHead", openHeads}, // older names, which real nodes know too
+		{"subscribe_newHead", "unsubscribe_newHead", "chain_newHead", openHeads},
+		{"chain_subscribeFinalisedHeads", "chain_unsubscribeFinalisedHeads", "chain_finalizedHead", openHeads},
+		{"chain_subscribeRuntimeVersion", "chain_unsubscribeRuntimeVersion", "state_runtimeVersion", openVersion},
 		{"chain_subscribeAllHeads", "chain_unsubscribeAllHeads", "chain_allHead", openHeads},
 		{"chain_subscribeFinalizedHeads", "chain_unsubscribeFinalizedHeads", "chain_finalizedHead", openHeads},
 		{"state_subscribeStorage", "state_unsubscribeStorage", "state_storage", openStorage},

@@ -65,7 +65,9 @@ var enumTable = []struct {
 
 // genericParams are the parameters of generic types by which clients find other
 // types: the account's in an address, the event's in a record.
-var genericParams = map[string]string{"MultiAddress": "AccountId AccountId32, AccountIndex ()", "EventRecord": "E RuntimeEvent, T H256"}
+var genericParams = map[string]string{
+	"MultiAddress": "AccountId AccountId32, AccountIndex ()", "EventRecord": "E RuntimeEvent, T H256", "DispatchResult": "T (), E DispatchError",
+}
 
 // extensionTable lists the signed extensions: identifier, path, fields in the
 // extrinsic, type in the signed payload only.

@@ -20,6 +20,7 @@ type walletCmd struct {
 	Show     walletShowCmd     `cmd:"" help:"Show a wallet's addresses."`
 	Sign     walletSignCmd     `cmd:"" help:"Sign a message with a key."`
 	Verify   walletVerifyCmd   `cmd:"" help:"Check the signature of a message."`
+	Request  walletRequestCmd  `cmd:"" name:"sign_request" help:"Print the headers of a signed HTTP request."`
 }
 
 type walletNewCmd struct {
