@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"math/rand/v2"
+	"os"
 	"slices"
 	"time"
 
@@ -36,7 +37,8 @@ type fault struct {
 
 func faults() []fault {
 	return []fault{
-		{"a node loses power", 22, (*soak).cutOne},
+		{"a node loses power", 18, (*soak).cutOne},
+		{"a node loses its disk", 4, (*soak).wipeOne},
 		{"all nodes lose power", 6, (*soak).cutAll},
 		{"a node hangs", 14, (*soak).hangOne},
 		{"a node crawls", 12, (*soak).slowOne},
@@ -188,6 +190,28 @@ func (s *soak) flipOne(rng *rand.Rand, _ int) error {
 	}
 	d := s.nodes[rng.IntN(len(s.nodes))]
 	return d.flip(places)
+}
+
+// wipeOne takes a node's disk away for good, and gives it an empty one. Nothing
+// is taken before what the last one held has been made anew elsewhere.
+func (s *soak) wipeOne(rng *rand.Rand, _ int) error {
+	d := s.victim(rng)
+	if d == nil || !s.repaired() {
+		return nil
+	}
+	if err := errors.Join(d.off(faultfs.LoseAll), os.RemoveAll(d.db)); err != nil {
+		return err
+	}
+	s.wiped = time.Now()
+	return d.on(s.ctx)
+}
+
+// repaired says whether every segment has been found whole since a disk was
+// last taken.
+func (s *soak) repaired() bool {
+	st, err := s.n.Status(s.ctx)
+	r := st.Repair
+	return err == nil && r != nil && r.Endangered+r.Urgent+r.Unreadable == 0 && r.Surveyed.After(s.wiped)
 }
 
 func (s *soak) partition(rng *rand.Rand, now int) error {

@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"time"
 
 	"strata"
 	"strata/gateway"
@@ -34,6 +35,7 @@ type tracked struct {
 	size    int
 	content uint64 // seed of its bytes
 	known   certainty
+	gone    time.Time // when its deletion was asked for
 }
 
 // bytes returns the file's content.
@@ -74,9 +76,10 @@ func operations() []operation {
 		{"put", 30, (*user).put},
 		{"get", 25, (*user).get},
 		{"range", 17, (*user).getRange},
-		{"overwrite", 8, (*user).overwrite},
-		{"delete", 10, (*user).remove},
-		{"list", 10, (*user).list},
+		{"overwrite", 7, (*user).overwrite},
+		{"delete", 9, (*user).remove},
+		{"undelete", 4, (*user).undelete},
+		{"list", 8, (*user).list},
 	}
 }
 
@@ -169,9 +172,13 @@ func (u *user) store(ctx context.Context, name string) error {
 
 // pick returns one of the user's stored files, nil if there is none.
 func (u *user) pick() *tracked {
+	return u.draw(func(f *tracked) bool { return f.known == stored })
+}
+
+func (u *user) draw(ok func(*tracked) bool) *tracked {
 	var list []*tracked
 	for _, f := range u.files {
-		if f.known == stored {
+		if ok(f) {
 			list = append(list, f)
 		}
 	}
@@ -263,13 +270,32 @@ func (u *user) remove(ctx context.Context) error {
 }
 
 func (u *user) delete(ctx context.Context, f *tracked) error {
-	f.known = perhaps
+	f.known, f.gone = perhaps, time.Now()
 	err := u.api.Delete(ctx, f.id)
 	switch {
 	case err == nil:
 		f.known = deleted
 	case strata.CodeOf(err) == strata.NotFound:
 		return brokenf("%s (%s) was acknowledged and is not found when it is deleted", f.name, f.id)
+	}
+	return err
+}
+
+// undelete takes a recent deletion back. Within half of the window it must be
+// possible.
+func (u *user) undelete(ctx context.Context) error {
+	half := strata.LocalProfile.Undelete / 2
+	f := u.draw(func(f *tracked) bool { return f.known == deleted && time.Since(f.gone) < half })
+	if f == nil {
+		return nil
+	}
+	f.known = perhaps
+	_, err := u.api.Undelete(ctx, f.id)
+	switch {
+	case err == nil:
+		f.known = stored
+	case strata.CodeOf(err) == strata.NotFound && time.Since(f.gone) < half:
+		return brokenf("%s (%s) was deleted %s ago and cannot come back: %v", f.name, f.id, time.Since(f.gone), err)
 	}
 	return err
 }
@@ -296,8 +322,8 @@ func (u *user) listing(ctx context.Context) (all []gateway.Object, err error) {
 }
 
 // compare holds a listing against the model: everything acknowledged is there
-// with its size, nothing deleted or refused is. What was uncertain is settled:
-// a file that is listed is stored from then on.
+// with its size, nothing deleted or refused is. What was uncertain is settled by
+// it, as the user has nothing else under way.
 func (u *user) compare(objects []gateway.Object) error {
 	listed := map[strata.ObjectID]gateway.Object{}
 	for _, o := range objects {
@@ -308,14 +334,16 @@ func (u *user) compare(objects []gateway.Object) error {
 		switch {
 		case f.known == stored && !there:
 			return brokenf("%s (%s) was acknowledged and is not listed", f.name, f.id)
-		case f.known == stored && o.Size != int64(f.size):
-			return brokenf("%s (%s) is listed with %d bytes, %d were stored", f.name, f.id, o.Size, f.size)
 		case f.known == deleted && there:
 			return brokenf("%s (%s) was deleted and is listed", f.name, f.id)
+		case there && o.Size != int64(f.size):
+			return brokenf("%s (%s) is listed with %d bytes, %d were stored", f.name, f.id, o.Size, f.size)
+		case f.known == perhaps && there:
+			f.known = stored
+		case f.known == perhaps:
+			f.known, f.gone = deleted, time.Time{}
 		}
-		if f.known != maybe {
-			delete(listed, f.id)
-		}
+		delete(listed, f.id)
 	}
 	return u.adopt(listed)
 }
@@ -330,6 +358,11 @@ func (u *user) adopt(unknown map[strata.ObjectID]gateway.Object) error {
 			return brokenf("%s (%s, %d bytes) is listed and was never acknowledged, nor left without an answer", o.Name, id, o.Size)
 		}
 		u.files[i].id, u.files[i].known = id, stored
+	}
+	for _, f := range u.files {
+		if f.known == maybe {
+			f.known = refused
+		}
 	}
 	return nil
 }

@@ -4,6 +4,7 @@ package devnet
 
 import (
 	"context"
+	"database/sql"
 	"errors"
 	"flag"
 	"fmt"
@@ -74,6 +75,7 @@ type soak struct {
 	ops     int        // done by all users
 	moved   chan struct{}
 	trouble []trouble
+	wiped   time.Time // when a disk was last taken; harm's alone
 	failed  error
 }
 
@@ -223,8 +225,63 @@ func (s *soak) settle() {
 			}
 		}
 	}
+	s.await("every segment is whole again", s.repaired)
+	s.await("the miners hold what the catalog names, and no more", func() bool {
+		extra, err := s.extra()
+		s.must(err)
+		return extra == 0
+	})
 	if failed > done/2 {
 		s.t.Errorf("seed %d: %d of %d operations failed: the faults leave nothing to test", s.seed, failed, done)
 	}
 	s.t.Logf("seed %d: %d operations, %d of them hit by faults", s.seed, done, failed)
+}
+
+// extra counts the live shards on miners that no row of the catalog names:
+// space that nobody will ever give back.
+func (s *soak) extra() (count int, err error) {
+	named, err := s.named()
+	if err != nil {
+		return 0, err
+	}
+	v := hotkeyOf(s.t, s.n, "validator-1")
+	for _, d := range s.nodes {
+		page, err := d.store.Manifest(s.ctx, wire.ManifestQuery{Validator: v}, 0, func(h *wire.Head) error { return h.Sign(d.domain, d.key) })
+		if err != nil {
+			return 0, err
+		}
+		for _, e := range page.Entries {
+			for _, h := range e.Shards {
+				if !h.Deleted && !named[h.Root] {
+					count++
+				}
+			}
+		}
+	}
+	return count, nil
+}
+
+// named reads the roots of all shards of what the catalog lists.
+func (s *soak) named() (map[strata.Root]bool, error) {
+	db, err := sql.Open("sqlite", "file:"+filepath.Join(s.n.Dir(), "validator-1", "validator-1", "default", "strata.db")+"?mode=ro")
+	if err != nil {
+		return nil, err
+	}
+	defer db.Close()
+	rows, err := db.QueryContext(s.ctx, `SELECT s.root FROM shards s
+		JOIN segments g ON g.origin = s.origin AND g.number = s.number
+		JOIN objects o ON o.id = g.object_id WHERE o.state <> 'deleted'`)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	out := map[strata.Root]bool{}
+	for rows.Next() {
+		var b []byte
+		if err := rows.Scan(&b); err != nil {
+			return nil, err
+		}
+		out[strata.Root(b)] = true
+	}
+	return out, rows.Err()
 }
