@@ -31,6 +31,7 @@ func FuzzRetain(f *testing.F)        { fuzzCodec(f, "retain") }
 func FuzzRetainResult(f *testing.F)  { fuzzCodec(f, "retained") }
 func FuzzSuperblock(f *testing.F)    { fuzzCodec(f, "super") }
 func FuzzCommitment(f *testing.F)    { fuzzCodec(f, "commit") }
+func FuzzFraudProof(f *testing.F)    { fuzzCodec(f, "fraud") }
 func FuzzBinding(f *testing.F)       { fuzzCodec(f, "binding") }
 
 func FuzzStatus(f *testing.F) {

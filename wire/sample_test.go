@@ -148,6 +148,7 @@ var codecs = map[string]struct {
 	"retained": {sampleRetainResult().Encode(), again(DecodeRetainResult)},
 	"super":    {sampleSuperblock().Encode(), again(DecodeSuperblock)},
 	"commit":   {sampleCommitment().Encode(), again(DecodeCommitment)},
+	"fraud":    {sampleFraud().Encode(), again(DecodeFraudProof)},
 	"binding":  {sampleBinding().Encode(), again(DecodeBinding)},
 }
 
