@@ -9,6 +9,8 @@ import (
 	"path/filepath"
 	"sync"
 
+	"github.com/zeebo/blake3"
+
 	"strata"
 	"strata/internal/durable"
 	"strata/wire"
@@ -32,8 +34,10 @@ type Log struct {
 // incomplete at the end is cut off: it was not acknowledged. Code Corrupt if the
 // last segment is damaged otherwise; Conflict if the log is another validator's.
 func Open(dir string, d wire.Domain, validator strata.Hotkey, log *slog.Logger) (*Log, error) {
-	if err := durable.MkdirAll(filepath.Join(dir, Public)); err != nil {
-		return nil, err
+	for _, sub := range []string{Public, Frauds, Inbox} {
+		if err := durable.MkdirAll(filepath.Join(dir, sub)); err != nil {
+			return nil, err
+		}
 	}
 	l := &Log{dir: dir, domain: d, validator: validator, hash: origin(d, validator)}
 	list, err := segments(dir)
@@ -291,6 +295,13 @@ func (l *Log) Publish(upTo uint64) error {
 		return nil
 	}
 	return errors.Join(durable.SyncDir(filepath.Join(l.dir, Public)), durable.SyncDir(l.dir))
+}
+
+// Keep makes a proof of fraud public at once, by the name of its contents. It is
+// on the disk when Keep returns.
+func (l *Log) Keep(proof []byte) error {
+	name := strata.Root(blake3.Sum256(proof)).String() + FraudSuffix
+	return durable.WriteFile(filepath.Join(l.dir, Frauds, name), proof, 0o644)
 }
 
 // Close closes the log. What Append has returned for is on the disk already.

@@ -352,6 +352,17 @@ func TestHandler(t *testing.T) {
 			t.Errorf("GET %s = %d", path, code)
 		}
 	}
+	p := Peer{URL: s.URL, Client: s.Client()}
+	names, err := p.List(t.Context())
+	if err != nil || len(names) != 1 || names[0] != "abc"+FraudSuffix {
+		t.Errorf("a peer lists %v, %v", names, err)
+	}
+	if b, err := p.Fetch(t.Context(), names[0]); err != nil || string(b) != "proof" {
+		t.Errorf("a peer gives %q, %v", b, err)
+	}
+	if _, err := p.Fetch(t.Context(), "none"+FraudSuffix); strata.CodeOf(err) != strata.Unavailable {
+		t.Errorf("a proof that is not there gave %v", err)
+	}
 	if r, err := http.Post(s.URL+"/", "", nil); err != nil || r.StatusCode != 405 {
 		t.Errorf("POST = %v, %v", r, err)
 	}

@@ -130,3 +130,25 @@ type Journal interface {
 	// Skip makes the next entry come after seq at least.
 	Skip(ctx context.Context, seq uint64) error
 }
+
+// Fraud is a proof of fraud that a validator has acted on.
+type Fraud struct {
+	Partition
+	Number uint64 // of the sector
+	Kind   wire.FraudKind
+	Block  uint64 // when
+	Proof  []byte // wire.FraudProof
+}
+
+// Frauds is the record of proofs that were acted on. Implementations are safe
+// for concurrent use.
+type Frauds interface {
+	// SaveFraud writes a proof, the marks and the record of its miner that
+	// follow from it in one transaction. Code Conflict, and nothing is written,
+	// if there is a proof of that kind for that sector.
+	SaveFraud(ctx context.Context, m MinerRecord, f Fraud, marks []Mark) error
+	// HasFraud says whether there is a proof of that kind for a sector.
+	HasFraud(ctx context.Context, p Partition, number uint64, kind wire.FraudKind) (bool, error)
+	// Frauds returns the proofs against a miner, oldest first.
+	Frauds(ctx context.Context, miner strata.Hotkey) ([]Fraud, error)
+}

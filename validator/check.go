@@ -5,12 +5,14 @@ import (
 	"context"
 	"crypto/rand"
 	"encoding/binary"
+	"fmt"
 	"maps"
 	"math/bits"
 	"slices"
 	"time"
 
 	"strata"
+	"strata/auditlog"
 	"strata/catalog"
 	"strata/internal/lifecycle"
 	"strata/merkle"
@@ -39,19 +41,32 @@ func (v *Validator) check(ctx context.Context) error {
 
 // checkOne makes a check if one is due and returns how long to rest.
 func (v *Validator) checkOne(ctx context.Context, buf []byte) time.Duration {
-	b, at, ok := v.nextCheck()
-	if !ok {
-		return idle
-	}
 	started := v.Now()
-	if err := v.checkSector(ctx, b, at, buf); err != nil {
-		if ctx.Err() == nil {
-			v.Log.Error("a commitment check was not made", "miner", b.hotkey, "sector", at.number, "err", err)
-		}
+	made, err := v.makeCheck(ctx, buf)
+	if err != nil && ctx.Err() == nil {
+		v.Log.Error("a commitment check was not made", "err", err)
+	}
+	if !made || err != nil {
 		return idle
 	}
 	share := time.Duration(min(max(v.Pace.CheckShare, 1), 100))
 	return max(breath, v.Now().Sub(started)*(100-share)/share)
+}
+
+// makeCheck makes the next check, another validator's or ours, and says whether
+// there was one.
+func (v *Validator) makeCheck(ctx context.Context, buf []byte) (bool, error) {
+	if a, ok := v.nextAccusation(); ok {
+		return true, v.judge(ctx, a, buf)
+	}
+	b, at, ok := v.nextCheck()
+	if !ok {
+		return false, nil
+	}
+	if err := v.checkSector(ctx, b, at, buf); err != nil {
+		return true, fmt.Errorf("sector %d of miner %s: %w", at.number, b.hotkey, err)
+	}
+	return true, nil
 }
 
 // nextCheck draws a check: first among the reasons that there are, then among
@@ -193,15 +208,16 @@ func (v *Validator) checkSector(ctx context.Context, b *book, at place, buf []by
 	if err != nil {
 		return err
 	}
-	if err := v.compare(ctx, b, at, before, root); err != nil {
+	if err := v.compare(ctx, b, at, before, root, nil); err != nil {
 		return err
 	}
 	return v.resample(ctx, b)
 }
 
 // compare counts a check of a sector as it was before the fill. A false root
-// was false when it was signed, even if the miner took it back meanwhile.
-func (v *Validator) compare(ctx context.Context, b *book, at place, before catalog.Sector, root strata.Root) error {
+// was false when it was signed, even if the miner took it back meanwhile. by is
+// the proof that led to the check, if one did.
+func (v *Validator) compare(ctx context.Context, b *book, at place, before catalog.Sector, root strata.Root, by *accusation) error {
 	if err := b.turn.take(ctx); err != nil {
 		return err
 	}
@@ -229,8 +245,18 @@ func (v *Validator) compare(ctx context.Context, b *book, at place, before catal
 		gone = &now.Entry
 	}
 	entry := b.checkEntry(at, before.Entry.Root, root, gone)
+	if by != nil {
+		entry.Proof = &auditlog.Proof{Name: by.proof.Name(), From: by.from}
+	}
+	if gone != nil {
+		v.showFalseRoot(ctx, b, at)
+	}
 	return b.commit(entry, []score.Event{event}, func(r catalog.MinerRecord) error {
-		return v.Ledger.SaveMarks(ctx, r, []catalog.Mark{mark})
+		marks := []catalog.Mark{mark}
+		if by == nil {
+			return v.Ledger.SaveMarks(ctx, r, marks)
+		}
+		return v.Account.Frauds.SaveFraud(ctx, r, by.fraud(r.Score.Block), marks)
 	}, func() {
 		b.unlist(at)
 		if h := b.holdings[at.validator]; h != nil && gone != nil {

@@ -93,11 +93,7 @@ func (d *Driver) Audit(ctx context.Context, miner strata.Hotkey) error {
 
 // Check makes one commitment check, if any is due, and says whether it was.
 func (d *Driver) Check(ctx context.Context) (bool, error) {
-	b, at, ok := d.v.nextCheck()
-	if !ok {
-		return false, nil
-	}
-	return true, d.v.checkSector(ctx, b, at, d.buf)
+	return d.v.makeCheck(ctx, d.buf)
 }
 
 // Credit returns a miner's credit in bytes at the present block and its

@@ -33,14 +33,18 @@ type AuditLog interface {
 	Skip(after uint64) error
 	// Publish makes public what ended with an entry up to that number.
 	Publish(upTo uint64) error
+	// Keep makes a proof of fraud public at once.
+	Keep(proof []byte) error
 }
 
-// Account is what a validator needs to keep its audit log. All fields but Commit
-// are needed.
+// Account is what a validator needs to keep its audit log, and to act on others'
+// proofs of fraud. All fields but Commit and Accusers are needed.
 type Account struct {
-	Log     AuditLog
-	Journal catalog.Journal // of the ledger
-	Version string
+	Log      AuditLog
+	Journal  catalog.Journal // of the ledger
+	Frauds   catalog.Frauds  // of the ledger
+	Accusers []Accuser
+	Version  string
 	// Commit puts the log's head on chain.
 	Commit func(ctx context.Context, number uint64, hash strata.Root) error
 }

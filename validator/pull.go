@@ -193,6 +193,9 @@ func (v *Validator) pullFrom(ctx context.Context, b *book, validator strata.Hotk
 		return err
 	}
 	m.hold.head = head
+	if proof, ok := v.showTwoRoots(ctx, b, m, head); ok {
+		v.keep(proof)
+	}
 	return b.commit(headEntry(v, validator, &m.hold), m.events, func(r catalog.MinerRecord) error {
 		return v.Ledger.SavePull(ctx, r, p, head, m.changed)
 	}, func() { b.holdings[validator] = &m.hold })
@@ -317,15 +320,17 @@ func (v *Validator) follows(known, head wire.Head) error {
 
 // merged is a partition as it would be after a pull.
 type merged struct {
-	v       *Validator
-	p       catalog.Partition
-	changed []catalog.Sector
-	events  []score.Event
-	hold    holding // without head
-	hashes  [][32]byte
-	sectors uint32
-	shards  map[strata.Root]bool   // listed
-	ordered map[strata.Root]uint32 // lengths of shards whose order was verified before
+	v        *Validator
+	p        catalog.Partition
+	changed  []catalog.Sector
+	events   []score.Event
+	hold     holding // without head
+	hashes   [][32]byte
+	second   *wire.Entry // one with another root than its number had
+	secondAt int         // its place among hashes
+	sectors  uint32
+	shards   map[strata.Root]bool   // listed
+	ordered  map[strata.Root]uint32 // lengths of shards whose order was verified before
 }
 
 // merge lays the pulled entries over the ledger's sectors, both in order of
@@ -387,6 +392,7 @@ func (m *merged) add(old catalog.Sector, e wire.Entry) error {
 		m.v.Log.Error("a second root for one sector number: fraud", "miner", m.p.Miner, "sector", e.Number, "first", old.Entry.Root, "second", e.Root)
 		m.events = append(m.events, score.Event{Kind: score.SecondRoot})
 		s.Void = true
+		m.second, m.secondAt = &s.Entry, len(m.hashes)
 	}
 	if old.Listed() && !s.Listed() {
 		if s.Cohort != 0 {

@@ -198,7 +198,7 @@ func TestFalseRootTakenBackDuringItsCheck(t *testing.T) {
 	before := w.sectors(m, self)[4]
 	m.state(self, 4, wire.Withdrawn)
 	w.seen(m)
-	if err := w.v.compare(t.Context(), b, at, before, [32]byte{9}); err != nil {
+	if err := w.v.compare(t.Context(), b, at, before, [32]byte{9}, nil); err != nil {
 		t.Fatal(err)
 	}
 	w.wantStanding(m, score.Suspended)
@@ -207,7 +207,7 @@ func TestFalseRootTakenBackDuringItsCheck(t *testing.T) {
 	m.state(self, 3, wire.Withdrawn)
 	w.seen(m)
 	checks := w.score(m).Cohorts[0].Checks
-	if err := w.v.compare(t.Context(), b, place{self, 3}, before, before.Entry.Root); err != nil {
+	if err := w.v.compare(t.Context(), b, place{self, 3}, before, before.Entry.Root, nil); err != nil {
 		t.Fatal(err)
 	}
 	if got := w.score(m).Cohorts[0]; got.Checks != checks || got.Bytes != 3*sectorSize {

@@ -133,6 +133,9 @@ type Validator struct {
 	onlooker   bool                     // another process validates; this one reads its ledger
 	computed   computed                 // the last vector that was logged
 	ended      []ended                  // what waits to become public
+	accused    []accusation             // false roots that others say they found
+	others     bool                     // whose turn it was last: others' proofs or our checks
+	distrusted map[string]uint64        // until which block nobody listens to an accuser
 }
 
 // New restores a validator from its ledger.
@@ -147,7 +150,7 @@ func New(ctx context.Context, c Config) (*Validator, error) {
 		c.Fill = fill
 	}
 	c.Pace = c.Pace.withDefaults(c.Profile)
-	v := &Validator{Config: c, self: strata.Hotkey(c.Key.PublicKey()), large: make(turn, 1), books: map[strata.Hotkey]*book{}, weights: map[strata.Hotkey]uint16{}}
+	v := &Validator{Config: c, self: strata.Hotkey(c.Key.PublicKey()), large: make(turn, 1), books: map[strata.Hotkey]*book{}, weights: map[strata.Hotkey]uint16{}, distrusted: map[string]uint64{}}
 	v.born = c.Now()
 	if err := v.restore(ctx); err != nil {
 		return nil, err
@@ -213,6 +216,7 @@ func (v *Validator) Run(ctx context.Context) error {
 	g.Go("flush", v.flush)
 	if v.Account != nil {
 		g.Go("account", v.account)
+		g.Go("accusers", v.listen)
 	}
 	return g.Wait()
 }

@@ -98,7 +98,7 @@ func (w *world) start() {
 	w.v, err = New(ctx, Config{
 		Chain: w.chain, Key: w.key, Miners: w.net, Ledger: w.ledger, Shards: w.shards, Domain: domain,
 		Profile: prof, Pace: w.pace, Log: slog.New(slog.DiscardHandler), Now: func() time.Time { return w.now },
-		Account: &Account{Log: w.log, Journal: w.db, Version: "test", Commit: func(_ context.Context, number uint64, hash strata.Root) error {
+		Account: &Account{Log: w.log, Journal: w.db, Frauds: w.db, Version: "test", Commit: func(_ context.Context, number uint64, hash strata.Root) error {
 			w.committed = append(w.committed, commitment{number, hash})
 			return nil
 		}},

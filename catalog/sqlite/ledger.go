@@ -122,22 +122,24 @@ const partitionID = `(SELECT id FROM ledger_partitions WHERE miner = $1 AND vali
 
 // SaveMarks implements catalog.Ledger. A crash leaves all of it or nothing.
 func (db *DB) SaveMarks(ctx context.Context, m catalog.MinerRecord, marks []catalog.Mark) error {
-	return db.write(ctx, func(tx *sql.Tx) error {
-		if err := saveMiner(ctx, tx, m); err != nil {
+	return db.write(ctx, func(tx *sql.Tx) error { return saveMarks(ctx, tx, m, marks) })
+}
+
+func saveMarks(ctx context.Context, tx *sql.Tx, m catalog.MinerRecord, marks []catalog.Mark) error {
+	if err := saveMiner(ctx, tx, m); err != nil {
+		return err
+	}
+	for i := 0; i < len(marks); {
+		n := 1
+		for i+n < len(marks) && marks[i+n].Validator == marks[i].Validator {
+			n++
+		}
+		if err := mark(ctx, tx, m.Hotkey, marks[i:i+n]); err != nil {
 			return err
 		}
-		for i := 0; i < len(marks); {
-			n := 1
-			for i+n < len(marks) && marks[i+n].Validator == marks[i].Validator {
-				n++
-			}
-			if err := mark(ctx, tx, m.Hotkey, marks[i:i+n]); err != nil {
-				return err
-			}
-			i += n
-		}
-		return nil
-	})
+		i += n
+	}
+	return nil
 }
 
 // mark writes the marks of one partition.

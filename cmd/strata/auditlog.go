@@ -20,21 +20,26 @@ import (
 
 // auditFlags are those of the validator's public account of itself.
 type auditFlags struct {
-	AuditListen string `name:"auditlog.listen" placeholder:"ADDRESS" help:"Serve the published part of the audit log to anyone at this address (HTTP)."`
+	AuditPeers  []string `name:"auditlog.peer" placeholder:"URL" help:"Another validator's published audit log, to take its proofs of fraud from; repeat for several."`
+	AuditListen string   `name:"auditlog.listen" placeholder:"ADDRESS" help:"Serve the published part of the audit log to anyone at this address (HTTP)."`
 }
 
 func (n *node) auditDir() string { return filepath.Join(n.dir, "auditlog") }
 
 // account opens the audit log of a validator.
-func (n *node) account(g *lifecycle.Group) (*validator.Account, error) {
+func (n *node) account(g *lifecycle.Group, f auditFlags) (*validator.Account, error) {
 	log, err := auditlog.Open(n.auditDir(), n.domain(), n.hotkey, n.log)
 	if err != nil {
 		return nil, err
 	}
 	g.OnClose("audit log", log.Close)
 	c := &committer{chain: n.chain, key: n.key, netuid: n.netuid}
+	accusers := []validator.Accuser{auditlog.Folder(filepath.Join(n.auditDir(), auditlog.Inbox))}
+	for _, url := range f.AuditPeers {
+		accusers = append(accusers, auditlog.Peer{URL: url, Client: &http.Client{Timeout: time.Minute}})
+	}
 	return &validator.Account{
-		Log: log, Journal: n.db, Version: version(),
+		Log: log, Journal: n.db, Frauds: n.db, Accusers: accusers, Version: version(),
 		Commit: func(ctx context.Context, number uint64, hash strata.Root) error {
 			return c.change(ctx, func(w wire.Commitment) wire.Commitment { return w.WithAudit(number, hash) })
 		},

@@ -40,7 +40,7 @@ func (c *validatorCmd) Run(ctx context.Context, s streams) error {
 		return abandon(g, err)
 	}
 	config := n.validatorConfig()
-	if config.Account, err = n.account(g); err != nil {
+	if config.Account, err = n.account(g, c.auditFlags); err != nil {
 		return abandon(g, err)
 	}
 	v, err := validator.New(g.Context(), config)
