@@ -17,15 +17,13 @@ import (
 // plant is a source of sectors that take a known time to fill and to store.
 type plant struct {
 	fill, store time.Duration
-	lanes       int
 	fail        map[int]error // by number
 
 	mu                     sync.Mutex
 	next, jobs             int
 	filling, storing, held int
 	most                   [3]int // of each of those at once
-	onLane                 map[int]int
-	order                  []int // as they were through
+	order                  []int  // as they were through
 	errs                   []error
 }
 
