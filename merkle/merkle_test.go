@@ -109,6 +109,20 @@ func TestNodeOffsets(t *testing.T) {
 	}
 }
 
+func TestParentIsTheNodeAbove(t *testing.T) {
+	tree := Build(bytesOf(8 * GroupSize))
+	for level, width := 0, uint64(8); width > 2; level, width = level+1, width/2 {
+		for i := uint64(0); i < width; i += 2 {
+			left, lerr := tree.ReadNode(level, i)
+			right, rerr := tree.ReadNode(level, i+1)
+			above, aerr := tree.ReadNode(level+1, i/2)
+			if lerr != nil || rerr != nil || aerr != nil || Parent(left, right) != above {
+				t.Errorf("nodes %d and %d of level %d do not make the one above", i, i+1, level)
+			}
+		}
+	}
+}
+
 func TestZeroTreeHasNothing(t *testing.T) {
 	var zero Tree
 	if zero.Root() != (strata.Root{}) || zero.Size() != 0 {

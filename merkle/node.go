@@ -45,6 +45,10 @@ func parent(left, right Hash) guts.Node {
 	return guts.ParentNode(left.words(), right.words(), &guts.IV, 0)
 }
 
+// Parent returns the node over two nodes of one level, where that is not the
+// root: whoever has a level has all above it.
+func Parent(left, right Hash) Hash { return finish(parent(left, right), false) }
+
 // subtree returns the top of the tree over data, at most a group, whose first
 // leaf is number leaf of the whole.
 func subtree(data []byte, leaf uint64) guts.Node {

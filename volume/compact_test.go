@@ -121,7 +121,7 @@ func TestDamageIsWithdrawn(t *testing.T) {
 		off  int64
 	}{
 		{"filler", dataName(alice), 3*tinySector - 100},
-		{"group node", hashesName(alice), 3*tinySector/1024 - 33},
+		{"group node", hashesName(alice), 2*tinySector/1024 + recordHeader + 5*nodeSize},
 		{"truncated", dataName(alice), -1},
 	} {
 		t.Run(c.name, func(t *testing.T) {

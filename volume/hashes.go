@@ -3,6 +3,7 @@ package volume
 import (
 	"encoding/binary"
 	"io"
+	"sync/atomic"
 
 	"github.com/zeebo/blake3"
 
@@ -22,7 +23,6 @@ import (
 const (
 	recordHeader = 32
 	recordSealed = 1
-	nodePage     = 1024 // unit in which an opening reads nodes
 	recordRatio  = 1024
 )
 
@@ -64,30 +64,131 @@ func recordSum(b []byte) [8]byte {
 	return [8]byte(sum[:8])
 }
 
-// recordNodes reads the nodes of one record for one opening: a page of 1 KiB
-// for each low level, one for all high levels together, at most 16 KiB at
-// 4 GiB. It is not safe for concurrent use.
+// An opening needs a node of every level. Reading each from its place would be a
+// seek for each, so only level 0 and level crownLevel are read, in one read
+// each: all levels between and above are computed from them, in microseconds.
+const (
+	crownLevel = 8
+	crownSpan  = 1 << crownLevel // nodes of level 0 under one of the crown
+	nodeSize   = 32
+)
+
+// recordNodes reads the nodes of one record for one opening: the 8 KiB of level
+// 0 around the leaf's group, and the crown, the nodes of level 8, of which a
+// sector of 4 GiB has 8 KiB. A crown that is known is not read. It is not safe
+// for concurrent use.
 type recordNodes struct {
 	src    io.ReaderAt
 	base   int64 // of the record in the file
 	sector uint64
-	pages  map[int64][]byte
+	crown  *crown
+	budget *atomic.Int64 // of all crowns
+
+	low, high pyramid
 }
 
-// ReadNode implements merkle.NodeReader.
-func (r *recordNodes) ReadNode(level int, index uint64) (merkle.Hash, error) {
-	off := recordHeader + merkle.NodeOffset(r.sector, level, index)
-	start := off &^ (nodePage - 1)
-	page, ok := r.pages[start]
-	if !ok {
-		page = make([]byte, min(nodePage, recordSize(int64(r.sector))-start))
-		if _, err := r.src.ReadAt(page, r.base+start); err != nil {
-			return merkle.Hash{}, diskError(err, "reading nodes of", "a hashes file")
-		}
-		if r.pages == nil {
-			r.pages = make(map[int64][]byte)
-		}
-		r.pages[start] = page
+// pyramid is some nodes of one level and all that follow from them.
+type pyramid struct {
+	first uint64          // index of the first node
+	rows  [][]merkle.Hash // the nodes, those above, and so on
+}
+
+func newPyramid(first uint64, nodes []byte) pyramid {
+	row := make([]merkle.Hash, len(nodes)/nodeSize)
+	for i := range row {
+		row[i] = merkle.Hash(nodes[i*nodeSize:])
 	}
-	return merkle.Hash(page[off-start : off-start+32]), nil
+	p := pyramid{first, [][]merkle.Hash{row}}
+	for len(row) > 1 {
+		above := make([]merkle.Hash, len(row)/2)
+		for i := range above {
+			above[i] = merkle.Parent(row[2*i], row[2*i+1])
+		}
+		p.rows = append(p.rows, above)
+		row = above
+	}
+	return p
+}
+
+// node returns a node by its level over the pyramid's and its index there.
+func (p pyramid) node(level int, index uint64) (merkle.Hash, error) {
+	if level < len(p.rows) {
+		if at := index - p.first>>level; at < uint64(len(p.rows[level])) {
+			return p.rows[level][at], nil
+		}
+	}
+	return merkle.Hash{}, strata.E(strata.Internal, "a sector's tree has no node %d on level %d here", index, level)
+}
+
+// ReadNode implements merkle.NodeReader, but for the root.
+func (r *recordNodes) ReadNode(level int, index uint64) (merkle.Hash, error) {
+	if level >= crownLevel {
+		if r.high.rows == nil {
+			nodes, err := r.readCrown()
+			if err != nil {
+				return merkle.Hash{}, err
+			}
+			r.high = newPyramid(0, nodes)
+		}
+		return r.high.node(level-crownLevel, index)
+	}
+	if r.low.rows == nil {
+		groups := r.sector / merkle.GroupSize
+		first := index << level &^ (crownSpan - 1)
+		nodes, err := r.read(0, first, min(crownSpan, groups-first))
+		if err != nil {
+			return merkle.Hash{}, err
+		}
+		r.low = newPyramid(first, nodes)
+	}
+	return r.low.node(level, index)
+}
+
+// read reads n nodes of one level.
+func (r *recordNodes) read(level int, first, n uint64) ([]byte, error) {
+	b := make([]byte, n*nodeSize)
+	if _, err := r.src.ReadAt(b, r.base+recordHeader+merkle.NodeOffset(r.sector, level, first)); err != nil {
+		return nil, diskError(err, "reading nodes of", "a hashes file")
+	}
+	return b, nil
+}
+
+func (r *recordNodes) readCrown() ([]byte, error) {
+	if b := r.crown.get(); b != nil {
+		return b, nil
+	}
+	b, err := r.read(crownLevel, 0, r.sector/merkle.GroupSize/crownSpan)
+	if err == nil {
+		r.crown.set(b, r.budget)
+	}
+	return b, err
+}
+
+// crownMemory bounds what crowns take in memory: those of 32 TiB. Openings of
+// further sectors read theirs.
+const crownMemory = 64 << 20
+
+// crown is the crown of one sector, if it is known. It is safe for concurrent use.
+type crown struct{ kept atomic.Pointer[[]byte] }
+
+func (c *crown) get() []byte {
+	if b := c.kept.Load(); b != nil {
+		return *b
+	}
+	return nil
+}
+
+// set keeps b, which must not be changed, if the budget of all crowns has room.
+func (c *crown) set(b []byte, budget *atomic.Int64) {
+	n := int64(len(b))
+	if budget.Add(-n) < 0 || !c.kept.CompareAndSwap(nil, &b) {
+		budget.Add(n)
+	}
+}
+
+// drop forgets a crown whose record was found damaged or is no more.
+func (c *crown) drop(budget *atomic.Int64) {
+	if b := c.kept.Swap(nil); b != nil {
+		budget.Add(int64(len(*b)))
+	}
 }

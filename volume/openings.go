@@ -92,8 +92,7 @@ func (s *Store) readFiller(p *partition, c *sector, leaf uint32, root strata.Roo
 	if err != nil {
 		return merkle.Opening{}, err
 	}
-	nodes := &recordNodes{src: f.hashes, base: c.slot * recordSize(s.size()), sector: uint64(s.size())}
-	return openChecked(group, uint64(s.size()), uint64(leaf), root, nodes)
+	return openChecked(group, uint64(s.size()), uint64(leaf), root, s.nodesOf(f, c))
 }
 
 func (s *Store) openShardLeaf(ctx context.Context, p *partition, ref wire.LeafRef) (merkle.Opening, error) {
@@ -148,6 +147,7 @@ func openChecked(group []byte, size, leaf uint64, root strata.Root, nodes merkle
 // withdraw takes a damaged sector out of the proof and returns why. A crash
 // before the commit leaves it to be found again.
 func (s *Store) withdraw(p *partition, c *sector, why error) error {
+	c.crown.drop(&s.crowns)
 	s.cfg.Log.Error("sector damaged and withdrawn: check the disk", "validator", p.validator, "sector", c.number, "dir", c.disk.dir, "err", why)
 	err := s.alter(p, c, func(tx *txn, _ uint64) (bool, error) {
 		return affects(tx, "UPDATE sectors SET state = $3 WHERE validator = $1 AND number = $2 AND state IN (1, 2)", p.validator[:], c.number, wire.Withdrawn)
@@ -160,4 +160,36 @@ func (s *Store) withdraw(p *partition, c *sector, why error) error {
 		return strata.E(strata.Corrupt, "%w; and it could not be withdrawn: %v", why, err)
 	}
 	return strata.E(strata.Corrupt, "sector %d is damaged: %w", c.number, why)
+}
+
+// Warm reads the crowns of all sealed sectors into memory, as far as they have
+// room there, so that an opening takes two reads of its disk rather than three.
+// Requests go first. A crown that cannot be read is left to its first opening.
+func (s *Store) Warm(ctx context.Context) error {
+	if s.size()/merkle.GroupSize < crownSpan {
+		return nil // sectors so small have none
+	}
+	var list []job
+	s.eachSector(func(p *partition, c *sector) {
+		if listed(c.state) && c.crown.get() == nil {
+			list = append(list, job{p, c})
+		}
+	})
+	for _, j := range list {
+		if s.crowns.Load() < s.size()/merkle.GroupSize/crownSpan*nodeSize {
+			return nil
+		}
+		if err := j.c.disk.gate.wait(ctx); err != nil {
+			return err
+		}
+		if f, err := j.c.disk.open(j.p.validator); err == nil {
+			_, _ = s.nodesOf(f, j.c).readCrown()
+		}
+	}
+	return ctx.Err()
+}
+
+// nodesOf reads a sector's nodes.
+func (s *Store) nodesOf(f *files, c *sector) *recordNodes {
+	return &recordNodes{src: f.hashes, base: c.slot * recordSize(s.size()), sector: uint64(s.size()), crown: &c.crown, budget: &s.crowns}
 }

@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/time/rate"
@@ -70,6 +71,7 @@ type Store struct {
 	domain   wire.Domain
 	disks    []*disk
 	sealRate *rate.Limiter
+	crowns   atomic.Int64 // bytes of memory left for crowns
 
 	planning   sync.Mutex   // one SetTargets at a time
 	claiming   sync.RWMutex // held shared while a slot takes space on a disk
@@ -123,6 +125,8 @@ type sector struct {
 	pins  int    // readers of shards
 	busy  bool   // being sealed, compacted or released: no new put
 
+	crown crown // safe for concurrent use
+
 	claimed bool // its slot takes space on the disk, though it is not sealed
 }
 
@@ -163,6 +167,7 @@ func Open(ctx context.Context, cfg Config) (*Store, error) {
 		return nil, err
 	}
 	s := &Store{cfg: cfg, domain: wire.Domain{Genesis: cfg.Genesis, Netuid: cfg.Netuid}, sealRate: limiter(cfg.SealRate), parts: map[strata.Hotkey]*partition{}}
+	s.crowns.Store(crownMemory)
 	for i, path := range cfg.Paths {
 		d, err := openDisk(ctx, cfg, i, Dir(path, cfg.Wallet, cfg.Hotkey))
 		if err != nil {

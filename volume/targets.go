@@ -153,6 +153,7 @@ func (s *Store) release(p *partition, c *sector) error {
 		p.mu.Unlock()
 		return err
 	}
+	c.crown.drop(&s.crowns)
 	return s.vacate(p, c)
 }
 
