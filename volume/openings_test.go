@@ -30,9 +30,9 @@ func grand(t testing.TB, fs *faultfs.FS, p strata.Profile, n uint64) *Store {
 	s := mustOpen(t, cfg)
 	plan(t, s, alice, n)
 	part := s.ensurePartition(alice)
+	data, _ := blob(1, known*merkle.GroupSize)
+	tree := grandTree(t, data, uint64(p.SectorSize()))
 	for i := range n {
-		data, _ := blob(i, known*merkle.GroupSize)
-		tree := grandTree(t, data, uint64(p.SectorSize()))
 		j := job{part, part.sector(i)}
 		f, err := j.c.disk.open(alice)
 		if err != nil {
