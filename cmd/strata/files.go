@@ -15,7 +15,6 @@ import (
 	"strata"
 	"strata/gateway"
 	"strata/gateway/client"
-	"strata/internal/durable"
 )
 
 // userFlags say which gateway a user's command talks to.
@@ -49,6 +48,7 @@ func (f userFlags) client() (*client.Client, error) {
 type putCmd struct {
 	File string `arg:"" help:"File to store; - reads standard input."`
 	Name string `help:"Name to store it under; the file's own unless given."`
+	encryptFlags
 	transferFlags
 	userFlags
 }
@@ -76,13 +76,24 @@ func (c *putCmd) Run(ctx context.Context, s streams) error {
 		return err
 	}
 	defer api.Close()
-	name, size, body, err := c.open(s)
+	name, size, file, err := c.open(s)
 	if err != nil {
 		return err
 	}
-	defer body.Close()
+	defer file.Close()
+	to, err := c.recipients(s)
+	if err != nil {
+		return err
+	}
+	f := client.File{Name: name, Size: size, Body: file}
+	if len(to) > 0 {
+		if f.Body, err = encrypt(file, size, to); err != nil {
+			return err
+		}
+		f.Size, f.ContentType = -1, ageType
+	}
 	b := c.bar(s, "storing")
-	id, err := api.Put(ctx, name, size, body, func(n int64) { b.set(strata.ByteSize(n), strata.ByteSize(max(size, n))) })
+	id, err := api.PutFile(ctx, f, func(n int64) { b.set(strata.ByteSize(n), strata.ByteSize(max(size, n))) })
 	b.close(err == nil)
 	if err != nil {
 		return err
@@ -121,6 +132,7 @@ type getCmd struct {
 	ID     strata.ObjectID `arg:"" help:"Id that put printed."`
 	Output string          `short:"o" help:"File to write, - for standard output; the stored name unless given."`
 	Force  bool            `help:"Replace an existing file."`
+	decryptFlags
 	transferFlags
 	userFlags
 }
@@ -137,9 +149,19 @@ func (c *getCmd) Run(ctx context.Context, s streams) error {
 	if err != nil {
 		return err
 	}
-	if c.Output == "-" {
-		_, err := api.Get(ctx, c.ID, s.out, 0, nil)
+	with, err := c.identities(s, o)
+	if err != nil {
 		return err
+	}
+	if c.Output == "-" {
+		fetch := func(ctx context.Context, w io.Writer) error {
+			_, err := api.Get(ctx, c.ID, w, 0, nil)
+			return err
+		}
+		if len(with) > 0 {
+			return decryptStream(ctx, s.out, with, fetch)
+		}
+		return fetch(ctx, s.out)
 	}
 	path := c.Output
 	if path == "" {
@@ -152,11 +174,7 @@ func (c *getCmd) Run(ctx context.Context, s streams) error {
 	if err := c.download(ctx, s, api, o, part); err != nil {
 		return err
 	}
-	// A crash before this leaves the whole part; the same command renames it.
-	if err := os.Rename(part, path); err != nil {
-		return fmt.Errorf("give the file its name: %w", err)
-	}
-	if err := durable.SyncDir(filepath.Dir(path)); err != nil {
+	if err := settle(filepath.Dir(path), part, path, with); err != nil {
 		return err
 	}
 	if !c.Quiet {

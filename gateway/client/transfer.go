@@ -2,6 +2,7 @@ package client
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"io"
@@ -26,15 +27,30 @@ func (p Progress) tell(n int64) {
 	}
 }
 
+// File is a file to store.
+type File struct {
+	Name        string
+	ContentType string // application/octet-stream if empty
+	Size        int64  // bytes, -1 if unknown
+	Body        io.Reader
+}
+
 // Put stores what r yields under a name. size is its length in bytes, -1 if
-// unknown; an r of another length has code Invalid and nothing is stored. r is
-// not read before the gateway has accepted the token.
+// unknown.
 func (c *Client) Put(ctx context.Context, name string, size int64, r io.Reader, progress Progress) (strata.ObjectID, error) {
-	head, tail, contentType, err := form(name)
+	return c.PutFile(ctx, File{Name: name, Size: size, Body: r}, progress)
+}
+
+// PutFile stores a file. A body of another length than Size has code Invalid and
+// nothing is stored. The body is not read before the gateway has accepted the
+// token.
+func (c *Client) PutFile(ctx context.Context, f File, progress Progress) (strata.ObjectID, error) {
+	head, tail, contentType, err := form(f)
 	if err != nil {
 		return strata.ObjectID{}, err
 	}
-	file := &counted{r: r, size: size, progress: progress}
+	size := f.Size
+	file := &counted{r: f.Body, size: size, progress: progress}
 	body := io.MultiReader(strings.NewReader(head), file, strings.NewReader(tail))
 	req, err := c.request(ctx, http.MethodPost, "/store/", nil, body)
 	if err != nil {
@@ -58,18 +74,18 @@ func (c *Client) Put(ctx context.Context, name string, size int64, r io.Reader, 
 }
 
 // form returns what goes before and after the file in a multipart body.
-func form(name string) (head, tail, contentType string, err error) {
+func form(f File) (head, tail, contentType string, err error) {
 	var buf bytes.Buffer
 	w := multipart.NewWriter(&buf)
 	h := textproto.MIMEHeader{}
-	h.Set("Content-Disposition", multipart.FileContentDisposition("file", name))
-	h.Set("Content-Type", "application/octet-stream")
+	h.Set("Content-Disposition", multipart.FileContentDisposition("file", f.Name))
+	h.Set("Content-Type", cmp.Or(f.ContentType, "application/octet-stream"))
 	if _, err := w.CreatePart(h); err != nil {
-		return "", "", "", strata.E(strata.Invalid, "the name %q cannot be sent: %w", name, err)
+		return "", "", "", strata.E(strata.Invalid, "the name %q cannot be sent: %w", f.Name, err)
 	}
 	head = buf.String()
 	if err := w.Close(); err != nil {
-		return "", "", "", strata.E(strata.Invalid, "the name %q cannot be sent: %w", name, err)
+		return "", "", "", strata.E(strata.Invalid, "the name %q cannot be sent: %w", f.Name, err)
 	}
 	return head, buf.String()[len(head):], w.FormDataContentType(), nil
 }
