@@ -251,6 +251,27 @@ type Keys interface {
 	GatewayKeys(ctx context.Context) ([]GatewayKey, error)
 	// AddGatewayKey records one. Code Conflict if the id is taken.
 	AddGatewayKey(ctx context.Context, k GatewayKey) error
+	// WrappedKeys returns up to limit wrapped keys of objects, of any state, that
+	// another gateway key than the one named wraps.
+	WrappedKeys(ctx context.Context, notBy string, limit int) ([]WrappedKey, error)
+	// Rewrap replaces wrapped keys in one transaction: of each, what was wrapped
+	// by From. One that changed or went meanwhile is left.
+	Rewrap(ctx context.Context, keys []Rewrapped) error
+}
+
+// WrappedKey is an object's key as the catalog has it: in each segment sealed for
+// the object or, with Slice, in its slice.
+type WrappedKey struct {
+	Object  strata.ObjectID // that the key is bound to
+	Slice   bool
+	Wrapped []byte
+	KeyID   string
+}
+
+// Rewrapped is a wrapped key with what it was wrapped by before.
+type Rewrapped struct {
+	WrappedKey
+	From string
 }
 
 // Catalog is the whole contract. Implementations are safe for concurrent use;

@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"crypto/subtle"
 	"encoding/hex"
+	"sync"
 	"time"
 
 	"strata"
@@ -16,43 +17,112 @@ import (
 // independent of the key's own.
 const checkSize = 16
 
-// keyring holds the gateway keys of a catalog. It never changes.
+// keysAge is how long a key that another process has drawn may stay unknown to a
+// running gateway, which wraps new objects under the one before until then.
+const keysAge = 10 * time.Second
+
+// keyring holds the gateway keys of a catalog, and looks there again now and
+// then: RotateKeys, in another process, adds to them. It is safe for concurrent use.
 type keyring struct {
-	current string // id of the key that wraps new objects
+	cat    catalog.Keys
+	secret Secret
+	now    func() time.Time
+
+	mu      sync.Mutex // guards what follows
+	current string     // id of the key that wraps new objects
 	byID    map[string]envelope.Key
+	loaded  time.Time
 }
 
 // loadKeys derives the catalog's keys and checks that the secret is theirs. On a
 // new catalog it records one; a crash after that leaves a key that nothing uses yet.
-func loadKeys(ctx context.Context, cat catalog.Keys, secret Secret, now time.Time) (keyring, error) {
-	ring := keyring{byID: map[string]envelope.Key{}}
-	known, err := cat.GatewayKeys(ctx)
+func loadKeys(ctx context.Context, cat catalog.Keys, secret Secret, now func() time.Time) (*keyring, error) {
+	r := &keyring{cat: cat, secret: secret, now: now}
+	if err := r.load(ctx); err != nil {
+		return nil, err
+	}
+	if r.current != "" {
+		return r, nil
+	}
+	if err := r.draw(ctx); err != nil {
+		return nil, err
+	}
+	return r, nil
+}
+
+// draw records a new key, which wraps from now on.
+func (r *keyring) draw(ctx context.Context) error {
+	var id [8]byte
+	rand.Read(id[:])
+	fresh := catalog.GatewayKey{ID: hex.EncodeToString(id[:]), Created: r.now()}
+	var err error
+	if _, fresh.Check, err = deriveKey(r.secret, fresh.ID); err != nil {
+		return err
+	}
+	if err := r.cat.AddGatewayKey(ctx, fresh); err != nil {
+		return err
+	}
+	return r.load(ctx)
+}
+
+// load reads the catalog's keys; the last one drawn is the current one.
+func (r *keyring) load(ctx context.Context) error {
+	known, err := r.cat.GatewayKeys(ctx)
 	if err != nil {
-		return ring, err
+		return err
 	}
-	if len(known) == 0 {
-		var id [8]byte
-		rand.Read(id[:])
-		fresh := catalog.GatewayKey{ID: hex.EncodeToString(id[:]), Created: now}
-		if _, fresh.Check, err = deriveKey(secret, fresh.ID); err != nil {
-			return ring, err
-		}
-		if err := cat.AddGatewayKey(ctx, fresh); err != nil {
-			return ring, err
-		}
-		known = append(known, fresh)
-	}
+	byID, current := map[string]envelope.Key{}, ""
 	for _, k := range known {
-		key, check, err := deriveKey(secret, k.ID)
+		key, check, err := deriveKey(r.secret, k.ID)
 		if err != nil {
-			return ring, err
+			return err
 		}
 		if subtle.ConstantTimeCompare(check, k.Check) != 1 {
-			return ring, strata.E(strata.Conflict, "this metadata was written with another hotkey: use that hotkey, or another --db_path")
+			return strata.E(strata.Conflict, "this metadata was written with another hotkey: use that hotkey, or another --db_path")
 		}
-		ring.byID[k.ID], ring.current = key, k.ID
+		byID[k.ID], current = key, k.ID
 	}
-	return ring, nil
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.byID, r.current, r.loaded = byID, current, r.now()
+	return nil
+}
+
+// newest returns the key that wraps, as of keysAge ago at most. A catalog that
+// cannot be read leaves what is known, which is as good.
+func (r *keyring) newest() (id string, key envelope.Key) {
+	r.mu.Lock()
+	stale := r.now().Sub(r.loaded) >= keysAge
+	r.mu.Unlock()
+	if stale {
+		ctx, cancel := context.WithTimeout(context.Background(), cleanupLimit)
+		defer cancel()
+		_ = r.load(ctx)
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.current, r.byID[r.current]
+}
+
+// find returns a key by its id, looking in the catalog where it is not known.
+func (r *keyring) find(id string) (envelope.Key, error) {
+	for again := false; ; again = true {
+		r.mu.Lock()
+		key, ok := r.byID[id]
+		r.mu.Unlock()
+		if ok {
+			return key, nil
+		}
+		if again {
+			return key, strata.E(strata.Corrupt, "gateway key %q is not in the catalog: the metadata is incomplete", id)
+		}
+		ctx, cancel := context.WithTimeout(context.Background(), cleanupLimit)
+		err := r.load(ctx)
+		cancel()
+		if err != nil {
+			return key, err
+		}
+	}
 }
 
 // deriveKey returns the key of an id and the bytes that recognise it.
@@ -70,30 +140,31 @@ func deriveKey(secret Secret, id string) (key envelope.Key, check []byte, err er
 
 // wrap draws a key for an object and returns it with its wrapped form and the id
 // of the gateway key that wraps it.
-func (r keyring) wrap(id strata.ObjectID) (object envelope.Key, wrapped []byte, keyID string, err error) {
+func (r *keyring) wrap(id strata.ObjectID) (object envelope.Key, wrapped []byte, keyID string, err error) {
 	rand.Read(object[:])
 	wrapped, keyID, err = r.rewrap(object, id)
 	return object, wrapped, keyID, err
 }
 
 // rewrap wraps an object's key under the current gateway key.
-func (r keyring) rewrap(object envelope.Key, id strata.ObjectID) (wrapped []byte, keyID string, err error) {
+func (r *keyring) rewrap(object envelope.Key, id strata.ObjectID) (wrapped []byte, keyID string, err error) {
 	var nonce [envelope.NonceSize]byte
 	rand.Read(nonce[:])
-	wrapped, err = envelope.WrapKey(r.byID[r.current], object, nonce, id[:])
-	return wrapped, r.current, err
+	keyID, key := r.newest()
+	wrapped, err = envelope.WrapKey(key, object, nonce, id[:])
+	return wrapped, keyID, err
 }
 
 // unwrap returns the object key of a segment.
-func (r keyring) unwrap(s catalog.Segment) (envelope.Key, error) {
+func (r *keyring) unwrap(s catalog.Segment) (envelope.Key, error) {
 	return r.open(s.KeyID, s.Wrapped, s.Origin)
 }
 
 // open returns an object's key.
-func (r keyring) open(keyID string, wrapped []byte, id strata.ObjectID) (envelope.Key, error) {
-	key, ok := r.byID[keyID]
-	if !ok {
-		return key, strata.E(strata.Corrupt, "gateway key %q is not in the catalog: the metadata is incomplete, or was written by another gateway since this one started", keyID)
+func (r *keyring) open(keyID string, wrapped []byte, id strata.ObjectID) (envelope.Key, error) {
+	key, err := r.find(keyID)
+	if err != nil {
+		return key, err
 	}
 	return envelope.UnwrapKey(key, wrapped, id[:])
 }

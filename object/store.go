@@ -102,7 +102,7 @@ type Store struct {
 	now    func() time.Time
 	log    *slog.Logger
 
-	keys  keyring
+	keys  *keyring
 	ranks *ranks
 
 	memory   int64 // capacity of reserve
@@ -142,7 +142,7 @@ func New(ctx context.Context, o Options) (*Store, error) {
 	s.chunks.New = func() any { b := make([]byte, envelope.ChunkSealed); return &b }
 	s.born = s.now()
 	var err error
-	if s.keys, err = loadKeys(ctx, o.Catalog, o.Secret, s.born); err != nil {
+	if s.keys, err = loadKeys(ctx, o.Catalog, o.Secret, s.now); err != nil {
 		return nil, err
 	}
 	s.life, s.end = context.WithCancel(context.Background())

@@ -80,3 +80,34 @@ func (db *DB) AddGatewayKey(ctx context.Context, k catalog.GatewayKey) error {
 		return err
 	})
 }
+
+// WrappedKeys implements catalog.Keys.
+func (db *DB) WrappedKeys(ctx context.Context, notBy string, limit int) ([]catalog.WrappedKey, error) {
+	k, err := all(ctx, db.r, scanWrapped, `SELECT object_id, 1, wrapped_key, key_id FROM slices WHERE key_id <> $1
+		UNION ALL SELECT DISTINCT origin, 0, wrapped_key, key_id FROM segments WHERE key_id <> $1 LIMIT $2`, notBy, limit)
+	return k, db.fail(err)
+}
+
+func scanWrapped(s scanner) (k catalog.WrappedKey, err error) {
+	var id []byte
+	if err = s.Scan(&id, &k.Slice, &k.Wrapped, &k.KeyID); err != nil {
+		return k, err
+	}
+	return k, fixed(k.Object[:], id)
+}
+
+// Rewrap implements catalog.Keys. A crash leaves all of it or nothing.
+func (db *DB) Rewrap(ctx context.Context, keys []catalog.Rewrapped) error {
+	return db.write(ctx, func(tx *sql.Tx) error {
+		for _, k := range keys {
+			query := `UPDATE segments SET wrapped_key = $2, key_id = $3 WHERE origin = $1 AND key_id = $4`
+			if k.Slice {
+				query = `UPDATE slices SET wrapped_key = $2, key_id = $3 WHERE object_id = $1 AND key_id = $4`
+			}
+			if _, err := exec(ctx, tx, query, k.Object[:], k.Wrapped, k.KeyID, k.From); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
