@@ -18,7 +18,7 @@ import (
 )
 
 // Config says what to run. A later start on the same Dir takes Miners,
-// Validators, Space, Tempo and BlockTime from the first one.
+// Validators, Space, Tempo, BlockTime and Weights from the first one.
 type Config struct {
 	Dir        string // everything lies below it
 	Binary     string // the strata binary
@@ -27,7 +27,8 @@ type Config struct {
 	Space      strata.ByteSize // of each miner
 	Tempo      uint16          // blocks between two epochs
 	BlockTime  time.Duration
-	Port       int // of the first validator's gateway; 0 = a free one
+	Weights    string // how the subnet takes them: plain (or empty), commit-reveal, timelock
+	Port       int    // of the first validator's gateway; 0 = a free one
 	Log        *slog.Logger
 }
 
@@ -38,6 +39,7 @@ type plan struct {
 	Space      uint64        `json:"space"`
 	Tempo      uint16        `json:"tempo"`
 	BlockTime  time.Duration `json:"block_time_ns"`
+	Weights    string        `json:"weights,omitempty"`
 	Netuid     uint16        `json:"netuid"` // 0 until the subnet exists
 }
 
@@ -75,7 +77,7 @@ func (n *Network) loadPlan() error {
 	b, err := os.ReadFile(file)
 	switch {
 	case errors.Is(err, os.ErrNotExist):
-		n.plan = plan{Miners: n.cfg.Miners, Validators: n.cfg.Validators, Space: uint64(n.cfg.Space), Tempo: n.cfg.Tempo, BlockTime: n.cfg.BlockTime}
+		n.plan = plan{Miners: n.cfg.Miners, Validators: n.cfg.Validators, Space: uint64(n.cfg.Space), Tempo: n.cfg.Tempo, BlockTime: n.cfg.BlockTime, Weights: n.cfg.Weights}
 		return n.savePlan()
 	case err != nil:
 		return fmt.Errorf("read %s: %w", file, err)
@@ -165,12 +167,22 @@ func (n *Network) Up(ctx context.Context) error {
 }
 
 func (n *Network) startChain(ctx context.Context) error {
-	_, err := n.start(ctx, "chain", "chain", "chain", "devchain",
-		"--dir", filepath.Join(n.cfg.Dir, "chain"),
-		"--listen", "127.0.0.1:0",
-		"--tempo", fmt.Sprint(n.plan.Tempo),
-		"--block_time", n.plan.BlockTime.String())
+	_, err := n.start(ctx, "chain", "chain", n.chainArgs("127.0.0.1:0")...)
 	return err
+}
+
+func (n *Network) chainArgs(listen string) []string {
+	args := []string{
+		"chain", "devchain",
+		"--dir", filepath.Join(n.cfg.Dir, "chain"),
+		"--listen", listen,
+		"--tempo", fmt.Sprint(n.plan.Tempo),
+		"--block_time", n.plan.BlockTime.String(),
+	}
+	if n.plan.Weights != "" {
+		args = append(args, "--weights", n.plan.Weights)
+	}
+	return args
 }
 
 // startRoles starts validators first: a miner's first manifest is then pulled

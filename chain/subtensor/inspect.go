@@ -291,12 +291,29 @@ type Event struct {
 	Fields    scale.View // a struct, a list or nil, as the runtime defines it
 }
 
-// Events returns what happened in a block, in order.
+// Events returns what happened in a block, in order. They are as the runtime
+// that ran the block writes them: that of the state before it.
 func (c *Client) Events(ctx context.Context, at strata.BlockHash) ([]Event, error) {
-	v, err := c.storage(ctx, at, "System", "Events")
+	var h *header
+	if err := c.link.read(ctx, &h, "chain_getHeader", hexBytes(at[:])); err != nil {
+		return nil, err
+	}
+	if h == nil {
+		return nil, strata.E(strata.NotFound, "the chain node does not have block 0x%s", at)
+	}
+	parent, err := h.ParentHash.hash()
 	if err != nil {
 		return nil, err
 	}
+	rt, err := c.runtimeAt(ctx, parent)
+	if err != nil {
+		return nil, err
+	}
+	views, err := c.storagesOf(ctx, rt, at, []query{{"System", "Events", nil}})
+	if err != nil {
+		return nil, err
+	}
+	v := views[0]
 	var out []Event
 	for _, record := range v.Items() {
 		e := Event{Extrinsic: -1}

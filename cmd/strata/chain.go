@@ -24,9 +24,13 @@ type devchainCmd struct {
 	Listen    string        `help:"Address of the JSON-RPC server." default:"127.0.0.1:9944"`
 	Tempo     uint16        `help:"Blocks between two epochs." default:"20"`
 	BlockTime time.Duration `name:"block_time" help:"Time between two blocks." default:"250ms"`
+	Weights   string        `help:"How new subnets take weights: ${enum}." enum:"plain,commit-reveal,timelock" default:"plain"`
 	logFlags
 	supervised
 }
+
+// commitReveal is the version of commit–reveal that a way of taking weights is.
+var commitReveal = map[string]uint16{"commit-reveal": devchain.RevealByHand, "timelock": devchain.RevealByTimelock}
 
 // Run serves until interrupted.
 func (c *devchainCmd) Run(ctx context.Context, s streams) error {
@@ -36,7 +40,8 @@ func (c *devchainCmd) Run(ctx context.Context, s streams) error {
 	}
 	g := c.group(ctx, s, log)
 	node, err := devchain.Start(g.Context(), devchain.Config{
-		Dir: expand(c.Dir), Listen: c.Listen, BlockTime: c.BlockTime, Params: devchain.Params{Tempo: c.Tempo}, Log: log,
+		Dir: expand(c.Dir), Listen: c.Listen, BlockTime: c.BlockTime, Log: log,
+		Params: devchain.Params{Tempo: c.Tempo, CommitReveal: commitReveal[c.Weights]},
 	})
 	if err != nil {
 		return err

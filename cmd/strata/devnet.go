@@ -21,6 +21,7 @@ type devnetCmd struct {
 	Space      strata.ByteSize `default:"256MiB" help:"Space of each miner."`
 	Tempo      uint16          `default:"20" help:"Blocks between two epochs."`
 	BlockTime  time.Duration   `name:"block-time" default:"250ms" help:"Time between two blocks."`
+	Weights    string          `enum:"plain,commit-reveal,timelock" default:"plain" help:"How the subnet takes weights: ${enum}."`
 	Port       int             `default:"-1" help:"Port of the first gateway; 3000, or a free one with --exec."`
 	Exec       string          `help:"Run this once all miners are audited, then stop; its status is ours."`
 	logFlags
@@ -90,7 +91,7 @@ func (c *devnetCmd) config(log *slog.Logger) (devnet.Config, func(), error) {
 	}
 	return devnet.Config{
 		Dir: dir, Binary: binary, Miners: c.Miners, Validators: c.Validators, Space: c.Space,
-		Tempo: c.Tempo, BlockTime: c.BlockTime, Port: port, Log: log,
+		Tempo: c.Tempo, BlockTime: c.BlockTime, Weights: c.Weights, Port: port, Log: log,
 	}, cleanup, nil
 }
 
