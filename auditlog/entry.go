@@ -21,6 +21,7 @@ const (
 	Checked Kind = "check"   // a sector was refilled: Check, Events
 	Audited Kind = "audit"   // leaves were asked for: Audit, Events
 	Missed  Kind = "missing" // shards were not in the manifest: Events
+	Refused Kind = "refused" // shards were refused by a miner that has room: Events
 	Proven  Kind = "proof"   // fraud was proven by signatures: Proof, Events
 	Weighed Kind = "weights" // a weight vector, as submitted: Weights
 )
@@ -173,7 +174,7 @@ func (e Entry) validate() error {
 		have, miner = e.State != nil, true
 	case Listed:
 		have, miner = e.Head != nil, true
-	case Grouped, Missed:
+	case Grouped, Missed, Refused:
 		have, miner = len(e.Events) > 0, true
 	case Checked:
 		have, miner = e.Check != nil, true

@@ -239,7 +239,7 @@ func TestMissingShardsAreLost(t *testing.T) {
 				t.Errorf("update = %+v", u)
 			}
 		}
-		if got := w.leaves(m).Failed - before.Failed; got != uint64(min(want, 1)*score.LeavesPerAudit) {
+		if got := w.leaves(m).Failed - before.Failed; got != uint64(want*score.LeavesPerAudit) {
 			t.Errorf("%d leaves failed", got)
 		}
 	}

@@ -36,6 +36,8 @@ type book struct {
 	holdings map[strata.Hotkey]*holding
 	status   wire.Partition // the miner's own words about our partition
 	lastErr  string
+	took     time.Time // when the miner last took a shard of ours
+	refusals int       // shards that it refused since the last look
 	rtt      roundTrips
 	// waiting is the block since when sectors wait for a cohort, 0 while none do.
 	waiting uint64
@@ -85,6 +87,7 @@ type holding struct {
 	pending numbers // of these, those in no cohort yet
 	covered uint64  // bytes of these that are proven filler or ordered shards
 	free    uint64  // bytes of filler in them
+	filler  int     // sectors that are all filler
 }
 
 func newBook(v *Validator, r catalog.MinerRecord) *book {
@@ -122,6 +125,9 @@ func (h *holding) count(v *Validator, s catalog.Sector) {
 	covered, free := v.cover(s.Entry)
 	h.covered += covered
 	h.free += free
+	if s.Entry.State == wire.Filler {
+		h.filler++
+	}
 }
 
 // drop takes out a sector that has turned out to be void.
@@ -131,6 +137,9 @@ func (h *holding) drop(v *Validator, e wire.Entry) {
 	covered, free := v.cover(e)
 	h.covered -= covered
 	h.free -= free
+	if e.State == wire.Filler {
+		h.filler--
+	}
 }
 
 // cover returns how many bytes of a sector are proven (filler or shards) and
@@ -146,10 +155,13 @@ func (v *Validator) cover(e wire.Entry) (covered, free uint64) {
 
 // apply moves the score by something that changes no sector, and notes it for
 // the audit log. It is durable with the next flush.
-func (b *book) apply(e score.Event, entry auditlog.Entry) {
+func (b *book) apply(e score.Event, entry auditlog.Entry) { b.applyAll(entry, e) }
+
+// applyAll is apply for several events that are one entry of the audit log.
+func (b *book) applyAll(entry auditlog.Entry, events ...score.Event) {
 	rules, block := b.v.clock()
 	count := func() {
-		next := b.after(b.rec, rules, block, &entry, e)
+		next := b.after(b.rec, rules, block, &entry, events...)
 		b.note(entry)
 		b.become(next)
 	}

@@ -9,6 +9,7 @@
 //	check.go      commitment checks
 //	audit.go      snap audits
 //	reconcile.go  shards that should be on a miner and are not
+//	refuse.go     shards that a miner would not take
 //	weigh.go      credits and weights
 //	status.go     what users and the gateway see
 //	observe.go    the same for a gateway in another process

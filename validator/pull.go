@@ -58,7 +58,13 @@ func (v *Validator) visit(ctx context.Context, b *book, t *visits) error {
 	b.seen(err)
 	if err != nil {
 		v.Log.Debug("a miner's manifests were not read", "miner", b.hotkey, "err", err)
-	} else if v.Now().Sub(t.reconciled) > v.Pace.Reconcile {
+	}
+	if strata.CodeOf(err) == strata.Unavailable {
+		return nil
+	}
+	// A miner that shows something wrong in one partition is not spared this.
+	b.judgeRefusals()
+	if v.Now().Sub(t.reconciled) > v.Pace.Reconcile {
 		t.reconciled = v.Now()
 		if err := v.reconcile(ctx, b); err != nil && ctx.Err() == nil {
 			v.Log.Warn("shards were not reconciled", "miner", b.hotkey, "err", err)

@@ -8,7 +8,6 @@ import (
 	"strata"
 	"strata/auditlog"
 	"strata/catalog"
-	"strata/score"
 )
 
 // unsentFor is how long a shard may be on its way before it counts as never
@@ -26,7 +25,7 @@ const (
 
 // reconcile compares the shards that the catalog believes to be on a miner with
 // its manifest. What is not there is lost: reads stop counting on it, and the
-// miner pays as for an audit with every leaf failed. What was on its way, as far
+// miner pays for each as for an audit with every leaf failed. What was on its way, as far
 // as the catalog knows, and has arrived is stored; what is marked deleted there
 // and wanted here is restored, so that an undelete reaches miners that were away.
 func (v *Validator) reconcile(ctx context.Context, b *book) error {
@@ -77,7 +76,7 @@ func (v *Validator) loseMissing(ctx context.Context, b *book, missing []catalog.
 	lost, err := v.lose(ctx, b, missing)
 	if lost > 0 {
 		v.Log.Warn("shards are missing from a miner's manifest", "miner", b.hotkey, "lost", lost)
-		b.apply(score.Event{Kind: score.Refused}, auditlog.Entry{Kind: auditlog.Missed})
+		b.refuse(lost, auditlog.Missed)
 	}
 	return err
 }

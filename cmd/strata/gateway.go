@@ -37,7 +37,7 @@ func (c *gatewayCmd) Run(ctx context.Context, s streams) error {
 		return abandon(g, err)
 	}
 	g.Go("onlooker", o.run)
-	addresses, err := c.serveGateway(g, n, o, s)
+	addresses, err := c.serveGateway(g, n, o, n.peers, s)
 	if err != nil {
 		return abandon(g, err)
 	}

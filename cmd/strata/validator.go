@@ -53,7 +53,7 @@ func (c *validatorCmd) Run(ctx context.Context, s streams) error {
 	g.Go("validator", v.Run)
 	addresses := map[string]string{}
 	if !c.NoBridge {
-		if addresses, err = c.serveGateway(g, n, v, s); err != nil {
+		if addresses, err = c.serveGateway(g, n, v, v.Judge(n.peers), s); err != nil {
 			return abandon(g, err)
 		}
 	}
@@ -133,12 +133,12 @@ type gatewayFlags struct {
 }
 
 // serveGateway starts the gateway in a group and returns its addresses.
-func (f gatewayFlags) serveGateway(g *lifecycle.Group, n *node, net network, s streams) (map[string]string, error) {
+func (f gatewayFlags) serveGateway(g *lifecycle.Group, n *node, net network, t object.Transport, s streams) (map[string]string, error) {
 	if err := ensureBucket(g.Context(), n.db); err != nil {
 		return nil, err
 	}
 	store, err := object.New(g.Context(), object.Options{
-		Catalog: n.db, Transport: n.peers, Network: net, Secret: n.key, Profile: n.profile, Log: n.log,
+		Catalog: n.db, Transport: t, Network: net, Secret: n.key, Profile: n.profile, Log: n.log,
 	})
 	if err != nil {
 		return nil, err
