@@ -58,7 +58,14 @@ func (v *Validator) audit(ctx context.Context, b *book) error {
 	}
 	asked, failed := uint64(len(qs)), uint64(0)
 	told := &auditlog.Audit{Validator: validator}
-	wrong, answered := v.ask(ctx, b, validator, qs, told)
+	for _, q := range qs {
+		told.Leaves = append(told.Leaves, [2]uint64{q.ref.Sector, q.leaf})
+	}
+	var wrong []question
+	answered := false
+	if !b.hidden(validator) { // else all have failed unasked
+		wrong, answered = v.ask(ctx, b, validator, qs, told)
+	}
 	switch {
 	case !answered:
 		failed = asked
@@ -78,12 +85,11 @@ func (v *Validator) audit(ctx context.Context, b *book) error {
 }
 
 // ask sends the questions. It returns those without a right answer, and false
-// if there was none at all in time. What was asked and answered goes to told.
+// if there was none at all in time. What was answered, and when, goes to told.
 func (v *Validator) ask(ctx context.Context, b *book, validator strata.Hotkey, qs []question, told *auditlog.Audit) (wrong []question, answered bool) {
 	req := wire.AuditRequest{Partition: validator}
 	for _, q := range qs {
 		req.Leaves = append(req.Leaves, q.ref)
-		told.Leaves = append(told.Leaves, [2]uint64{q.ref.Sector, q.leaf})
 	}
 	limit := v.Profile.Deadline + b.bestRTT(v.Profile.RTTCap)
 	// The context leaves time beyond the deadline, so that a late answer is

@@ -83,11 +83,12 @@ type place struct {
 // holding is what the miner holds for one validator.
 type holding struct {
 	head    wire.Head
-	numbers numbers // sectors that count
-	pending numbers // of these, those in no cohort yet
-	covered uint64  // bytes of these that are proven filler or ordered shards
-	free    uint64  // bytes of filler in them
-	filler  int     // sectors that are all filler
+	numbers numbers   // sectors that count
+	pending numbers   // of these, those in no cohort yet
+	covered uint64    // bytes of these that are proven filler or ordered shards
+	free    uint64    // bytes of filler in them
+	filler  int       // sectors that are all filler
+	vain    time.Time // since when its manifest could not be read; zero: it can be
 }
 
 func newBook(v *Validator, r catalog.MinerRecord) *book {

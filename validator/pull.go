@@ -90,11 +90,13 @@ func (v *Validator) timeConnect(ctx context.Context, b *book) error {
 // is wrong with one partition does not keep the others from being seen; the
 // first such error is returned.
 func (v *Validator) look(ctx context.Context, b *book) error {
+	partitions := v.partitions(b)
 	if err := v.askStatus(ctx, b); err != nil {
+		b.shown(ctx, err, partitions...)
 		return err
 	}
 	var first error
-	for _, validator := range v.partitions(b) {
+	for i, validator := range partitions {
 		err := v.pull(ctx, b, validator)
 		if strata.CodeOf(err) == strata.NotFound && b.head(validator) == (wire.Head{}) {
 			err = nil // it has never had anything for this validator
@@ -103,10 +105,46 @@ func (v *Validator) look(ctx context.Context, b *book) error {
 			first = err
 		}
 		if strata.CodeOf(err) == strata.Unavailable || ctx.Err() != nil {
+			b.shown(ctx, err, partitions[i:]...)
 			break // nobody answers: the rest would wait in vain
 		}
+		b.shown(ctx, err, validator)
 	}
 	return first
+}
+
+// patience is how many looks in vain it takes until what was last shown proves
+// nothing any more.
+const patience = 10
+
+// shown notes whether manifests could be read. A look that was given up says
+// nothing.
+func (b *book) shown(ctx context.Context, err error, partitions ...strata.Hotkey) {
+	if ctx.Err() != nil {
+		return
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for _, validator := range partitions {
+		h := b.holdings[validator]
+		switch {
+		case h == nil:
+		case err == nil:
+			h.vain = time.Time{}
+		case h.vain.IsZero():
+			h.vain = b.v.Now()
+		}
+	}
+}
+
+// hidden says whether a partition's manifest could not be read for so long that
+// audits of the last good one would let the miner do with new shards what it
+// likes.
+func (b *book) hidden(validator strata.Hotkey) bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	h := b.holdings[validator]
+	return h != nil && !h.vain.IsZero() && b.v.Now().Sub(h.vain) > patience*b.v.Pace.Pull
 }
 
 // partitions returns the validators whose partitions are looked at: those with

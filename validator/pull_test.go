@@ -1,11 +1,13 @@
 package validator
 
 import (
+	"context"
 	"fmt"
 	"slices"
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"strata"
 	"strata/chain"
@@ -423,5 +425,49 @@ func TestTurns(t *testing.T) {
 	w.consistent(m)
 	if got := w.book(m).rec.Passed + w.book(m).rec.Failed; got != 960 {
 		t.Errorf("%d leaves counted, want 960", got)
+	}
+}
+
+// TestHiddenManifest: a miner that answers audits and shows no manifest any more
+// could do with new shards what it likes, so its audits fail until it does.
+func TestHiddenManifest(t *testing.T) {
+	w := newWorld(t)
+	w.pace.Pull = time.Minute
+	m := w.miner("//Miner")
+	self := w.key.Hotkey()
+	m.seal(self, 0, 3)
+	w.start()
+	w.admit(m)
+	w.audit(m, 1)
+	w.wantLeaves(m, 16, 0)
+	m.forge = func(p *wire.ManifestPage) { p.Head.Sectors++; m.sign(&p.Head) }
+	m.seal(self, 3, 4)
+	for range patience {
+		if w.look(m) == nil {
+			t.Fatal("the forged manifest was believed")
+		}
+		w.audit(m, 1)
+		w.now = w.now.Add(time.Minute)
+	}
+	w.wantLeaves(m, 16+16*patience, 0)
+	w.now = w.now.Add(time.Nanosecond)
+	w.audit(m, 1)
+	w.wantLeaves(m, 16+16*patience, 16)
+	m.forge, m.dead = nil, true
+	if w.look(m) == nil {
+		t.Fatal("a dead miner was read")
+	}
+	m.dead = false
+	w.audit(m, 1)
+	w.wantLeaves(m, 16+16*patience, 32)
+	w.seen(m)
+	w.audit(m, 1)
+	w.wantLeaves(m, 32+16*patience, 32)
+	// A look that the validator gave up says nothing about the miner.
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	w.book(m).shown(ctx, ctx.Err(), self)
+	if !w.book(m).holdings[self].vain.IsZero() {
+		t.Error("a look that was given up counts")
 	}
 }
