@@ -77,6 +77,7 @@ type world struct {
 	group      []strata.Hotkey // the cheater's
 	beside     []strata.Hotkey // honest ones whose reward is watched
 	tickers    []ticker
+	users      *users // nil: nobody stores anything
 	queue      events
 	verified   map[strata.Hotkey]map[wire.Head]bool
 }
@@ -90,6 +91,9 @@ func newWorld(lib *library, r Rules, s setup, seed uint64) (*world, error) {
 	}
 	w.profile.Blocks, w.profile.Passes = s.blocks, strata.LocalProfile.Passes
 	w.chain.head.Time = w.now
+	if s.users {
+		w.users = &users{w: w}
+	}
 	for i, stake := range s.stakes {
 		key, err := lib.key("Validator" + string(rune('A'+i)))
 		if err != nil {
@@ -167,6 +171,9 @@ func (w *world) start(ctx context.Context, seed uint64) error {
 		}
 	}
 	w.after(w.rules.Block, w.block)
+	if w.users != nil {
+		w.after(w.users.every(), w.users.store)
+	}
 	return nil
 }
 

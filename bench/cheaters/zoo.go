@@ -24,7 +24,8 @@ type setup struct {
 	sectors int          // on the cheater's disk
 	epochs  int          // played
 	hotkeys int          // of the cheater
-	friend  bool         // of the cheater, honest and paid for itself, plays too
+	friends int          // of the cheater, honest and paid for themselves
+	users   bool         // store data
 }
 
 // one is a game with one validator and small sectors, a thousand on each disk.
@@ -32,6 +33,13 @@ var one = setup{blocks: 16, stakes: []strata.Rao{1000}, sectors: 1000, epochs: 1
 
 // three is one with three validators, none of which has a majority.
 var three = setup{blocks: 16, stakes: []strata.Rao{400, 350, 250}, sectors: 999, epochs: 12, hotkeys: 1}
+
+// stored is one in which users fill a part of the disks. Its sectors hold four
+// shards each.
+var stored = setup{blocks: 256, stakes: []strata.Rao{1000}, sectors: 60, epochs: 14, hotkeys: 1, users: true}
+
+// league is a game with a validator that has a twentieth of the stake.
+var league = setup{blocks: 256, stakes: []strata.Rao{950, 50}, sectors: 12, epochs: 12, hotkeys: 1}
 
 // with changes a game.
 func (s setup) with(change func(*setup)) setup {
@@ -67,7 +75,7 @@ func Zoo() []Cheater {
 		{"fakes-20", "invents 20 % of its sectors", one.with(long), joinFaker(20, 0)},
 		{"fakes-growth", "is honest through its first checks and invents what it grows by", one.with(long), joinGrower},
 		{"shares-disk", "has three hotkeys on one disk, each listing all of it", one.with(func(s *setup) { s.sectors, s.hotkeys = 999, hotkeys }), joinSharers},
-		{"forwards", "lists a friend's sectors too and forwards their audits", one.with(func(s *setup) { s.friend = true }), joinForwarder},
+		{"forwards", "lists a friend's sectors too and forwards their audits", one.with(func(s *setup) { s.friends = 1 }), joinForwarder},
 		{"late", "answers 20 ms too late", one, joinLate},
 		{"inflates-rtt", "draws out connects to have the time to compute half of each sector", one,
 			joinSparse(2, func(s *sparse) {
@@ -76,6 +84,21 @@ func Zoo() []Cheater {
 			})},
 		{"claims-twice", "seals twice what its disk holds and keeps half of the sectors", one,
 			joinSparse(2, func(s *sparse) { s.keeps, s.kept = func(n uint64, _ uint32) bool { return n%2 == 0 }, 0 })},
+		{"drops-shards", "signs for users' shards and keeps only filler", stored, joinKeeper(func(k *keeper) { k.drops = true })},
+		{"unlists-shards", "signs for users' shards and lists the filler again", stored,
+			joinKeeper(func(k *keeper) { k.drops, k.unlists = true, true })},
+		{"freezes-manifest", "signs for users' shards, drops them and shows no manifest any more", stored,
+			joinKeeper(func(k *keeper) { k.drops, k.unlists, k.frozen = true, true, true })},
+		{"refuses-puts", "takes no shard", stored, joinKeeper(func(k *keeper) { k.refuses = strata.NoSpace })},
+		{"throttles-puts", "says of every shard that it comes too fast", stored, joinKeeper(func(k *keeper) { k.refuses = strata.Throttled })},
+		{"rebuilds", "drops shards and computes them from its friends' when asked", stored.with(func(s *setup) { s.friends = 3 }), joinRebuilder(3, false)},
+		{"uploads-to-itself", "stores bytes as a customer that it can compute again, and drops its shards", stored, joinRebuilder(0, true)},
+		{"starves-one", "answers all validators but one with a quarter of the stake", three, joinStarver},
+		{"two-faced", "shows each validator the truth of its own partition, and doubles the others'", three, joinTwoFaced},
+		{"replays", "drops half of its sectors and repeats what it once answered", one, joinReplayer},
+		{"renumbers", "invents a fifth, and every epoch withdraws that and invents it anew", one.with(long), joinFaker(20, 20)},
+		{"league", "is in league with a validator of little stake that orders bytes both can compute", league, joinLeague},
+		{"orders-from-itself", "fills space with shards that it ordered itself", stored, joinForger},
 	}
 }
 
