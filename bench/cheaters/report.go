@@ -29,6 +29,7 @@ type outcome struct {
 type Result struct {
 	Name  string `json:"name"`
 	Crime string `json:"crime"`
+	Open  string `json:"open,omitempty"` // see Cheater
 	// Share is what it earned, HonestShare what the same miners earn with the
 	// same bytes, bandwidth and hotkeys.
 	Share       float64 `json:"share"`
@@ -175,7 +176,7 @@ func (w *world) outcome() outcome {
 // sum averages games.
 func sum(c Cheater, with, without []outcome) Result {
 	n := float64(len(with))
-	r := Result{Name: c.Name, Crime: c.Crime, Seeds: len(with)}
+	r := Result{Name: c.Name, Crime: c.Crime, Open: c.Open, Seeds: len(with)}
 	var beside, alone float64
 	for i := range with {
 		r.Share += with[i].share / n

@@ -166,7 +166,7 @@ func joinLate(w *world, sectors int, cheat bool) error {
 	}
 	l := &late{disk: d}
 	if cheat {
-		l.by = w.profile.Deadline - wire.MaxLeaves*seek + 20*time.Millisecond
+		l.by = strata.MainProfile.Deadline - wire.MaxLeaves*seek + 20*time.Millisecond
 	}
 	w.member(d.hotkey(), l)
 	return d.seal(0, sectors)

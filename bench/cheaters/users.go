@@ -3,7 +3,6 @@ package cheaters
 import (
 	"bytes"
 	"context"
-	"crypto/sha256"
 	"encoding/binary"
 	"io"
 	"net/http"
@@ -166,8 +165,7 @@ var _ object.Transport = (*gatewayLine)(nil)
 
 // order signs a validator's order to a miner to store a body.
 func order(w *world, s *seat, miner strata.Hotkey, root strata.Root, body []byte) (wire.Order, error) {
-	hash := sha256.Sum256(body)
 	nonce := uint64(w.now.UnixNano())
-	a, err := wire.SignRequest(http.Header{}, s.key, http.MethodPut, wire.ShardURI(w.domain, root, uint64(len(body))), hash, nonce, s.hotkey, miner)
-	return wire.Order{Root: root, Length: uint64(len(body)), BodySHA256: hash, Nonce: nonce, Signature: a.Signature}, err
+	a, err := wire.SignRequest(http.Header{}, s.key, http.MethodPut, wire.ShardURI(w.domain, root, uint64(len(body))), root, nonce, s.hotkey, miner)
+	return wire.Order{Root: root, Length: uint64(len(body)), Nonce: nonce, Signature: a.Signature}, err
 }

@@ -11,6 +11,9 @@ import (
 type Cheater struct {
 	Name  string // as on the command line
 	Crime string // what it does, in a few words
+	// Open says why a cheater that the rule does not stop yet is not stopped; ""
+	// for the others.
+	Open string
 	setup
 	// join registers the cheater's miners with so many sectors on disk in all,
 	// or the same miners honest.
@@ -29,17 +32,17 @@ type setup struct {
 }
 
 // one is a game with one validator and small sectors, a thousand on each disk.
-var one = setup{blocks: 16, stakes: []strata.Rao{1000}, sectors: 1000, epochs: 12, hotkeys: 1}
+var one = setup{blocks: 16, stakes: []strata.Rao{1000}, sectors: 1000, epochs: 8, hotkeys: 1}
 
 // three is one with three validators, none of which has a majority.
-var three = setup{blocks: 16, stakes: []strata.Rao{400, 350, 250}, sectors: 999, epochs: 12, hotkeys: 1}
+var three = setup{blocks: 16, stakes: []strata.Rao{400, 350, 250}, sectors: 999, epochs: 8, hotkeys: 1}
 
 // stored is one in which users fill a part of the disks. Its sectors hold four
 // shards each.
-var stored = setup{blocks: 256, stakes: []strata.Rao{1000}, sectors: 60, epochs: 14, hotkeys: 1, users: true}
+var stored = setup{blocks: 256, stakes: []strata.Rao{1000}, sectors: 30, epochs: 8, hotkeys: 1, users: true}
 
 // league is a game with a validator that has a twentieth of the stake.
-var league = setup{blocks: 256, stakes: []strata.Rao{950, 50}, sectors: 12, epochs: 12, hotkeys: 1}
+var league = setup{blocks: 256, stakes: []strata.Rao{950, 50}, sectors: 8, epochs: 8, hotkeys: 1}
 
 // with changes a game.
 func (s setup) with(change func(*setup)) setup {
@@ -47,58 +50,59 @@ func (s setup) with(change func(*setup)) setup {
 	return s
 }
 
-// long is a game in which rare checks find what they must.
-func long(s *setup) { s.epochs = 32 }
+// long and longer are games in which rare checks find what they must.
+func long(s *setup)   { s.epochs = 16 }
+func longer(s *setup) { s.epochs = 32 }
 
 // Zoo returns every cheater.
 func Zoo() []Cheater {
 	return []Cheater{
-		{"regenerates", "keeps a tenth of each sector and computes the rest when asked", one,
+		{"regenerates", "keeps a tenth of each sector and computes the rest when asked", "", one,
 			joinSparse(10, func(s *sparse) {
 				s.keeps, s.kept, s.always = func(_ uint64, leaf uint32) bool { return leaf*10 < s.w.profile.Blocks }, 0.1, true
 			})},
-		{"half-random", "keeps a random half of each sector's blocks", one,
+		{"half-random", "keeps a random half of each sector's blocks", "", one,
 			joinSparse(2, func(s *sparse) {
 				s.keeps, s.kept = func(n uint64, leaf uint32) bool { return mix(n<<32|uint64(leaf))%2 == 0 }, 0.5
 			})},
-		{"half-prefix", "keeps the first half of each sector", one,
+		{"half-prefix", "keeps the first half of each sector", "", one,
 			joinSparse(2, func(s *sparse) {
 				s.keeps, s.kept = func(_ uint64, leaf uint32) bool { return leaf < s.w.profile.Blocks/2 }, 0.5
 			})},
-		{"half-every-second", "keeps every second block", one,
+		{"half-every-second", "keeps every second block", "", one,
 			joinSparse(2, func(s *sparse) {
 				s.keeps, s.kept = func(_ uint64, leaf uint32) bool { return leaf%2 == 0 }, 0.5
 			})},
-		{"last-but-one-pass", "keeps sectors as before the last pass and computes that when asked", one, joinLastPass},
-		{"fakes-1", "invents 1 % of its sectors", one.with(long), joinFaker(1, 0)},
-		{"fakes-5", "invents 5 % of its sectors", one.with(long), joinFaker(5, 0)},
-		{"fakes-20", "invents 20 % of its sectors", one.with(long), joinFaker(20, 0)},
-		{"fakes-growth", "is honest through its first checks and invents what it grows by", one.with(long), joinGrower},
-		{"shares-disk", "has three hotkeys on one disk, each listing all of it", one.with(func(s *setup) { s.sectors, s.hotkeys = 999, hotkeys }), joinSharers},
-		{"forwards", "lists a friend's sectors too and forwards their audits", one.with(func(s *setup) { s.friends = 1 }), joinForwarder},
-		{"late", "answers 20 ms too late", one, joinLate},
-		{"inflates-rtt", "draws out connects to have the time to compute half of each sector", one,
+		{"last-but-one-pass", "keeps sectors as before the last pass and computes that when asked", "", one, joinLastPass},
+		{"fakes-1", "invents 1 % of its sectors", "", one.with(longer), joinFaker(1, 0)},
+		{"fakes-5", "invents 5 % of its sectors", "", one.with(long), joinFaker(5, 0)},
+		{"fakes-20", "invents 20 % of its sectors", "", one.with(long), joinFaker(20, 0)},
+		{"fakes-growth", "is honest through its first checks and invents what it grows by", "", one.with(long), joinGrower},
+		{"shares-disk", "has three hotkeys on one disk, each listing all of it", "", one.with(func(s *setup) { s.sectors, s.hotkeys = 999, hotkeys }), joinSharers},
+		{"forwards", "lists a friend's sectors too and forwards their audits", "", one.with(func(s *setup) { s.friends = 1 }), joinForwarder},
+		{"late", "answers 20 ms too late", "", one, joinLate},
+		{"inflates-rtt", "draws out connects to have the time to compute half of each sector", "", one,
 			joinSparse(2, func(s *sparse) {
 				s.keeps, s.kept = func(_ uint64, leaf uint32) bool { return leaf%2 == 0 }, 0.5
 				s.connect = 10 * time.Second
 			})},
-		{"claims-twice", "seals twice what its disk holds and keeps half of the sectors", one,
+		{"claims-twice", "seals twice what its disk holds and keeps half of the sectors", "", one,
 			joinSparse(2, func(s *sparse) { s.keeps, s.kept = func(n uint64, _ uint32) bool { return n%2 == 0 }, 0 })},
-		{"drops-shards", "signs for users' shards and keeps only filler", stored, joinKeeper(func(k *keeper) { k.drops = true })},
-		{"unlists-shards", "signs for users' shards and lists the filler again", stored,
+		{"drops-shards", "signs for users' shards and keeps only filler", "", stored, joinKeeper(func(k *keeper) { k.drops = true })},
+		{"unlists-shards", "signs for users' shards and lists the filler again", "", stored,
 			joinKeeper(func(k *keeper) { k.drops, k.unlists = true, true })},
-		{"freezes-manifest", "signs for users' shards, drops them and shows no manifest any more", stored,
+		{"freezes-manifest", "signs for users' shards, drops them and shows no manifest any more", "", stored,
 			joinKeeper(func(k *keeper) { k.drops, k.unlists, k.frozen = true, true, true })},
-		{"refuses-puts", "takes no shard", stored, joinKeeper(func(k *keeper) { k.refuses = strata.NoSpace })},
-		{"throttles-puts", "says of every shard that it comes too fast", stored, joinKeeper(func(k *keeper) { k.refuses = strata.Throttled })},
-		{"rebuilds", "drops shards and computes them from its friends' when asked", stored.with(func(s *setup) { s.friends = 3 }), joinRebuilder(3, false)},
-		{"uploads-to-itself", "stores bytes as a customer that it can compute again, and drops its shards", stored, joinRebuilder(0, true)},
-		{"starves-one", "answers all validators but one with a quarter of the stake", three, joinStarver},
-		{"two-faced", "shows each validator the truth of its own partition, and doubles the others'", three, joinTwoFaced},
-		{"replays", "drops half of its sectors and repeats what it once answered", one, joinReplayer},
-		{"renumbers", "invents a fifth, and every epoch withdraws that and invents it anew", one.with(long), joinFaker(20, 20)},
-		{"league", "is in league with a validator of little stake that orders bytes both can compute", league, joinLeague},
-		{"orders-from-itself", "fills space with shards that it ordered itself", stored, joinForger},
+		{"refuses-puts", "takes no shard", "", stored, joinKeeper(func(k *keeper) { k.refuses = strata.NoSpace })},
+		{"throttles-puts", "says of every shard that it comes too fast", "", stored, joinKeeper(func(k *keeper) { k.refuses = strata.Throttled })},
+		{"rebuilds", "drops shards and computes them from its friends' when asked", "", stored.with(func(s *setup) { s.friends = 3 }), joinRebuilder(3, false)},
+		{"uploads-to-itself", "stores bytes as a customer that it can compute again, and drops its shards", "", stored, joinRebuilder(0, true)},
+		{"starves-one", "answers all validators but one with a quarter of the stake", "", three, joinStarver},
+		{"two-faced", "shows each validator the truth of its own partition, and doubles the others'", "", three, joinTwoFaced},
+		{"replays", "drops half of its sectors and repeats what it once answered", "", one, joinReplayer},
+		{"renumbers", "invents a fifth, and every epoch withdraws that and invents it anew", "", one.with(long), joinFaker(20, 20)},
+		{"league", "is in league with a validator of little stake that orders bytes both can compute", "the bytes that one validator's orders may make count are not bounded by its stake", league, joinLeague},
+		{"orders-from-itself", "fills space with shards that it ordered itself", "", stored, joinForger},
 	}
 }
 

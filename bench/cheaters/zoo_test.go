@@ -4,6 +4,7 @@ import (
 	"math"
 	"reflect"
 	"testing"
+	"time"
 )
 
 // atMost is the part of an honest reward that a cheater may get.
@@ -21,7 +22,10 @@ func TestNoCheaterGains(t *testing.T) {
 				t.Fatal(err)
 			}
 			t.Logf("share %.4f [%.4f, %.4f], honest %.4f, ratio %.3f; beside %.4f, spread %.4f", r.Share, r.Low, r.High, r.HonestShare, r.Ratio(), r.Beside, r.Spread)
-			if r.High > atMost*r.HonestShare {
+			switch gains := r.High > atMost*r.HonestShare; {
+			case c.Open != "" && !gains:
+				t.Errorf("%s: earns %.4f, honesty %.4f: it is stopped now, so nothing is open", c.Crime, r.Share, r.HonestShare)
+			case c.Open == "" && gains:
 				t.Errorf("%s: earns %.4f (95 %%: %.4f to %.4f), honesty %.4f: more than %.2f of it", c.Crime, r.Share, r.Low, r.High, r.HonestShare, atMost)
 			}
 			if math.Abs(r.Beside-1) > 0.02 || r.Spread > 0.02 {
@@ -49,9 +53,66 @@ func TestHonestTwin(t *testing.T) {
 	}
 }
 
+// TestWhatCheatingIsFor lifts what stops some cheaters: they do earn then, so
+// that they are no straw men.
+func TestWhatCheatingIsFor(t *testing.T) {
+	patient := Fast()
+	patient.Name, patient.Profile.Deadline = "patient", time.Minute
+	bare := func(join func(*world, int, bool) error) func(*world, int, bool) error {
+		return func(w *world, sectors int, cheat bool) error {
+			w.users.bare = true
+			return join(w, sectors, cheat)
+		}
+	}
+	for name, c := range map[string]struct {
+		rules Rules
+		bare  bool
+		ratio float64 // at least, of an honest reward
+	}{
+		"regenerates":       {rules: patient, ratio: 2.4}, // ten times its bytes, beside two others: 10/12 of all against 1/3
+		"half-every-second": {rules: patient, ratio: 1.45},
+		"last-but-one-pass": {rules: patient, ratio: 0.99},
+		"late":              {rules: patient, ratio: 0.99},
+		"inflates-rtt":      {rules: patient, ratio: 1.45},
+		"rebuilds":          {rules: Fast(), bare: true, ratio: 0.99},
+		"uploads-to-itself": {rules: Fast(), bare: true, ratio: 0.7}, // it uploads half of the shards
+	} {
+		t.Run(name, func(t *testing.T) {
+			z := named(t, name)
+			honest, err := lib.honest(t.Context(), c.rules, z, 1)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if c.bare {
+				z.join = bare(z.join)
+			}
+			out, err := lib.cheat(t.Context(), c.rules, z, 1)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got := out.share / honest.share; got < c.ratio {
+				t.Errorf("earns %.3f of an honest reward, want %.2f at least", got, c.ratio)
+			} else {
+				t.Logf("%.3f", got)
+			}
+		})
+	}
+}
+
+func named(t *testing.T, name string) Cheater {
+	t.Helper()
+	for _, c := range Zoo() {
+		if c.Name == name {
+			return c
+		}
+	}
+	t.Fatalf("no cheater is called %s", name)
+	return Cheater{}
+}
+
 // TestGamesRepeat: one seed gives one game, another one another.
 func TestGamesRepeat(t *testing.T) {
-	c := Zoo()[5] // of those whose luck varies
+	c := named(t, "fakes-1") // one whose luck varies
 	game := func(seed uint64) outcome {
 		out, err := play(t.Context(), &lib.library, Fast(), c, true, seed)
 		if err != nil {

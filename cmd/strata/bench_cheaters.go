@@ -83,7 +83,15 @@ func (c *benchCheatersCmd) print(s streams, results []cheaters.Result) error {
 	for _, r := range results {
 		t.Rows = append(t.Rows, []string{r.Name, ppt(r.Share), ppt(r.Low), ppt(r.High), ppt(r.HonestShare), part(r.Ratio()), part(r.Beside)})
 	}
-	return t.Write(s.out)
+	if err := t.Write(s.out); err != nil {
+		return err
+	}
+	for _, r := range results {
+		if r.Open != "" {
+			fmt.Fprintf(s.out, "\n%s is not stopped yet: %s.\n", r.Name, r.Open)
+		}
+	}
+	return nil
 }
 
 func ppt(f float64) string { return fmt.Sprintf("%.4f", f) }
