@@ -161,6 +161,9 @@ func (g *gatewayLine) GetShard(context.Context, wire.Endpoint, strata.Root, uint
 // DeleteShard is not used.
 func (g *gatewayLine) DeleteShard(context.Context, wire.Endpoint, strata.Root) error { return nil }
 
+// RestoreShard is not used.
+func (g *gatewayLine) RestoreShard(context.Context, wire.Endpoint, strata.Root) error { return nil }
+
 var _ object.Transport = (*gatewayLine)(nil)
 
 // order signs a validator's order to a miner to store a body.
