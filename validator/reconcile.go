@@ -25,9 +25,10 @@ const (
 
 // reconcile compares the shards that the catalog believes to be on a miner with
 // its manifest. What is not there is lost: reads stop counting on it, and the
-// miner pays for each as for an audit with every leaf failed. What was on its way, as far
-// as the catalog knows, and has arrived is stored; what is marked deleted there
-// and wanted here is restored, so that an undelete reaches miners that were away.
+// miner pays for each as for an audit with every leaf failed. What was on its
+// way, as far as the catalog knows, and has arrived is stored; what is marked
+// deleted there and wanted here is restored, so that an undelete reaches miners
+// that were away.
 func (v *Validator) reconcile(ctx context.Context, b *book) error {
 	// The catalog is read before the manifest: a shard that was acknowledged
 	// by then is in any manifest made after.

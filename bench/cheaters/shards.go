@@ -18,6 +18,14 @@ type keeper struct {
 	unlists bool        // and takes it out of the manifest, filler again
 	frozen  bool        // and shows no manifest any more once it has credit
 	failing bool
+	leaving bool // says that it leaves, and stays
+}
+
+// Status says whether the miner leaves.
+func (k *keeper) Status(ctx context.Context) wire.Status {
+	s := k.disk.Status(ctx)
+	s.Leaving = k.leaving
+	return s
 }
 
 // PutShard refuses, or takes the shard and loses it.
