@@ -95,7 +95,8 @@ var (
 	smTokenSymbol      = subnetItem("TokenSymbol", "Vec<u8>")
 	smMechanism        = subnetItem("SubnetMechanism", "u16")
 	smLocked           = subnetItem("SubnetLocked", "u64")
-	smCollateralShare  = subnetItem("CollateralLockShare", "u16") // of newer runtimes; zero: a registration is paid, not locked
+	smEpochConsensus   = subnetItem("SubnetEpochConsensus", "EpochConsensus") // of newer runtimes; always Yuma
+	smCollateralShare  = subnetItem("CollateralLockShare", "u16")             // of newer runtimes; zero: a registration is paid, not locked
 	smSubtoken         = subnetItem("SubtokenEnabled", "bool")
 	smRegAllowed       = subnetItem("NetworkRegistrationAllowed", "bool")
 	smSubnetTAO        = subnetItem("SubnetTAO", "u64")

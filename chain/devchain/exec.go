@@ -38,7 +38,9 @@ type call struct {
 	name string // Pallet.call
 	pays bool
 	run  action
-	root func(x *exec) error // what Sudo runs; nil: nothing
+	// sealed is what a carrier of MevShield carries; nil in other calls.
+	sealed []byte
+	root   func(x *exec) error // what Sudo runs; nil: nothing
 	// check is what SubtensorTransactionExtension refuses before a block; nil:
 	// nothing. The error is a moduleError.
 	check func(rt *runtime, s reader, number uint64, who account) error
@@ -60,6 +62,7 @@ var callTable = map[string]func(scale.View) call{
 	"SubtensorModule.serve_axon":                          serveAxonCall,
 	"SubtensorModule.serve_axon_tls":                      serveAxonTLSCall,
 	"SubtensorModule.set_weights":                         setWeightsCall,
+	"MevShield.submit_encrypted":                          submitEncryptedCall,
 	"Commitments.set_commitment":                          setCommitmentCall,
 	"SubtensorModule.commit_weights":                      commitWeightsCall,
 	"SubtensorModule.reveal_weights":                      revealWeightsCall,

@@ -271,6 +271,9 @@ func pendingExtrinsics(n *Node, _ params) (any, error) {
 	defer n.mu.RUnlock()
 	out := []string{}
 	for _, t := range n.pool.queue {
+		if t.hidden {
+			continue
+		}
 		out = append(out, hexOf(t.raw))
 	}
 	return out, nil

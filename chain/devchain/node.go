@@ -2,6 +2,7 @@ package devchain
 
 import (
 	"context"
+	"crypto/mlkem"
 	"errors"
 	"net"
 	"net/http"
@@ -26,6 +27,8 @@ type Node struct {
 	group *lifecycle.Group
 	done  chan struct{} // closed when everything has ended
 	err   error         // what it ended with; read after done
+
+	shield *mlkem.DecapsulationKey768 // what is encrypted to the author is for it
 
 	mu     sync.RWMutex // guards what follows
 	rt     *runtime     // builds the next block
@@ -57,12 +60,16 @@ func Start(ctx context.Context, cfg Config) (*Node, error) {
 	if err != nil {
 		return nil, strata.E(strata.Unavailable, "the local chain cannot listen on %s: %w; stop what uses the port or choose another", cfg.Listen, err)
 	}
+	shield, err := mlkem.GenerateKey768()
+	if err != nil {
+		return nil, errors.Join(err, listener.Close())
+	}
 	l, err := openLedger(ctx, cfg)
 	if err != nil {
 		return nil, errors.Join(err, listener.Close())
 	}
 	n := &Node{
-		cfg: cfg, url: "ws://" + listener.Addr().String(), ledger: l, pool: newPool(),
+		cfg: cfg, url: "ws://" + listener.Addr().String(), ledger: l, pool: newPool(), shield: shield,
 		feeds: map[int]feed{}, versions: map[int]func(runtimeVersion){}, runtimes: map[uint32]*runtime{},
 		group: lifecycle.New(ctx, cfg.Log, closeGrace), done: make(chan struct{}),
 	}
@@ -171,6 +178,7 @@ func (n *Node) Step() error {
 	if err := x.begin(head.hash, n.beacon, ms/1000); err != nil {
 		return err
 	}
+	x.offerKey(n.shield)
 	x.timestamp(ms)
 	in, out := n.pool.fill(x)
 	if err := x.finish(); err != nil {
@@ -222,7 +230,11 @@ func (n *Node) submit(raw []byte) (*tx, error) {
 	if err := n.rt.validFor(n.ledger.state, t, next); err != nil {
 		return nil, err
 	}
-	return t, n.pool.add(n.ledger.state, t)
+	if err := n.pool.add(n.ledger.state, t); err != nil {
+		return t, err
+	}
+	n.unshield(t)
+	return t, nil
 }
 
 // watch tells f what happened to a transaction and what will; the result ends it.

@@ -33,6 +33,7 @@ const (
 	palletSubtensor   = 7
 	palletSudo        = 12
 	palletCommitments = 18
+	palletShield      = 30
 	palletAdminUtils  = 19
 	palletDrand       = 26
 )
@@ -102,6 +103,12 @@ var pallets = []*pallet{
 		events:  []string{"0 BeaconConfigChanged", "1 NewPulse rounds Vec<u64>"},
 	},
 	{
+		name: "MevShield", crate: "pallet_shield", index: palletShield,
+		storage: []*entry{shieldNextKey}, calls: []string{"1 submit_encrypted ciphertext BoundedVec"},
+		events: []string{"0 EncryptedSubmitted id H256, who AccountId32"},
+		errors: []string{"0 BadCiphertext // The ciphertext is too long."},
+	},
+	{
 		name: "Commitments", crate: "pallet_commitments", index: palletCommitments,
 		storage: []*entry{comCommitmentOf, comLast, comUsedSpace, comMaxSpace, comRevealed},
 		calls:   []string{"0 set_commitment netuid u16, info CommitmentInfo"},
@@ -117,7 +124,7 @@ var pallets = []*pallet{
 
 var subtensorStorage = []*entry{
 	smTotalIssuance, smTotalStake, smTotalNetworks, smTaoWeight, smStakeThreshold, smNetworkLock, smOwner, smOwnedHotkeys, smTotalHotkeyAlpha, smIsMember,
-	smNetworksAdded, smSubnetworkN, smTempo, smRegisteredAt, smSubnetOwner, smOwnerHotkey, smTokenSymbol, smMechanism, smLocked, smCollateralShare, smSubtoken, smRegAllowed,
+	smNetworksAdded, smSubnetworkN, smTempo, smRegisteredAt, smSubnetOwner, smOwnerHotkey, smTokenSymbol, smMechanism, smLocked, smCollateralShare, smEpochConsensus, smSubtoken, smRegAllowed,
 	smSubnetTAO, smAlphaOut, smLastStep, smSinceLastStep, smPendingServer, smPendingValidator,
 	smRho, smKappa, smMaxUIDs, smImmunityPeriod, smActivityCutoff, smMaxWeightsLimit, smWeightsVersionKey, smMinAllowedWeights, smMaxValidators,
 	smBondsMovingAverage, smBondsPenalty, smWeightsRateLimit, smServingRateLimit, smCommitReveal, smRevealPeriod, smCommitVersion, smMechanisms, smWeightCommits, smTimelocked, smBurn, smLiquidAlpha, smYuma3,

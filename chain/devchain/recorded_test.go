@@ -112,6 +112,9 @@ func (s shapes) casesDiffer(a, b []scale.VariantOf, path string) string {
 	}
 	for _, v := range a {
 		w, ok := byName[v.Name]
+		if newer[v.Name] {
+			continue
+		}
 		if !ok || w.Index != v.Index {
 			return fmt.Sprintf("%s has no case %d %s on chain", path, v.Index, v.Name)
 		}
@@ -162,6 +165,9 @@ func TestRuntimeIsAsRecorded(t *testing.T) {
 // newer is what is as runtimes after the recorded ones have it.
 var newer = map[string]bool{
 	"SubtensorModule.CollateralLockShare":   true,
+	"SubtensorModule.SubnetEpochConsensus":  true,
+	"MevShield":                             true,
+	"MevShield.NextKey":                     true,
 	"SwapRuntimeApi_sim_swap_tao_for_alpha": true,
 	"SwapRuntimeApi_sim_swap_alpha_for_tao": true,
 }

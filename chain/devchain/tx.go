@@ -80,6 +80,7 @@ type tx struct {
 	nonce  uint64
 	dies   uint64 // the first block that is too late
 	call   call
+	hidden bool // from those who ask what waits: it came encrypted
 
 	ready    bool
 	status   []any // what watchers were told so far

@@ -60,6 +60,7 @@ var enumTable = []struct {
 	}},
 	{"DispatchResult", "Result", []string{"0 Ok ()", "1 Err DispatchError"}},
 	{"Phase", "frame_system::Phase", []string{"0 ApplyExtrinsic u32", "1 Finalization", "2 Initialization"}},
+	{"EpochConsensus", "pallet_subtensor::pallet::EpochConsensus", []string{"0 Yuma", "1 Null"}},
 	{"Mode", "frame_metadata_hash_extension::Mode", []string{"0 Disabled", "1 Enabled"}},
 }
 
