@@ -112,9 +112,13 @@ func permColumn(v *[columnSpan]uint64) {
 // by 48 and 1, all to the left, it makes the whole. A whole G is too large for
 // the compiler to inline, which costs a fifth of the speed.
 func half(a, b, c, d uint64, rd, rb int) (uint64, uint64, uint64, uint64) {
-	a += b + 2*uint64(uint32(a))*uint64(uint32(b))
+	t := uint64(uint32(a)) * uint64(uint32(b))
+	a += b
+	a += t << 1
 	d = bits.RotateLeft64(d^a, rd)
-	c += d + 2*uint64(uint32(c))*uint64(uint32(d))
+	t = uint64(uint32(c)) * uint64(uint32(d))
+	c += d
+	c += t << 1
 	b = bits.RotateLeft64(b^c, rb)
 	return a, b, c, d
 }

@@ -16,11 +16,13 @@ const (
 )
 
 // How far ahead of the block at hand the fill looks, in blocks: parents are
-// computed so far ahead, their lines prefetched so far, and the ring of slots
-// is so long. A slot is computed after it was gathered from.
+// computed so far ahead, their lines prefetched so far, and blocks to be
+// written so far, where that is asked for. The ring of slots is so long; it
+// must be longer than computeAhead.
 const (
 	computeAhead  = 4
 	prefetchAhead = 3
+	streamAhead   = 5
 	slots         = 8
 	ringSize      = slots * slotSize
 	frameAlign    = 2 * ringSize // so that a slot's address wraps by clearing a bit
@@ -98,6 +100,8 @@ type fill struct {
 	pass, n    Mem
 	mask       Mem // n − 1
 	lim, limM1 Mem // of the block ahead: lim, and floor(log2 lim) − 1
+
+	stream bool // prefetch the blocks to come as well, which the first pass writes without reading
 
 	u, near         reg.GPVirtual // splitmix64 states of the uniform and the near half
 	uSlot, nearSlot reg.GPVirtual // where their offsets go
@@ -203,7 +207,12 @@ func (f *fill) lookahead() []func() {
 	parents := f.parents(nil)
 	work = append(work, parents[0])
 	for k, w := range parents[1:] { // one for each line
-		work = append(work, func() { f.fetch(k) }, w)
+		work = append(work, func() {
+			f.fetch(k)
+			if f.stream {
+				f.PREFETCHT0(at(f.dst, streamAhead*blockSize+lineSize*k))
+			}
+		}, w)
 	}
 	return work
 }
