@@ -14,44 +14,11 @@ import (
 	"strata"
 	"strata/auditlog"
 	"strata/catalog"
-	"strata/internal/lifecycle"
 	"strata/merkle"
 	"strata/score"
 	"strata/seal"
 	"strata/wire"
 )
-
-const (
-	// idle is how long the checker sleeps when no check is due or none can be made.
-	idle = 200 * time.Millisecond
-	// breath is the least time between two checks.
-	breath = time.Millisecond
-)
-
-// check refills secretly chosen sectors, one at a time, within its share of a
-// core. Nobody learns which: there is nothing to ask the miner.
-func (v *Validator) check(ctx context.Context) error {
-	buf := make([]byte, v.Profile.SectorSize())
-	for {
-		if err := lifecycle.Sleep(ctx, v.checkOne(ctx, buf)); err != nil {
-			return err
-		}
-	}
-}
-
-// checkOne makes a check if one is due and returns how long to rest.
-func (v *Validator) checkOne(ctx context.Context, buf []byte) time.Duration {
-	started := v.Now()
-	made, err := v.makeCheck(ctx, buf)
-	if err != nil && ctx.Err() == nil {
-		v.Log.Error("a commitment check was not made", "err", err)
-	}
-	if !made || err != nil {
-		return idle
-	}
-	share := time.Duration(min(max(v.Pace.CheckShare, 1), 100))
-	return max(breath, v.Now().Sub(started)*(100-share)/share)
-}
 
 // makeCheck makes the next check, another validator's or ours, and says whether
 // there was one.
@@ -60,9 +27,10 @@ func (v *Validator) makeCheck(ctx context.Context, buf []byte) (bool, error) {
 		return true, v.judge(ctx, a, buf)
 	}
 	b, at, ok := v.nextCheck()
-	if !ok {
+	if !ok || !v.underway.add(b, at) {
 		return false, nil
 	}
+	defer v.underway.remove(b, at)
 	if err := v.checkSector(ctx, b, at, buf); err != nil {
 		return true, fmt.Errorf("sector %d of miner %s: %w", at.number, b.hotkey, err)
 	}

@@ -54,7 +54,8 @@ type Pace struct {
 	Flush     time.Duration // between two writes of audit results
 	Doubt     time.Duration // of silence, before a miner's shards are doubtful
 	Gone      time.Duration // of silence, before they count as lost
-	// CheckShare is the part of one core, in per cent, that commitment checks take.
+	// CheckShare is what commitment checks take, in per cent of one core: over
+	// 100, several are made at once, each in the memory of one sector.
 	CheckShare int
 	// Cohort is how many blocks new sectors are collected before they become
 	// a cohort; First the same for a miner's first.
@@ -115,9 +116,11 @@ type Config struct {
 // concurrent use at any time.
 type Validator struct {
 	Config
-	self  strata.Hotkey
-	large turn      // held by a pull that takes much memory
-	born  time.Time // no miner was silent before
+	self strata.Hotkey
+	// underway is the sectors that are being refilled.
+	underway underway
+	large    turn      // held by a pull that takes much memory
+	born     time.Time // no miner was silent before
 
 	handing sync.Mutex // held while entries go from the journal to the audit log
 

@@ -7,14 +7,14 @@ import (
 	"strata"
 )
 
-// serveMemory is what a gateway may use beside the sector that a validator
-// fills for its checks: the collector works harder near it, so that the whole
-// process stays below 256 MiB while files of any size stream.
+// serveMemory is what a gateway may use: the collector works harder near it, so
+// that the whole process stays below 256 MiB while files of any size stream. The
+// sectors that a validator fills for its checks are not the collector's.
 const serveMemory = 176 * strata.MiB
 
 // limitMemory sets the collector's soft limit, unless GOMEMLIMIT does.
-func limitMemory(extra strata.ByteSize) {
+func limitMemory() {
 	if os.Getenv("GOMEMLIMIT") == "" {
-		debug.SetMemoryLimit(int64(serveMemory + extra))
+		debug.SetMemoryLimit(int64(serveMemory))
 	}
 }

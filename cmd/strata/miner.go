@@ -8,6 +8,7 @@ import (
 	"net/netip"
 
 	"strata"
+	"strata/internal/background"
 	"strata/miner"
 	"strata/peer"
 	"strata/volume"
@@ -139,6 +140,7 @@ func (c *minerCmd) build(sess session, store *volume.Store, ln net.Listener) (*m
 	if reason != "" {
 		sess.log.Info(reason)
 	}
+	background.Room(n)
 	amount, err := c.amount()
 	if err != nil {
 		return nil, nil, err

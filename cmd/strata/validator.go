@@ -6,9 +6,12 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"runtime"
 
+	"strata"
 	"strata/catalog/sqlite"
 	"strata/gateway"
+	"strata/internal/background"
 	"strata/internal/lifecycle"
 	"strata/object"
 	"strata/peer"
@@ -24,6 +27,7 @@ type validatorCmd struct {
 	logFlags
 	gatewayFlags
 	auditFlags
+	verifyFlags
 	NoBridge bool `name:"no_bridge" help:"Do not run the gateway in this process."`
 	supervised
 }
@@ -40,6 +44,10 @@ func (c *validatorCmd) Run(ctx context.Context, s streams) error {
 		return abandon(g, err)
 	}
 	config := n.validatorConfig()
+	if config.Pace.CheckShare, err = c.share(runtime.NumCPU()); err != nil {
+		return abandon(g, err)
+	}
+	background.Room(max(1, (config.Pace.CheckShare+99)/100))
 	if config.Account, err = n.account(g, c.auditFlags); err != nil {
 		return abandon(g, err)
 	}
@@ -64,6 +72,23 @@ func (c *validatorCmd) Run(ctx context.Context, s streams) error {
 		return abandon(g, err)
 	}
 	return g.Wait()
+}
+
+// verifyFlags bound what commitment checks cost.
+type verifyFlags struct {
+	VerifyBudget float64 `name:"verify_budget" help:"Part of all cores that refilling miners' sectors may take, up to 1; half a core unless given."`
+}
+
+// share returns the budget in per cent of one core, 0 for the default.
+func (f verifyFlags) share(cores int) (int, error) {
+	if f.VerifyBudget < 0 || f.VerifyBudget > 1 {
+		return 0, strata.E(strata.Invalid, "--verify_budget %v is not a part of the cores: give one above 0, up to 1", f.VerifyBudget)
+	}
+	share := int(f.VerifyBudget * float64(cores) * 100)
+	if share == 0 && f.VerifyBudget > 0 {
+		share = 1
+	}
+	return share, nil
 }
 
 func (c *validatorCmd) roles() []sqlite.Role {
@@ -105,7 +130,7 @@ func openNode(g *lifecycle.Group, w walletFlags, c chainFlags, d dbFlags, roles 
 		return nil, err
 	}
 	g.OnClose("catalog", n.db.Close)
-	limitMemory(s.profile.SectorSize())
+	limitMemory()
 	n.peers = peer.NewClient(peer.ClientConfig{Hotkey: s.hotkey, Signer: s.key, Domain: s.domain()})
 	g.OnClose("peers", n.peers.Close)
 	return n, nil

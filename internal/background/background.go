@@ -16,3 +16,8 @@ func Lower() {
 	runtime.LockOSThread() // and never unlocked, so that the thread is not used again
 	lower()
 }
+
+// Room lets the Go scheduler run n goroutines more at once, as many as there are
+// in the background. Otherwise each would take a place from those that serve,
+// for up to 10 ms at a time; so the system decides, by priority.
+func Room(n int) { runtime.GOMAXPROCS(runtime.GOMAXPROCS(0) + n) }
