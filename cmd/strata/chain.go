@@ -17,6 +17,7 @@ type chainCmd struct {
 	Balance   chainBalanceCmd   `cmd:"" help:"Show what a coldkey has free and staked."`
 	Watch     chainWatchCmd     `cmd:"" help:"Follow a subnet: epochs, weights, axons, registrations."`
 	Metadata  chainMetadataCmd  `cmd:"" help:"List what a runtime has: calls, storage, runtime APIs."`
+	Yuma      chainYumaCmd      `cmd:"" help:"Run one epoch on a scenario, without a chain: what if?"`
 }
 
 type devchainCmd struct {
