@@ -37,11 +37,12 @@ type program struct {
 	Stake    stakeCmd    `cmd:"" help:"Stake TAO on a hotkey."`
 	Transfer transferCmd `cmd:"" help:"Send TAO to an address."`
 
-	Replay replayCmd `cmd:"" help:"Compute a validator's credits and weights from its audit log."`
-	Seal   sealCmd   `cmd:"" help:"Compute sectors, to check a claim."`
-	Devnet devnetCmd `cmd:"" help:"Run a whole network on this machine."`
-	Chain  chainCmd  `cmd:"" help:"The chain: a local node."`
-	Bench  benchCmd  `cmd:"" help:"Measure this machine."`
+	Replay   replayCmd   `cmd:"" help:"Compute a validator's credits and weights from its audit log."`
+	Seal     sealCmd     `cmd:"" help:"Compute sectors, to check a claim."`
+	Devnet   devnetCmd   `cmd:"" help:"Run a whole network on this machine."`
+	Chain    chainCmd    `cmd:"" help:"The chain: a local node."`
+	Bench    benchCmd    `cmd:"" help:"Measure this machine."`
+	Simulate simulateCmd `cmd:"" help:"Play months of a network in seconds: rewards, durability, repair."`
 
 	Version kong.VersionFlag `help:"Print the version."`
 }
