@@ -9,9 +9,9 @@ import (
 )
 
 // ctxEvery is how many blocks are computed between two looks at the context: a
-// millisecond or two. Assembly cannot be preempted, so the collector may have
-// to wait as long.
-const ctxEvery = 1 << 12
+// third of a millisecond to a few. Assembly cannot be preempted, so the
+// collector may have to wait as long.
+const ctxEvery = 1 << 11
 
 // Fill computes the sector into buf, whose length must be Size(); what was in
 // buf does not matter. It writes every byte, and only a nil error says that

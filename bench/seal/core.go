@@ -61,6 +61,30 @@ func clock() float64 {
 	return rounds * cycles / float64(took.Nanoseconds())
 }
 
+// latency returns how many nanoseconds one read from anywhere in the sector
+// takes: beyond what the caches and the page tables' own caches hold it tells
+// why a larger sector fills more slowly. The fastest of some looks counts.
+func latency(sector []byte) float64 {
+	const looks, reads = 20, 5000
+	best := 0.0
+	at := uint64(1)
+	for range looks {
+		began := time.Now()
+		for range reads {
+			// Where to read next hangs on the byte read, and that on the sector's bytes.
+			at = at*6364136223846793005 + uint64(sector[(at>>20)%uint64(len(sector))]) + 1
+		}
+		took := time.Since(began)
+		if at == 0 { // so that the reads are needed
+			took++
+		}
+		if ns := float64(took.Nanoseconds()) / reads; best == 0 || ns < best {
+			best = ns
+		}
+	}
+	return best
+}
+
 // watch is a context that notes when a fill looks at it, which is after every
 // so many blocks.
 type watch struct {

@@ -33,12 +33,12 @@ func (r Result) Write(w io.Writer) error {
 }
 
 func (r Result) table() bench.Table {
-	t := bench.Table{Head: []string{"isa", "sector", "P", "workers", "perm ns", "block-pass ns", "× perm", "fill MB/s", "sector s",
+	t := bench.Table{Head: []string{"isa", "sector", "P", "workers", "perm ns", "block-pass ns", "× perm", "fill MB/s", "sector s", "memory ns",
 		"pipeline MB/s", "raw disk MB/s", "opening B", "open µs", "verify µs"}}
 	for _, x := range r.Rows {
 		t.Rows = append(t.Rows, []string{
 			string(x.ISA), strata.ByteSize(x.SectorBytes).String(), fmt.Sprint(x.Passes), fmt.Sprint(x.Workers),
-			figure(x.Perm), figure(x.BlockPass), fmt.Sprintf("%.2f", x.BlockPass/x.Perm), figure(x.Fill), fmt.Sprintf("%.3f", x.Sector),
+			figure(x.Perm), figure(x.BlockPass), fmt.Sprintf("%.2f", x.BlockPass/x.Perm), figure(x.Fill), fmt.Sprintf("%.3f", x.Sector), figure(x.Latency),
 			figure(float64(x.Pipeline)), figure(float64(x.Raw)), figure(float64(x.Opening)), figure(x.Open), figure(x.Verify),
 		})
 	}

@@ -51,6 +51,7 @@ type Row struct {
 	Opening     int       `json:"opening_bytes"`     // a leaf and its path
 	Open        float64   `json:"open_us"`           // making it from 64 KiB of the sector and the kept nodes
 	Verify      float64   `json:"verify_us"`         // checking it against the root
+	Latency     float64   `json:"latency_ns"`        // one read of a random line of the sector, each waiting for the one before
 	Clock       float64   `json:"clock_ghz"`         // of the core, while the permutation was measured
 	Machine     string    `json:"machine,omitempty"` // set by whoever prints
 }
@@ -202,6 +203,7 @@ func (p plan) measure(ctx context.Context) (Row, error) {
 	row.Sector = best.Seconds()
 	row.BlockPass = m.median()
 	row.Fill = float64(p.workers) * float64(p.sector.Size()) / 1e6 / best.Seconds()
+	row.Latency = latency(bufs[0])
 	return row, row.openings(bufs[0])
 }
 

@@ -29,7 +29,7 @@ func TestRunMeasuresEveryColumn(t *testing.T) {
 		t.Fatalf("%d rows, want %d; skipped %q", len(res.Rows), want, res.Skipped)
 	}
 	for _, r := range res.Rows {
-		if r.Perm <= 0 || r.BlockPass <= 0 || r.Fill <= 0 || r.Sector <= 0 || r.Clock <= 0 || r.Passes != 4 || r.Open <= 0 || r.Verify <= 0 {
+		if r.Perm <= 0 || r.BlockPass <= 0 || r.Fill <= 0 || r.Sector <= 0 || r.Clock <= 0 || r.Passes != 4 || r.Open <= 0 || r.Latency <= 0 || r.Verify <= 0 {
 			t.Errorf("%+v", r)
 		}
 	}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 
 	"strata"
+	"strata/internal/hugepage"
 	"strata/merkle"
 	"strata/seal"
 )
@@ -34,7 +35,12 @@ func (c *sealRootCmd) Run(ctx context.Context, s streams) error {
 	if err := sector.Validate(); err != nil {
 		return err
 	}
-	buf := make([]byte, sector.Size())
+	m, err := hugepage.Alloc(strata.ByteSize(sector.Size()))
+	if err != nil {
+		return err
+	}
+	defer m.Free()
+	buf := m.Bytes()
 	if err := sector.Fill(ctx, buf); err != nil {
 		return err
 	}
@@ -42,6 +48,6 @@ func (c *sealRootCmd) Run(ctx context.Context, s streams) error {
 	if c.JSON {
 		return json.NewEncoder(s.out).Encode(map[string]string{"sector_id": id.String(), "root": root.String()})
 	}
-	_, err := fmt.Fprintf(s.out, "sector_id %s\nroot      %s\n", id, root)
+	_, err = fmt.Fprintf(s.out, "sector_id %s\nroot      %s\n", id, root)
 	return err
 }
