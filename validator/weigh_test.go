@@ -1,7 +1,10 @@
 package validator
 
 import (
+	"bytes"
+	"log/slog"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -111,6 +114,37 @@ func TestNoWeights(t *testing.T) {
 				t.Errorf("weights were set in blocks %v, want %v", got, c.want)
 			}
 		})
+	}
+}
+
+// TestReasonIsToldOnce: why no weights are set is logged when it is new, not in
+// every epoch, and again after weights were set.
+func TestReasonIsToldOnce(t *testing.T) {
+	w := newWorld(t)
+	m := w.proven("//Miner", 40)
+	w.start()
+	w.earn(m)
+	var log bytes.Buffer
+	w.v.Log = slog.New(slog.NewTextHandler(&log, nil))
+	permit := func(has bool) {
+		t.Helper()
+		w.chain.change(w.key.Hotkey(), func(n *chain.Neuron) { n.Permit = has })
+		if _, err := w.v.refresh(t.Context(), strata.BlockHash{}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	told := func() int { return strings.Count(log.String(), "no weights are set") }
+	permit(false)
+	w.blocks(firstWindow + 20)
+	if got := told(); got != 1 || !strings.Contains(log.String(), "no validator permit") {
+		t.Errorf("told %d times:\n%s", got, log.String())
+	}
+	permit(true)
+	w.blocks(20)
+	permit(false)
+	w.blocks(20)
+	if got := told(); got != 2 || len(w.chain.set()) == 0 {
+		t.Errorf("told %d times:\n%s", got, log.String())
 	}
 }
 

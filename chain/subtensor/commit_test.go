@@ -105,6 +105,20 @@ func TestTimelockPayload(t *testing.T) {
 	}
 }
 
+// TestRoundBlock: a chain of today has the epoch in which to open a commit, the
+// older one only the end of the epoch before.
+func TestRoundBlock(t *testing.T) {
+	for _, c := range []struct {
+		version      uint16
+		reveal, head uint64
+		want         uint64
+	}{{withHotkey, 100, 50, 103}, {withoutHotkey, 100, 50, 94}, {withoutHotkey, 100, 97, 98}} {
+		if got := roundBlock(c.version, c.reveal, c.head); got != c.want {
+			t.Errorf("%+v: %d", c, got)
+		}
+	}
+}
+
 // TestRound: quicknet's round of a time, as its operators count.
 func TestRound(t *testing.T) {
 	for _, c := range []struct {

@@ -21,8 +21,13 @@ const (
 
 // settle is how many blocks after the first of the epoch in which weights are
 // revealed their round comes out: by then the chain has the epoch begun, and
-// the round in the blocks that follow.
-const settle = 3
+// the round in the blocks that follow. The older chain looks once, as the epoch
+// before ends, and drops what it cannot open then: there the round comes out
+// ahead blocks earlier.
+const (
+	settle = 3
+	ahead  = 6
+)
 
 // maxCommitBytes is the chain's MAX_CRV3_COMMIT_SIZE_BYTES.
 const maxCommitBytes = 5000
@@ -85,13 +90,13 @@ func (c *Client) commitTimelocked(ctx context.Context, hot chain.Signer, p chain
 	if err != nil {
 		return receipt, err
 	}
-	receipt.Reveal = revealBlock(p, g)
-	round := b.round(g.Head.Time.Add(time.Duration(receipt.Reveal+settle-g.Head.Number) * length))
 	rt, err := c.runtime(ctx)
 	if err != nil {
 		return receipt, err
 	}
 	version, name, args := timelockCall(rt, g.Netuid)
+	receipt.Reveal = revealBlock(p, g)
+	round := b.round(g.Head.Time.Add(length * time.Duration(roundBlock(version, receipt.Reveal, g.Head.Number)-g.Head.Number)))
 	sealed, err := timelock.Encrypt(rand.Reader, b.key, round, v.payload(hot.PublicKey(), version))
 	if err != nil {
 		return receipt, err
@@ -102,6 +107,15 @@ func (c *Client) commitTimelocked(ctx context.Context, hot chain.Signer, p chain
 	args["commit"], args["reveal_round"] = sealed, round
 	receipt.Block, err = c.submit(ctx, hot, subtensorModule, name, args)
 	return receipt, err
+}
+
+// roundBlock is the block at whose time the round of a commit comes out, always
+// after the head.
+func roundBlock(version uint16, reveal, head uint64) uint64 {
+	if version >= withHotkey {
+		return reveal + settle
+	}
+	return max(head+1, reveal-min(reveal, ahead))
 }
 
 // timelockCall returns the newest call that the runtime has, and the version
