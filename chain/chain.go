@@ -33,6 +33,9 @@ type Axon struct {
 	Version  uint32
 	Addr     netip.AddrPort
 	Protocol uint8
+	// Certificate is what serve_axon_tls takes besides: an algorithm's byte and
+	// a public key of at most 64 bytes; "" for none. A metagraph leaves it out.
+	Certificate string
 }
 
 // Served says whether the neuron has published an address.

@@ -66,6 +66,50 @@ func TestAxonIsPublishedWhenItChanges(t *testing.T) {
 	})
 }
 
+// fakeCertificates is a server's TLS key and the chain's.
+type fakeCertificates struct {
+	shown string
+	chain *fakeChain
+	lacks bool // the chain keeps none
+}
+
+func (c *fakeCertificates) Shown() (string, error) { return c.shown, nil }
+
+func (c *fakeCertificates) Published(context.Context) (string, error) {
+	if c.lacks {
+		return "", strata.E(strata.NotFound, "no such storage")
+	}
+	served := c.chain.published()
+	if len(served) == 0 {
+		return "", nil
+	}
+	return served[len(served)-1].Certificate, nil
+}
+
+func TestCertificateIsPublishedWithTheAxon(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		n := network(t, 1, 1)
+		certs := &fakeCertificates{shown: "one", chain: n.chain}
+		n.config = func(c *miner.Config) { c.Certificates = certs }
+		start := func(when string, want int, certificate string) {
+			t.Helper()
+			n.run()
+			n.chain.mine(uint64(len(n.chain.blocks)) + 6)
+			n.stop()
+			served := n.chain.published()
+			if len(served) != want || served[want-1].Certificate != certificate {
+				t.Errorf("%s: published %+v, want %d with %q", when, served, want, certificate)
+			}
+		}
+		start("first start", 1, "one")
+		start("restart", 1, "one")
+		certs.shown = "two"
+		start("another key", 2, "two")
+		certs.lacks, certs.shown = true, "three"
+		start("a chain that keeps none", 2, "two")
+	})
+}
+
 func TestAxonThatTheChainDoesNotTake(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		n := network(t, 1, 1)

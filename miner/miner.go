@@ -67,7 +67,8 @@ type Space interface {
 	Compact(ctx context.Context) error
 }
 
-// Config is what a miner is made of. All fields but Now are needed.
+// Config is what a miner is made of. All fields but Now and Certificates are
+// needed.
 type Config struct {
 	Chain    Chain
 	Key      Signer
@@ -76,12 +77,14 @@ type Config struct {
 	Profile  strata.Profile
 	Amount   Amount
 	External netip.AddrPort // published on chain
-	Workers  int            // sectors sealed at once
-	LookEach uint64         // blocks between two looks at the allocation
-	Version  string
-	Leave    bool // ask the validators to move their shards away, then end
-	Log      *slog.Logger
-	Now      func() time.Time // time.Now unless given
+	// Certificates, if not nil, are published with the address.
+	Certificates Certificates
+	Workers      int    // sectors sealed at once
+	LookEach     uint64 // blocks between two looks at the allocation
+	Version      string
+	Leave        bool // ask the validators to move their shards away, then end
+	Log          *slog.Logger
+	Now          func() time.Time // time.Now unless given
 }
 
 // Miner is the role. Its exported methods answer validators (package peer) and

@@ -295,9 +295,11 @@ func TestSpaceIsUsedWhole(t *testing.T) {
 
 func TestReachable(t *testing.T) {
 	for addr, problem := range map[string]string{
-		"8.8.8.8:1": "", "[2001:4860::1]:1": "",
+		"8.8.8.8:1": "", "[2001:4860::1]:1": "", "100.128.0.1:1": "",
 		"0.0.0.0:1": "not set", "127.0.0.1:1": "loopback", "[::1]:1": "loopback", "[::ffff:127.0.0.1]:1": "loopback",
-		"192.168.1.2:1": "private", "10.0.0.1:1": "private", "169.254.3.3:1": "private", "[fd00::1]:1": "private",
+		"192.168.1.2:8091": "forward TCP port 8091 of your router", "10.0.0.1:1": "private", "169.254.3.3:1": "private", "[fd00::1]:1": "private",
+		"[fe80::1]:1": "private", "100.64.0.1:7": "open TCP port 7", "203.0.113.9:1": "documentation", "[2001:db8::1]:1": "documentation",
+		"198.19.0.1:1": "measurements", "224.0.0.5:1": "multicast", "240.0.0.1:1": "no address of a machine", "8.8.8.8:0": "port is not set",
 	} {
 		got := miner.Reachable(netip.MustParseAddrPort(addr))
 		if (got == "") != (problem == "") || !strings.Contains(got, problem) {
@@ -306,5 +308,29 @@ func TestReachable(t *testing.T) {
 	}
 	if miner.Reachable(netip.AddrPort{}) == "" {
 		t.Error("no address at all is said to be reachable")
+	}
+}
+
+func TestPickAddress(t *testing.T) {
+	for _, c := range []struct {
+		name, route, local, want string
+	}{
+		{"the route is public", "9.9.9.9", "8.8.8.8 2001:4860::1", "9.9.9.9"},
+		{"behind the route another is public", "192.168.1.2", "127.0.0.1 192.168.1.2 2001:4860::1 8.8.8.8", "8.8.8.8"},
+		{"only IPv6 is public", "10.0.0.2", "10.0.0.2 ::1 fe80::1 2001:4860::1", "2001:4860::1"},
+		{"nothing is public", "10.0.0.2", "10.0.0.2 127.0.0.1 fd00::1", "10.0.0.2"},
+		{"a chain on this machine", "127.0.0.1", "127.0.0.1 10.0.0.2", "127.0.0.1"},
+		{"written as IPv6", "::ffff:9.9.9.9", "", "9.9.9.9"},
+	} {
+		var local []netip.Addr
+		for _, a := range strings.Fields(c.local) {
+			local = append(local, netip.MustParseAddr(a))
+		}
+		if got := miner.PickAddress(netip.MustParseAddr(c.route), local); got != netip.MustParseAddr(c.want) {
+			t.Errorf("%s: %s, want %s", c.name, got, c.want)
+		}
+	}
+	if got := miner.PickAddress(netip.Addr{}, nil); got.IsValid() {
+		t.Errorf("of nothing %s was picked", got)
 	}
 }

@@ -1,7 +1,10 @@
 package peer
 
 import (
+	"bytes"
 	"context"
+	"crypto/ecdsa"
+	"crypto/elliptic"
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
@@ -183,5 +186,34 @@ func TestNoncesGrow(t *testing.T) {
 			last = next
 		}
 		now = now.Add(-time.Millisecond) // a clock that is set back
+	}
+}
+
+// What goes on chain is the key that the server's certificate shows.
+func TestChainCertificate(t *testing.T) {
+	key := newKey(t, 2)
+	s := &Server{identity: &identity{domain: testDomain, hotkey: key.hotkey, signer: key, now: time.Now}}
+	got, err := s.ChainCertificate()
+	if err != nil || len(got) != 34 || got[0] != chainCertificateP256 {
+		t.Fatalf("%x, %v", got, err)
+	}
+	cert, err := s.identity.certificate()
+	if err != nil {
+		t.Fatal(err)
+	}
+	leaf, err := x509.ParseCertificate(cert.Certificate[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	x, y := elliptic.UnmarshalCompressed(elliptic.P256(), got[1:])
+	if x == nil {
+		t.Fatalf("%x is no point of the curve", got[1:])
+	}
+	point := append(append([]byte{4}, x.FillBytes(make([]byte, 32))...), y.FillBytes(make([]byte, 32))...)
+	if want, err := leaf.PublicKey.(*ecdsa.PublicKey).Bytes(); err != nil || !bytes.Equal(point, want) {
+		t.Errorf("%x is not the certificate's key, %v", got, err)
+	}
+	if again, err := s.ChainCertificate(); err != nil || !bytes.Equal(again, got) {
+		t.Errorf("asked again: %x, %v", again, err)
 	}
 }

@@ -99,7 +99,9 @@ func (c *Client) AddStake(ctx context.Context, cold chain.Signer, hot strata.Hot
 	})
 }
 
-// ServeAxon implements chain.Submitter. Block is set by the chain.
+// ServeAxon implements chain.Submitter. Block is set by the chain. A certificate
+// goes by serve_axon_tls, where the chain has that; elsewhere it is left out.
+// What the serving rate limit forbids is not sent: code Throttled.
 func (c *Client) ServeAxon(ctx context.Context, hot chain.Signer, n strata.Netuid, a chain.Axon) (strata.BlockHash, error) {
 	if !a.Served() {
 		return strata.BlockHash{}, strata.E(strata.Invalid, "the address to publish, %s, has no IP address or no port", a.Addr)
@@ -108,11 +110,18 @@ func (c *Client) ServeAxon(ctx context.Context, hot chain.Signer, n strata.Netui
 	if ip.Is6() {
 		ipType = 6
 	}
-	return c.submit(ctx, hot, subtensorModule, "serve_axon", scale.Struct{
+	if err := c.mayServe(ctx, n, hot.PublicKey()); err != nil {
+		return strata.BlockHash{}, err
+	}
+	name, args := "serve_axon", scale.Struct{
 		"netuid": uint16(n), "version": a.Version,
 		"ip": new(big.Int).SetBytes(ip.AsSlice()), "port": a.Addr.Port(), "ip_type": ipType,
 		"protocol": a.Protocol, "placeholder1": 0, "placeholder2": 0,
-	})
+	}
+	if c.takesCertificate(ctx, a.Certificate) {
+		name, args["certificate"] = "serve_axon_tls", []byte(a.Certificate)
+	}
+	return c.submit(ctx, hot, subtensorModule, name, args)
 }
 
 // Call submits a call of any pallet, its arguments by name. An argument left out

@@ -36,6 +36,16 @@ type NodeInfo struct {
 	Issuance    strata.Rao
 }
 
+// Endpoint is the address of the node that the Client speaks to, or tries first.
+func (c *Client) Endpoint() string {
+	c.link.mu.Lock()
+	defer c.link.mu.Unlock()
+	if c.link.cur != nil {
+		return c.link.cur.url
+	}
+	return c.link.endpoints[0]
+}
+
 // NodeInfo asks the node about itself.
 func (c *Client) NodeInfo(ctx context.Context) (NodeInfo, error) {
 	var out NodeInfo

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"net/netip"
 
 	"strata"
 	"strata/internal/background"
@@ -24,41 +23,6 @@ type minerCmd struct {
 	StepsPerReallocate uint64 `name:"steps_per_reallocate" default:"1000" help:"Blocks between two looks at the allocation."`
 	Exit               bool   `help:"Leave: ask the validators to move their shards elsewhere, serve until they have, then end."`
 	supervised
-}
-
-type axonFlags struct {
-	IP           netip.Addr  `name:"axon.ip" env:"BT_AXON_IP" default:"0.0.0.0" help:"Address to listen on."`
-	Port         uint16      `name:"axon.port" env:"BT_AXON_PORT" default:"8091" help:"Port to listen on; 0 takes a free one."`
-	ExternalIP   *netip.Addr `name:"axon.external_ip" env:"BT_AXON_EXTERNAL_IP" help:"Address to publish; the one to listen on unless given."`
-	ExternalPort uint16      `name:"axon.external_port" env:"BT_AXON_EXTERNAL_PORT" help:"Port to publish; the one listened on unless given."`
-}
-
-func (f axonFlags) listen() (net.Listener, error) {
-	addr := netip.AddrPortFrom(f.IP, f.Port)
-	ln, err := net.Listen("tcp", addr.String())
-	if err != nil {
-		return nil, strata.E(strata.Conflict, "the miner cannot listen on %s (%w): stop the program that does, or choose another --axon.port", addr, err)
-	}
-	return ln, nil
-}
-
-// external is the address to publish for a listener.
-func (f axonFlags) external(ln net.Listener) (netip.AddrPort, error) {
-	bound, err := netip.ParseAddrPort(ln.Addr().String())
-	if err != nil {
-		return netip.AddrPort{}, fmt.Errorf("read the address listened on: %w", err)
-	}
-	ip, port := bound.Addr(), bound.Port()
-	if f.ExternalIP != nil {
-		ip = *f.ExternalIP
-	}
-	if f.ExternalPort != 0 {
-		port = f.ExternalPort
-	}
-	if ip.IsUnspecified() {
-		return netip.AddrPort{}, strata.E(strata.Invalid, "validators must know where to connect: give --axon.external_ip")
-	}
-	return netip.AddrPortFrom(ip.Unmap(), port), nil
 }
 
 // Run serves and re-allocates until interrupted.
@@ -126,12 +90,9 @@ func (c *minerCmd) fits(ctx context.Context, sess session, store *volume.Store) 
 }
 
 func (c *minerCmd) build(sess session, store *volume.Store, ln net.Listener) (*miner.Miner, *peer.Server, error) {
-	external, err := c.external(ln)
+	external, err := c.external(ln, sess.chain.Endpoint(), sess.profile, sess.log)
 	if err != nil {
 		return nil, nil, err
-	}
-	if why := miner.Reachable(external); why != "" {
-		sess.log.Warn(why, "external", external)
 	}
 	n, reason, err := workers(c.Workers, sess.profile)
 	if err != nil {
@@ -152,5 +113,8 @@ func (c *minerCmd) build(sess session, store *volume.Store, ln net.Listener) (*m
 	server, err := peer.NewServer(peer.ServerConfig{
 		Hotkey: sess.hotkey, Signer: sess.key, Domain: sess.domain(), Miner: m, Limits: peer.DefaultLimits(sess.profile), Log: sess.log,
 	})
+	if err == nil && c.TLSKey {
+		m.Certificates = certificates{server, sess}
+	}
 	return m, server, err
 }
