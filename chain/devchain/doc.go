@@ -7,7 +7,17 @@
 // What follows subtensor (runtime spec 300, with the checks of the transaction
 // extension that later runtimes have): names, types, hashers and indices of
 // storage, calls, events and errors; the order of a call's checks; storage keys;
-// transaction errors; epochs, run when (block + netuid + 1) mod (tempo + 1) = tempo.
+// transaction errors; epochs, run when (block + netuid + 1) mod (tempo + 1) = tempo;
+// commit–reveal by hash and by timelock. Newer calls and their numbers are those
+// of finney's runtime.
+//
+// The timelock has a beacon of its own, whose key is in Drand.BeaconConfig and
+// whose pulses, one a second, are in Drand.Pulses. The secret lies in beacon.key
+// beside the chain: whoever runs the chain can read weights before their time.
+//
+// //Alice has the Sudo key. AdminUtils sets hyperparameters, and System.set_code
+// with what Upgrade returns makes the runtime one of a later spec version, which
+// works the same but has other indices throughout.
 //
 // What is simpler, on purpose:
 //
@@ -16,7 +26,7 @@
 //   - stake is alpha one to one with the TAO paid: no pools, no prices, no root
 //     stake, no delegation take, no owner's cut;
 //   - a subnet is open as soon as it is registered, prices are fixed, there are
-//     no registration limits, commit–reveal is off;
+//     no registration limits; a subnet has one mechanism;
 //   - an axon may serve on 127.0.0.1 or ::1;
 //   - calls, storage and runtime APIs that Strata has no use for are missing,
 //     from the metadata too.

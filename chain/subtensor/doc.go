@@ -5,10 +5,14 @@
 // hashers, indices and signed extensions come from the node's own metadata,
 // fetched again whenever its spec version changes.
 //
-// A Client keeps one connection. When that breaks it tries its endpoints in
-// turn, with growing pauses, and restores its subscriptions; reads in flight
+// A Client keeps one connection. When that breaks, or its node answers nothing
+// or makes no blocks for half a minute, or falls behind, it tries its endpoints
+// in turn, with growing pauses, and restores its subscriptions; reads in flight
 // are asked again, and a submission whose outcome was being awaited is looked
 // for in the blocks. An endpoint with another genesis is never used.
+//
+// When the chain is upgraded, what waits for a block is signed anew for the new
+// runtime, and blocks from before are read with the metadata that they are of.
 //
 // Methods and formats:
 // https://paritytech.github.io/json-rpc-interface-spec/ (legacy namespaces),
