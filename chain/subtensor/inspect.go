@@ -1,6 +1,7 @@
 package subtensor
 
 import (
+	"bytes"
 	"context"
 	"slices"
 	"strconv"
@@ -90,8 +91,12 @@ func (c *Client) NodeInfo(ctx context.Context) (NodeInfo, error) {
 	return out, nil
 }
 
-// maxPage is how many keys are asked for at a time.
-const maxPage = 512
+// maxPage is how many keys are asked for at a time, maxMapKeys how many a map
+// may have.
+const (
+	maxPage    = 512
+	maxMapKeys = 1 << 20
+)
 
 // mapKeys returns the keys of a storage map below the given ones, each as the
 // bytes that follow their common prefix.
@@ -112,15 +117,15 @@ func (c *Client) mapKeys(ctx context.Context, at strata.BlockHash, pallet, item 
 			return nil, stateError(err)
 		}
 		for _, k := range page {
-			if len(k) < len(prefix) || len(out) > 1<<20 {
+			// Keys come in order, so that a node cannot list them without end.
+			if !bytes.HasPrefix(k, prefix) || bytes.Compare(k, after) <= 0 || len(out) >= maxMapKeys {
 				return nil, strata.E(strata.Invalid, "the chain node's list of %s.%s is not understood", pallet, item)
 			}
-			out = append(out, k[len(prefix):])
+			out, after = append(out, k[len(prefix):]), k
 		}
 		if len(page) < maxPage {
 			return out, nil
 		}
-		after = page[len(page)-1]
 	}
 }
 

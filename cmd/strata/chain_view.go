@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"log/slog"
 	"strconv"
 	"time"
 
@@ -21,6 +22,7 @@ type viewFlags struct {
 // lookout is a chain that is looked at.
 type lookout struct {
 	*subtensor.Client
+	log     *slog.Logger
 	profile strata.Profile
 }
 
@@ -39,7 +41,7 @@ func (f viewFlags) open(ctx context.Context, s streams) (*lookout, error) {
 		c.Close()
 		return nil, err
 	}
-	return &lookout{c, strata.ProfileFor(g)}, nil
+	return &lookout{c, log, strata.ProfileFor(g)}, nil
 }
 
 // show prints a table, or JSON where that is asked for.

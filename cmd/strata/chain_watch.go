@@ -64,7 +64,12 @@ func (c *chainWatchCmd) Run(ctx context.Context, s streams) error {
 	for head := range heads {
 		// Heads come only as fast as they are taken; none in between is missed.
 		for next := w.last.Head.Number + 1; next <= head.Number; next++ {
-			if err := w.block(ctx, next); err != nil {
+			err := w.block(ctx, next)
+			if strata.CodeOf(err) == strata.Unavailable && ctx.Err() == nil {
+				at.log.Warn("the chain is not read; going on where this was", "block", next, "err", err)
+				break // the next head
+			}
+			if err != nil {
 				return err
 			}
 			if c.Blocks > 0 && next >= first+c.Blocks {
