@@ -285,5 +285,6 @@ type Catalog interface {
 	Keys
 	Repairs
 	Undeletes
+	Backups
 	Close() error
 }

@@ -76,6 +76,9 @@ type Object struct {
 	Created     time.Time       `json:"created"`
 	Health      *Health         `json:"health,omitempty"`   // of the worst segment
 	Segments    []Segment       `json:"segments,omitempty"` // only from Stat
+	// BackedUp says whether the file's record is in the backup of the metadata
+	// that miners keep; nil where it was not looked up.
+	BackedUp *bool `json:"backed_up,omitempty"`
 }
 
 // Segment is a part of an object that is erasure-coded by itself.

@@ -204,7 +204,7 @@ func (g *gather) close() {
 	for _, src := range g.sources {
 		src.close()
 	}
-	if len(g.lost) == 0 {
+	if len(g.lost) == 0 || g.s.cat == nil {
 		return
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), cleanupLimit)

@@ -29,6 +29,7 @@ type PutRequest struct {
 	Size        int64 // of Body, −1 if unknown; a body of another size is refused
 	Body        io.Reader
 	Condition   catalog.Condition // what must hold of the name when the object is committed; else code Conflict
+	Alone       bool              // in segments of its own, however small
 	AllowEmpty  bool              // store a file of 0 bytes, as S3 does, rather than refuse it
 	// Finish, when set, is called once Body has been read to its end, before
 	// the object is committed: it returns metadata to add (an ETag, say), or an

@@ -46,7 +46,7 @@ type small struct {
 // takeSmall reads a body that may be small. It returns its bytes if it is, else
 // a body that yields all of it.
 func takeSmall(ctx context.Context, r PutRequest) (plain []byte, body io.Reader, isSmall bool, err error) {
-	if r.Size > packLimit || r.Size == 0 {
+	if r.Alone || r.Size > packLimit || r.Size == 0 {
 		return nil, r.Body, false, nil
 	}
 	most := int64(packLimit)

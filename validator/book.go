@@ -49,6 +49,9 @@ type book struct {
 	// unsent are the shards on their way that the manifest has not shown, since
 	// when. The pull loop's alone.
 	unsent map[catalog.Placed]time.Time
+	// orphaned is the manifest's sequence at which shards were first seen that
+	// nobody wants, 0 while there are none. The pull loop's alone.
+	orphaned uint64
 }
 
 // turn is a lock whose wait ends with a context.

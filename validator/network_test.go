@@ -55,6 +55,16 @@ func (n *network) Status(ctx context.Context, ep wire.Endpoint) (wire.Status, er
 	return wire.Status{Hotkey: m.key.Hotkey(), Partitions: m.plan, Leaving: m.leaving}, nil
 }
 
+// Retain notes the list.
+func (n *network) Retain(ctx context.Context, ep wire.Endpoint, list wire.Retain) (wire.RetainResult, error) {
+	m, err := n.reach(ctx, ep)
+	if err != nil {
+		return wire.RetainResult{}, err
+	}
+	m.retained = append(m.retained, list)
+	return wire.RetainResult{}, nil
+}
+
 // RestoreShard takes back a deletion in any partition.
 func (n *network) RestoreShard(ctx context.Context, ep wire.Endpoint, root strata.Root) error {
 	m, err := n.reach(ctx, ep)
@@ -131,6 +141,7 @@ type fakeMiner struct {
 	// restored are the shards whose deletion was taken back; one that forgets
 	// does not.
 	restored []strata.Root
+	retained []wire.Retain
 	forgets  bool
 	// leaving is what it says of itself.
 	leaving bool

@@ -28,12 +28,12 @@ const (
 // miner pays for each as for an audit with every leaf failed. What was on its
 // way, as far as the catalog knows, and has arrived is stored; what is marked
 // deleted there and wanted here is restored, so that an undelete reaches miners
-// that were away.
+// that were away; what nobody wants is deleted (dropOrphans).
 func (v *Validator) reconcile(ctx context.Context, b *book) error {
 	// The catalog is read before the manifest: a shard that was acknowledged
 	// by then is in any manifest made after.
 	placed, err := v.Ledger.PlacedOn(ctx, b.hotkey)
-	if err != nil || len(placed) == 0 {
+	if err != nil || len(placed) == 0 && v.Keep == nil {
 		return err
 	}
 	there, err := v.held(ctx, b)
@@ -59,7 +59,10 @@ func (v *Validator) reconcile(ctx context.Context, b *book) error {
 	if err := v.dropUnsent(ctx, b, unsent); err != nil {
 		return err
 	}
-	return v.loseMissing(ctx, b, missing)
+	if err := v.loseMissing(ctx, b, missing); err != nil {
+		return err
+	}
+	return v.dropOrphans(ctx, b, there)
 }
 
 // loseMissing records shards as lost that are not where a miner has signed for

@@ -33,6 +33,8 @@ type Miners interface {
 	// Audit returns the answer and the time from the request's last byte to
 	// the answer's last byte.
 	Audit(ctx context.Context, ep wire.Endpoint, r wire.AuditRequest) (wire.AuditResponse, time.Duration, error)
+	// Retain tells the miner which shards to keep.
+	Retain(ctx context.Context, ep wire.Endpoint, list wire.Retain) (wire.RetainResult, error)
 	// RestoreShard takes back a shard's deletion.
 	RestoreShard(ctx context.Context, ep wire.Endpoint, root strata.Root) error
 	// RoundTrip returns the time of a TCP connect.
@@ -96,6 +98,7 @@ type Config struct {
 	Miners  Miners
 	Ledger  catalog.Ledger
 	Shards  Shards
+	Keep    Keeping // nil: no miner is told to delete what the catalog does not name
 	Domain  wire.Domain
 	Profile strata.Profile
 	Pace    Pace

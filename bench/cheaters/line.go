@@ -103,6 +103,15 @@ func (l *line) Audit(ctx context.Context, ep wire.Endpoint, r wire.AuditRequest)
 	return a, clock.took, err
 }
 
+// Retain tells a miner what to keep: no game does.
+func (l *line) Retain(ctx context.Context, ep wire.Endpoint, list wire.Retain) (wire.RetainResult, error) {
+	m, err := l.reach(ctx, ep, wire.ActionRetain, l.caller)
+	if err != nil {
+		return wire.RetainResult{}, err
+	}
+	return m.Retain(ctx, l.caller, list)
+}
+
 // RestoreShard finds nothing to restore: no game deletes.
 func (l *line) RestoreShard(ctx context.Context, ep wire.Endpoint, root strata.Root) error {
 	m, err := l.reach(ctx, ep, wire.ActionRestore, l.caller)

@@ -153,7 +153,8 @@ func drop(ctx context.Context, tx *sql.Tx, id strata.ObjectID, at time.Time) err
 		return err
 	}
 	// What was committed may come back, so its rows stay (ForgetDeleted).
-	kept, err := exec(ctx, tx, `UPDATE objects SET state = 'deleted', is_current = 0, deleted_at = $2 WHERE id = $1 AND state = 'committed'`, id[:], nanos(at))
+	kept, err := exec(ctx, tx, `UPDATE objects SET state = 'deleted', is_current = 0, deleted_at = $2
+		WHERE id = $1 AND state = 'committed' AND bucket <> '`+catalog.BackupBucket+`'`, id[:], nanos(at))
 	if err != nil {
 		return err
 	}

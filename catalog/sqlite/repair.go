@@ -93,6 +93,10 @@ func (db *DB) PlaceShard(ctx context.Context, ref catalog.SegmentRef, h catalog.
 			ref.Origin[:], int64(ref.Number), h.Index, h.Miner[:], h.Root[:], h.Length); err != nil {
 			return err
 		}
+		// A shard's arrival alone is no change for the backup; a new record is.
+		if _, err := exec(ctx, tx, `UPDATE segments SET seq = seq WHERE origin = $1 AND number = $2`, ref.Origin[:], int64(ref.Number)); err != nil {
+			return err
+		}
 		at := []any{ref.Origin[:], int64(ref.Number), h.Index}
 		if err := moveShard(ctx, tx, owner, h.Miner, at); err != nil {
 			return err

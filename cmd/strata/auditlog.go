@@ -33,7 +33,6 @@ func (n *node) account(g *lifecycle.Group, f auditFlags) (*validator.Account, er
 		return nil, err
 	}
 	g.OnClose("audit log", log.Close)
-	c := &committer{chain: n.chain, key: n.key, netuid: n.netuid}
 	accusers := []validator.Accuser{auditlog.Folder(filepath.Join(n.auditDir(), auditlog.Inbox))}
 	for _, url := range f.AuditPeers {
 		accusers = append(accusers, auditlog.Peer{URL: url, Client: &http.Client{Timeout: time.Minute}})
@@ -41,7 +40,7 @@ func (n *node) account(g *lifecycle.Group, f auditFlags) (*validator.Account, er
 	return &validator.Account{
 		Log: log, Journal: n.db, Frauds: n.db, Accusers: accusers, Version: version(),
 		Commit: func(ctx context.Context, number uint64, hash strata.Root) error {
-			return c.change(ctx, func(w wire.Commitment) wire.Commitment { return w.WithAudit(number, hash) })
+			return n.commits.change(ctx, func(w wire.Commitment) wire.Commitment { return w.WithAudit(number, hash) })
 		},
 	}, nil
 }

@@ -287,6 +287,9 @@ func (c *statCmd) Run(ctx context.Context, s streams) error {
 	}
 	fmt.Fprintf(s.out, "id      %s\nname    %q\nsize    %s (%d bytes)\ntype    %s\nstored  %s\nhealth  %s\n", o.ID, o.Name,
 		strata.ByteSize(o.Size), o.Size, kind, o.Created.Local().Format(time.DateTime), health(o))
+	if o.BackedUp != nil {
+		fmt.Fprintf(s.out, "backup  %s\n", map[bool]string{true: "its record is on the miners", false: "not yet"}[*o.BackedUp])
+	}
 	for i, seg := range o.Segments {
 		fmt.Fprintf(s.out, "segment %d: %s, %d of %d shards live, %d needed\n", i, strata.ByteSize(seg.Size), seg.Health.Live, seg.Health.Total, seg.Health.Needed)
 	}

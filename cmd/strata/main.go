@@ -23,7 +23,7 @@ type program struct {
 	Allocate  allocateCmd  `cmd:"" help:"Partition disk space among validators and fill it."`
 	Miner     minerCmd     `cmd:"" help:"Allocate, serve and keep proving disk space."`
 	Validator validatorCmd `cmd:"" help:"Audit miners, set weights, and serve the gateway."`
-	Gateway   gatewayCmds  `cmd:"" aliases:"bridge" help:"Serve users: web page and HTTP; rotate-keys."`
+	Gateway   gatewayCmds  `cmd:"" aliases:"bridge" help:"Serve users: web page and HTTP; recover, rotate-keys."`
 
 	Put      putCmd      `cmd:"" help:"Store a file."`
 	Get      getCmd      `cmd:"" help:"Fetch a file."`

@@ -26,7 +26,13 @@ const (
 )
 
 // files makes an object.Store what the gateway asks for.
-type files struct{ store *object.Store }
+type files struct {
+	store   *object.Store
+	backups interface {
+		// BackedUp says whether an object is in the backup on miners.
+		BackedUp(ctx context.Context, id strata.ObjectID) (bool, error)
+	}
+}
 
 var _ gateway.Objects = files{}
 
@@ -71,6 +77,11 @@ func (f files) Stat(ctx context.Context, id strata.ObjectID) (gateway.Object, er
 		return gateway.Object{}, err
 	}
 	o := fileOf(h.Info)
+	is, err := f.backups.BackedUp(ctx, id)
+	if err != nil {
+		return gateway.Object{}, err
+	}
+	o.BackedUp = &is
 	for i, s := range h.Segments {
 		health := gateway.NewHealth(s.K, s.Stored, s.Total)
 		o.Segments = append(o.Segments, gateway.Segment{Size: s.Size, Health: health})

@@ -79,7 +79,7 @@ func newFiles(t *testing.T) files {
 			t.Fatal(err)
 		}
 	}
-	return files{store}
+	return files{store, db}
 }
 
 func (f files) mustPut(t *testing.T, name string) gateway.Object {

@@ -110,6 +110,9 @@ type node struct {
 	dir   string // of the hotkey's files
 	db    *sqlite.DB
 	peers *peer.Client
+	// commits is the only one of this process that changes what is on chain.
+	commits *committer
+	keeping *keeping
 }
 
 func openNode(g *lifecycle.Group, w walletFlags, c chainFlags, d dbFlags, roles ...sqlite.Role) (*node, error) {
@@ -125,11 +128,12 @@ func openNode(g *lifecycle.Group, w walletFlags, c chainFlags, d dbFlags, roles 
 	if _, err := s.registered(g.Context()); err != nil {
 		return nil, err // before any file is made
 	}
-	n := &node{session: s, dir: roleDir(path, w)}
+	n := &node{session: s, dir: roleDir(path, w), commits: &committer{chain: s.chain, key: s.key, netuid: s.netuid}}
 	if n.db, err = sqlite.Open(g.Context(), filepath.Join(n.dir, "strata.db"), roles...); err != nil {
 		return nil, err
 	}
 	g.OnClose("catalog", n.db.Close)
+	n.keeping = &keeping{DB: n.db}
 	limitMemory()
 	n.peers = peer.NewClient(peer.ClientConfig{Hotkey: s.hotkey, Signer: s.key, Domain: s.domain()})
 	g.OnClose("peers", n.peers.Close)
@@ -138,7 +142,7 @@ func openNode(g *lifecycle.Group, w walletFlags, c chainFlags, d dbFlags, roles 
 
 func (n *node) validatorConfig() validator.Config {
 	return validator.Config{
-		Chain: n.chain, Key: n.key, Miners: n.peers, Ledger: n.db, Shards: n.db,
+		Chain: n.chain, Key: n.key, Miners: n.peers, Ledger: n.db, Shards: n.db, Keep: n.keeping,
 		Domain: n.domain(), Profile: n.profile, Log: n.log,
 	}
 }
@@ -155,6 +159,7 @@ type gatewayFlags struct {
 	Listen string   `name:"gateway.listen" default:"127.0.0.1:3000" help:"Address of the page and of the HTTP interface."`
 	Hosts  []string `name:"gateway.host" help:"Names by which the gateway is reached, besides localhost."`
 	repairFlags
+	backupFlags
 }
 
 // serveGateway starts the gateway in a group and returns its addresses.
@@ -171,6 +176,7 @@ func (f gatewayFlags) serveGateway(g *lifecycle.Group, n *node, net network, t o
 	g.OnClose("objects", func() error { store.Close(); return nil })
 	g.Go("objects", store.Run)
 	watched := f.startRepair(g, n, n.db, store, net)
+	f.startBackup(g, n, store, net)
 	tokenFile := filepath.Join(n.dir, "gateway-token")
 	_, missing := os.Stat(tokenFile)
 	token, err := gateway.LoadToken(tokenFile)
@@ -178,7 +184,7 @@ func (f gatewayFlags) serveGateway(g *lifecycle.Group, n *node, net network, t o
 		return nil, err
 	}
 	server, err := gateway.New(gateway.Config{
-		Token: token, Objects: files{store}, Network: watched, Page: web.Page(), Hosts: f.Hosts,
+		Token: token, Objects: files{store, n.db}, Network: watched, Page: web.Page(), Hosts: f.Hosts,
 		Version: version(), Log: n.log,
 	})
 	if err != nil {

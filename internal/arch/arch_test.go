@@ -22,7 +22,7 @@ var layers = []struct {
 	{"protocol", []string{"wire"}},
 	{"tools", []string{"internal/batch", "internal/durable", "internal/hugepage", "internal/background", "internal/lifecycle"}},
 	{"adapters", []string{"chain", "chain/scale", "chain/timelock", "chain/subtensor", "chain/devchain", "wallet", "volume", "volume/vfs", "volume/vfs/faultfs", "volume/pipeline", "peer", "catalog", "catalog/catalogtest", "catalog/sqlite", "auditlog"}},
-	{"services", []string{"object", "repair"}},
+	{"services", []string{"object", "repair", "backup"}},
 	{"roles", []string{"miner", "validator", "gateway", "gateway/client"}},
 	{"composition", []string{"web", "devnet", "bench", "bench/attack", "bench/cheaters", "bench/objects", "bench/pipeline", "bench/profile", "bench/seal", "sim", "cmd/strata"}},
 }
@@ -39,6 +39,7 @@ var sideways = map[string][]string{
 	"volume/pipeline":     {"volume/vfs"},
 	"volume/vfs/faultfs":  {"volume/vfs"},
 	"repair":              {"object"},
+	"backup":              {"object"},
 	"validator":           {"gateway"},
 	"gateway/client":      {"gateway"},
 	"cmd/strata":          {"bench/pipeline", "devnet", "web", "bench", "bench/attack", "bench/cheaters", "bench/objects", "bench/profile", "bench/seal", "sim"},

@@ -1,0 +1,601 @@
+package backup
+
+import (
+	"bytes"
+	"context"
+	"crypto/hkdf"
+	"crypto/sha256"
+	"fmt"
+	"io"
+	"log/slog"
+	"maps"
+	"math/rand/v2"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/ChainSafe/go-schnorrkel"
+	"github.com/zeebo/blake3"
+
+	"strata"
+	"strata/catalog"
+	"strata/catalog/sqlite"
+	"strata/object"
+	"strata/wire"
+)
+
+// key is an sr25519 hotkey, made from a word.
+type key struct {
+	name   string
+	secret *schnorrkel.SecretKey
+}
+
+func newKey(name string) key {
+	seed := sha256.Sum256([]byte(name))
+	mini, err := schnorrkel.NewMiniSecretKeyFromRaw(seed)
+	if err != nil {
+		panic(err) // no seed of 32 bytes is refused
+	}
+	return key{name, mini.ExpandEd25519()}
+}
+
+func (k key) Sign(msg []byte) ([64]byte, error) {
+	s, err := k.secret.Sign(schnorrkel.NewSigningContext([]byte("substrate"), msg))
+	if err != nil {
+		return [64]byte{}, err
+	}
+	return s.Encode(), nil
+}
+
+func (k key) hotkey(t testing.TB) strata.Hotkey {
+	pub, err := k.secret.Public()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return pub.Encode()
+}
+
+func (k key) Derive(info string, n int) ([]byte, error) {
+	return hkdf.Key(sha256.New, []byte(k.name), nil, info, n)
+}
+
+var domain = wire.Domain{Genesis: strata.GenesisHash{5}, Netuid: 2}
+
+// fleet is miners in memory: shards and superblocks.
+type fleet struct {
+	t      testing.TB
+	mu     sync.Mutex // guards what follows
+	miners []*miner
+	reader strata.Hotkey // whose signature GetSuperblock checks
+}
+
+type miner struct {
+	object.Candidate
+	away   bool
+	shards map[strata.Root][]byte
+	block  *wire.Superblock
+	shows  *wire.Superblock // instead of block
+}
+
+func newFleet(t testing.TB, n int) *fleet {
+	f := &fleet{t: t}
+	for i := range n {
+		m := &miner{shards: map[strata.Root][]byte{}}
+		m.Hotkey, m.Coldkey = strata.Hotkey{byte(i + 1)}, strata.Coldkey{byte(i + 1)}
+		m.Addr = netip.AddrFrom4([4]byte{10, byte(i), 0, 1})
+		m.Free, m.Score = strata.GiB, 1_000_000
+		m.Endpoint = wire.Endpoint{Hotkey: m.Hotkey, Addr: netip.AddrPortFrom(m.Addr, 8091)}
+		f.miners = append(f.miners, m)
+	}
+	return f
+}
+
+func (f *fleet) Candidates(context.Context) ([]object.Candidate, error) { return f.list(), nil }
+
+func (f *fleet) list() (out object.Miners) {
+	for _, m := range f.miners {
+		out = append(out, m.Candidate)
+	}
+	return out
+}
+
+// at calls fn with a miner that answers.
+func (f *fleet) at(ep wire.Endpoint, fn func(*miner) error) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	m := f.miners[ep.Hotkey[0]-1]
+	if m.away {
+		return strata.E(strata.Unavailable, "no answer")
+	}
+	return fn(m)
+}
+
+func (f *fleet) PutShard(_ context.Context, to wire.Endpoint, root strata.Root, body []byte) (wire.Receipt, error) {
+	return wire.Receipt{Root: root, Length: uint64(len(body))}, f.at(to, func(m *miner) error {
+		m.shards[root] = bytes.Clone(body)
+		return nil
+	})
+}
+
+func (f *fleet) GetShard(_ context.Context, from wire.Endpoint, root strata.Root, size, off, n uint64) (r io.ReadCloser, err error) {
+	return r, f.at(from, func(m *miner) error {
+		b, ok := m.shards[root]
+		if !ok || blake3.Sum256(b) != root {
+			return strata.E(strata.NotFound, "no such shard")
+		}
+		r = io.NopCloser(bytes.NewReader(b[off : off+n]))
+		return nil
+	})
+}
+
+func (f *fleet) DeleteShard(_ context.Context, at wire.Endpoint, root strata.Root) error {
+	return f.at(at, func(m *miner) error { delete(m.shards, root); return nil })
+}
+
+func (f *fleet) RestoreShard(context.Context, wire.Endpoint, strata.Root) error {
+	return strata.E(strata.NotFound, "no such shard")
+}
+
+func (f *fleet) PutSuperblock(_ context.Context, ep wire.Endpoint, s wire.Superblock) error {
+	return f.at(ep, func(m *miner) error {
+		if m.block != nil && m.block.Version >= s.Version && m.block.Hash() != s.Hash() {
+			return strata.E(strata.Conflict, "there is a later one")
+		}
+		m.block = &s
+		return nil
+	})
+}
+
+func (f *fleet) GetSuperblock(_ context.Context, ep wire.Endpoint) (s wire.Superblock, err error) {
+	return s, f.at(ep, func(m *miner) error {
+		b := m.block
+		if m.shows != nil {
+			b = m.shows
+		}
+		if b == nil {
+			return strata.E(strata.NotFound, "no superblock")
+		}
+		s = *b
+		return s.Verify(domain, f.reader)
+	})
+}
+
+func (f *fleet) stored() (n int) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for _, m := range f.miners {
+		n += len(m.shards)
+	}
+	return n
+}
+
+// world is a gateway: catalog, store and keeper over a fleet.
+type world struct {
+	t     testing.TB
+	fleet *fleet
+	key   key
+	path  string
+	db    *sqlite.DB
+	store *object.Store
+	keep  *Keeper
+	chain wire.Commitment
+	now   time.Time
+	files map[string][]byte // by name: what must be readable
+	ids   map[string]strata.ObjectID
+}
+
+func newWorld(t testing.TB) *world {
+	w := &world{t: t, fleet: newFleet(t, 6), key: newKey("validator"), path: filepath.Join(t.TempDir(), "strata.db"),
+		now: time.Unix(1_800_000_000, 0), files: map[string][]byte{}, ids: map[string]strata.ObjectID{}}
+	w.fleet.reader = w.key.hotkey(t)
+	w.open()
+	t.Cleanup(w.close)
+	if err := w.db.CreateBucket(t.Context(), catalog.Bucket{Name: "b", Created: w.now}); err != nil {
+		t.Fatal(err)
+	}
+	return w
+}
+
+func (w *world) open() {
+	w.t.Helper()
+	var err error
+	if w.db, err = sqlite.Open(w.t.Context(), w.path, sqlite.Gateway); err != nil {
+		w.t.Fatal(err)
+	}
+	w.store, err = object.New(w.t.Context(), object.Options{
+		Catalog: w.db, Transport: w.fleet, Network: w.fleet, Secret: w.key, Profile: strata.LocalProfile,
+		Now: func() time.Time { return w.now }, Timing: object.Timing{SendTail: time.Second},
+	})
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	w.keep = New(Config{
+		Catalog: w.db, Store: w.store, Network: w.fleet, Miners: w.fleet, Secret: w.key, Signer: w.key, Domain: domain,
+		Profile: strata.LocalProfile, Log: slog.New(slog.DiscardHandler), Pace: Pace{Now: func() time.Time { return w.now }},
+		Commit: func(_ context.Context, s wire.Superblock) error { w.chain = w.chain.WithSuperblock(s); return nil },
+	})
+}
+
+func (w *world) close() {
+	w.store.Close()
+	if err := w.db.Close(); err != nil {
+		w.t.Error(err)
+	}
+}
+
+func (w *world) put(name string, size int) {
+	w.t.Helper()
+	data := make([]byte, size)
+	_, _ = rand.NewChaCha8(sha256.Sum256([]byte(name))).Read(data) // never fails
+	info, err := w.store.Put(w.t.Context(), object.PutRequest{Bucket: "b", Name: name, Size: int64(size), Body: bytes.NewReader(data)})
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	w.files[name], w.ids[name] = data, info.ID
+}
+
+func (w *world) remove(name string) {
+	w.t.Helper()
+	if err := w.store.Delete(w.t.Context(), w.ids[name]); err != nil {
+		w.t.Fatal(err)
+	}
+	delete(w.files, name)
+}
+
+func (w *world) flush() {
+	w.t.Helper()
+	w.now = w.now.Add(time.Hour)
+	if err := w.keep.round(w.t.Context()); err != nil {
+		w.t.Fatal(err)
+	}
+}
+
+func (w *world) source() Source {
+	return Source{
+		Miners: w.fleet, Transport: w.fleet, Network: w.fleet.list(), Secret: w.key, Committed: w.chain,
+		Profile: strata.LocalProfile, Log: slog.New(slog.DiscardHandler),
+	}
+}
+
+// lose takes the gateway's directory away and recovers into a new one.
+func (w *world) lose(src Source) (Recovered, error) {
+	w.t.Helper()
+	w.close()
+	w.path = filepath.Join(w.t.TempDir(), "strata.db")
+	db, err := sqlite.Open(w.t.Context(), w.path, sqlite.Gateway)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	r, err := Recover(w.t.Context(), src, db)
+	if cerr := db.Close(); cerr != nil {
+		w.t.Fatal(cerr)
+	}
+	w.open()
+	return r, err
+}
+
+// whole reads every file back, by name, and finds no other.
+func (w *world) whole(want map[string][]byte) {
+	w.t.Helper()
+	list, err := w.store.List(w.t.Context(), object.ListRequest{Bucket: "b"})
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	var names []string
+	for _, o := range list.Objects {
+		names = append(names, o.Name)
+		r, err := w.store.Open(w.t.Context(), o.ID)
+		if err != nil {
+			w.t.Fatal(err)
+		}
+		var got bytes.Buffer
+		if _, err := r.WriteTo(&got); err != nil || !bytes.Equal(got.Bytes(), want[o.Name]) {
+			w.t.Errorf("%s comes back as %d bytes, %v", o.Name, got.Len(), err)
+		}
+		r.Close()
+	}
+	if wanted := slices.Sorted(maps.Keys(want)); !slices.Equal(names, wanted) {
+		w.t.Errorf("the files are %q, want %q", names, wanted)
+	}
+}
+
+func TestRecoverEverything(t *testing.T) {
+	w := newWorld(t)
+	for i := range 5 {
+		w.put(fmt.Sprintf("early-%d", i), 1000*(i+1))
+	}
+	w.flush()
+	w.put("large", 5<<20)
+	w.flush()
+	w.remove("early-0")
+	w.put("early-1", 77) // overwritten
+	w.flush()
+	w.flush() // nothing new
+	for _, name := range []string{"large", "early-1"} {
+		if is, err := w.db.BackedUp(t.Context(), w.ids[name]); err != nil || !is {
+			t.Errorf("%s is not said to be backed up (%v)", name, err)
+		}
+	}
+	kept := maps.Clone(w.files)
+	w.put("after the last backup", 10)
+	if is, err := w.db.BackedUp(t.Context(), w.ids["after the last backup"]); err != nil || is {
+		t.Errorf("a file that is not backed up is said to be (%v)", err)
+	}
+	w.fleet.miners[0].away, w.fleet.miners[3].away = true, true
+	r, err := w.lose(w.source())
+	if err != nil || r.Version != 3 || r.Asked != 4 {
+		t.Fatalf("recovered %+v, %v", r, err)
+	}
+	w.whole(kept)
+	w.fleet.miners[0].away, w.fleet.miners[3].away = false, false
+	// Life goes on, and can be lost again.
+	w.files = kept
+	w.put("new", 300_000)
+	w.remove("large")
+	w.flush()
+	if st := w.keep.Status(); st.Version != 4 || st.Behind != "" || !w.keep.Sound() {
+		t.Errorf("status %+v", st)
+	}
+	if r, err := w.lose(w.source()); err != nil || r.Version != 4 {
+		t.Fatalf("recovered %+v, %v", r, err)
+	}
+	w.whole(kept)
+}
+
+// TestRecoverManyIncrements: changes go from the index to objects of their own
+// and then into a new snapshot, and nothing of older backups stays on miners.
+func TestRecoverManyIncrements(t *testing.T) {
+	w := newWorld(t)
+	w.keep.maxTail, w.keep.minSnapshot = 3000, 6_000
+	most, snapshots, last := 0, 0, ""
+	for i := range 24 {
+		w.put(fmt.Sprintf("file-%02d", i), 500)
+		if i%5 == 4 {
+			w.remove(fmt.Sprintf("file-%02d", i-2))
+		}
+		w.flush()
+		st, err := w.db.BackupState(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		s, err := loadSaved(st.Data)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if most = max(most, len(s.Increments)); string(s.Snapshot.ID) != last {
+			snapshots, last = snapshots+1, string(s.Snapshot.ID)
+		}
+		list, err := w.db.ListObjects(t.Context(), catalog.List{Bucket: catalog.BackupBucket})
+		if err != nil || len(list) != 2+len(s.Increments) {
+			t.Errorf("%d objects make up a backup of %d increments (%v)", len(list), len(s.Increments), err)
+		}
+		if i == 13 {
+			if _, err := w.lose(w.source()); err != nil {
+				t.Fatal(err)
+			}
+			w.whole(w.files)
+			w.keep.maxTail, w.keep.minSnapshot = 3000, 6_000
+		}
+	}
+	if most < 2 || snapshots < 3 {
+		t.Errorf("%d increments at most and %d snapshots: the test shows nothing", most, snapshots)
+	}
+	if _, err := w.lose(w.source()); err != nil {
+		t.Fatal(err)
+	}
+	w.whole(w.files)
+}
+
+// TestOldSuperblocks: some miners show old versions, garbage, or another
+// hotkey's superblock; the latest is found all the same.
+func TestOldSuperblocks(t *testing.T) {
+	w := newWorld(t)
+	w.put("a", 100)
+	w.flush()
+	old := *w.fleet.miners[0].block
+	w.put("b", 100)
+	w.flush()
+	latest := *w.fleet.miners[0].block
+	forged := wire.Superblock{Version: 99, Payload: []byte("forged")}
+	if err := forged.Sign(domain, newKey("stranger")); err != nil {
+		t.Fatal(err)
+	}
+	stale := latest
+	stale.Version = 50 // signed for another version
+	empty := wire.Superblock{Version: 98}
+	if err := empty.Sign(domain, w.key); err != nil { // its own, from a defect of long ago
+		t.Fatal(err)
+	}
+	for i, s := range []*wire.Superblock{&old, &forged, &stale, &empty, nil} {
+		w.fleet.miners[i].shows = s
+	}
+	r, err := w.lose(w.source())
+	if err != nil || r.Version != latest.Version {
+		t.Fatalf("recovered %+v, %v", r, err)
+	}
+	w.whole(w.files)
+}
+
+// TestRollbackIsRefused: all miners that answer show an old backup, and the chain
+// knows better.
+func TestRollbackIsRefused(t *testing.T) {
+	w := newWorld(t)
+	w.put("a", 100)
+	w.flush()
+	old := *w.fleet.miners[0].block
+	before := maps.Clone(w.files)
+	w.put("b", 100)
+	w.flush()
+	if w.chain.Superblock != 2 || w.chain.SuperblockHash != w.fleet.miners[0].block.Hash() {
+		t.Fatalf("the chain has %+v", w.chain)
+	}
+	for _, m := range w.fleet.miners {
+		m.shows = &old
+	}
+	if _, err := w.lose(w.source()); strata.CodeOf(err) != strata.Conflict {
+		t.Fatalf("an old backup was taken: %v", err)
+	}
+	src := w.source()
+	src.AllowRollback = true
+	if r, err := w.lose(src); err != nil || r.Version != 1 {
+		// The index of version 1 is deleted by now, so it may be gone.
+		if strata.CodeOf(err) != strata.Unavailable {
+			t.Fatalf("recovered %+v, %v", r, err)
+		}
+		return
+	}
+	w.whole(before)
+}
+
+func TestNothingToRecover(t *testing.T) {
+	w := newWorld(t)
+	if _, err := w.lose(w.source()); strata.CodeOf(err) != strata.NotFound {
+		t.Errorf("without a backup: %v", err)
+	}
+	w2 := newWorld(t)
+	w2.put("a", 10)
+	w2.flush()
+	w2.fleet.reader = newKey("stranger").hotkey(t)
+	src := w2.source()
+	src.Secret = newKey("stranger")
+	if _, err := w2.lose(src); strata.CodeOf(err) != strata.NotFound {
+		t.Errorf("another hotkey's backup: %v", err)
+	}
+}
+
+// TestOldCopyOfTheCatalog: a catalog restored from an old copy neither replaces
+// the later backup nor is taken for sound.
+func TestOldCopyOfTheCatalog(t *testing.T) {
+	w := newWorld(t)
+	w.put("a", 100)
+	w.flush()
+	w.close()
+	old, err := os.ReadFile(w.path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.open()
+	w.put("b", 100)
+	w.flush()
+	latest := w.fleet.miners[0].block.Hash()
+	w.close()
+	for _, suffix := range []string{"-wal", "-shm"} {
+		_ = os.Remove(w.path + suffix) // it may not be there
+	}
+	if err := os.WriteFile(w.path, old, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	w.open()
+	stored := w.fleet.stored()
+	w.put("c", 100)
+	if err := w.keep.round(t.Context()); strata.CodeOf(err) != strata.Conflict {
+		t.Errorf("an old copy backs itself up: %v", err)
+	}
+	if w.keep.Sound() || w.keep.Status().Behind == "" {
+		t.Errorf("an old copy is said to be sound: %+v", w.keep.Status())
+	}
+	if w.fleet.miners[0].block.Hash() != latest {
+		t.Error("the later superblock was replaced")
+	}
+	if w.fleet.stored() < stored {
+		t.Error("shards were deleted")
+	}
+	delete(w.files, "c")
+	if r, err := w.lose(w.source()); err != nil || r.Version != 2 {
+		t.Fatalf("recovered %+v, %v", r, err)
+	}
+	w.whole(w.files)
+}
+
+// TestCrashInFlush crashes before and after each step of a backup: the backup
+// before, or this one, is recovered, and later ones leave nothing behind.
+func TestCrashInFlush(t *testing.T) {
+	for step := range 8 {
+		w := newWorld(t)
+		w.put("a", 100)
+		w.flush()
+		before := maps.Clone(w.files)
+		w.put("b", 3000)
+		failing := &dying{Catalog: w.db, Store: w.store, Superblocks: w.fleet, left: step}
+		w.keep.Config.Catalog, w.keep.Config.Store, w.keep.Config.Miners = failing, failing, failing
+		w.now = w.now.Add(time.Hour)
+		err := w.keep.round(t.Context())
+		if err == nil && step < 4 {
+			t.Errorf("step %d did not crash", step)
+		}
+		w.close()
+		w.open() // a new process
+		if step%2 == 0 {
+			w.flush()
+			before = w.files
+			list, err := w.db.ListObjects(t.Context(), catalog.List{Bucket: catalog.BackupBucket})
+			if err != nil || len(list) != 2 {
+				t.Errorf("step %d: %d objects make up the backup, want 2 (%v)", step, len(list), err)
+			}
+		}
+		if _, err := w.lose(w.source()); err != nil {
+			t.Errorf("step %d: %v", step, err)
+			continue
+		}
+		got, err := w.store.List(t.Context(), object.ListRequest{Bucket: "b"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(got.Objects) == 2 {
+			before = w.files
+		}
+		w.whole(before)
+	}
+}
+
+// dying lets so many writes through and none after.
+type dying struct {
+	Catalog
+	Store
+	Superblocks
+	mu   sync.Mutex
+	left int
+}
+
+func (d *dying) die() error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.left--; d.left < 0 {
+		return strata.E(strata.Unavailable, "killed")
+	}
+	return nil
+}
+
+func (d *dying) SaveBackup(ctx context.Context, s catalog.BackupState, upTo uint64) error {
+	if err := d.die(); err != nil {
+		return err
+	}
+	return d.Catalog.SaveBackup(ctx, s, upTo)
+}
+
+func (d *dying) Put(ctx context.Context, r object.PutRequest) (object.Info, error) {
+	if err := d.die(); err != nil {
+		return object.Info{}, err
+	}
+	return d.Store.Put(ctx, r)
+}
+
+func (d *dying) Delete(ctx context.Context, id strata.ObjectID) error {
+	if err := d.die(); err != nil {
+		return err
+	}
+	return d.Store.Delete(ctx, id)
+}
+
+func (d *dying) PutSuperblock(ctx context.Context, ep wire.Endpoint, s wire.Superblock) error {
+	if ep.Hotkey[0] == 4 {
+		if err := d.die(); err != nil {
+			return err
+		}
+	}
+	return d.Superblocks.PutSuperblock(ctx, ep, s)
+}

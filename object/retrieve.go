@@ -1,0 +1,85 @@
+package object
+
+import (
+	"context"
+	"io"
+	"log/slog"
+	"time"
+
+	"strata"
+	"strata/catalog"
+	"strata/envelope"
+	"strata/wire"
+)
+
+// Miners is a fixed set of miners, for Retrieve.
+type Miners []Candidate
+
+// Candidates implements Network.
+func (m Miners) Candidates(context.Context) ([]Candidate, error) { return m, nil }
+
+// Retrieve writes the plaintext of segments, one after the other, from their
+// records alone: it needs no catalog, as a recovery has none. Every chunk is
+// verified. The secret is that of the gateway that stored them. Codes: Corrupt
+// (a record or the secret is wrong), Unavailable (too few miners give theirs).
+func Retrieve(ctx context.Context, t Transport, at Network, secret Secret, segments []catalog.Segment, w io.Writer) error {
+	s := &Store{net: at, peers: t, timing: Timing{}.withDefaults(), now: time.Now, log: slog.New(slog.DiscardHandler)}
+	s.keys = &keyring{now: s.now, byID: map[string]envelope.Key{}}
+	s.ranks = newRanks(s.now)
+	s.chunks.New = func() any { b := make([]byte, envelope.ChunkSealed); return &b }
+	for _, seg := range segments {
+		key, _, err := deriveKey(secret, seg.KeyID)
+		if err != nil {
+			return err
+		}
+		s.keys.byID[seg.KeyID] = key
+		if err := s.retrieve(ctx, seg, w); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (s *Store) retrieve(ctx context.Context, seg catalog.Segment, w io.Writer) error {
+	g, err := s.newGather(ctx, seg)
+	if err != nil {
+		return err
+	}
+	defer g.close()
+	for r := range g.layout.rows() {
+		chunks, err := g.row(ctx, r)
+		if err != nil {
+			return err
+		}
+		for i := range seg.K {
+			if chunks[i] == nil {
+				chunks[i] = s.takeChunk()[:0]
+			}
+		}
+		if err := g.codec.ReconstructRow(chunks); err != nil {
+			return err
+		}
+		left := g.layout.rowLen(r)
+		for i := 0; i < seg.K && left > 0; i++ {
+			n := min(left, int64(len(chunks[i])))
+			if _, err := w.Write(chunks[i][:n]); err != nil {
+				return err
+			}
+			left -= n
+		}
+		g.recycle(chunks)
+	}
+	return nil
+}
+
+// Places returns where the segments' shards can be read, by the records alone:
+// those of the miners in at.
+func Places(at map[strata.Hotkey]wire.Endpoint) Miners {
+	var out Miners
+	for h, ep := range at {
+		c := Candidate{Endpoint: ep}
+		c.Hotkey, c.Addr = h, ep.Addr.Addr()
+		out = append(out, c)
+	}
+	return out
+}
