@@ -131,6 +131,14 @@ type NetworkStatus struct {
 	ObjectBytes uint64        `json:"object_bytes"`
 	Miners      []Miner       `json:"miners"` // in UID order
 	Repair      *RepairStatus `json:"repair,omitempty"`
+	Backup      *BackupStatus `json:"backup,omitempty"`
+}
+
+// BackupStatus is how the backup of the metadata on the miners is.
+type BackupStatus struct {
+	Version uint64    `json:"version"`          // of the last one, 0: none
+	Saved   time.Time `json:"saved"`            // when it was on the miners; zero: not since the start
+	Behind  string    `json:"behind,omitempty"` // why nothing is backed up: this catalog is an old copy
 }
 
 // RepairStatus is how far the repair of segments is. Segments are counted when

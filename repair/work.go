@@ -2,6 +2,7 @@ package repair
 
 import (
 	"context"
+	"log/slog"
 	"time"
 
 	"strata"
@@ -109,7 +110,11 @@ func (r *Repairer) note(j job, done object.Renewed, err error) {
 	if len(r.resting) < maxQueue {
 		r.resting[j.ref] = w
 	}
-	log.Warn("segment not repaired; trying again", "in", w.waits.String(), "err", err)
+	level := slog.LevelWarn
+	if c := strata.CodeOf(err); c == strata.NoSpace || c == strata.Unavailable {
+		level = slog.LevelDebug // the survey counts them; there may be thousands
+	}
+	log.Log(context.Background(), level, "segment not repaired; trying again", "in", w.waits.String(), "err", err)
 }
 
 // purse spreads bytes over time.

@@ -252,6 +252,6 @@ func (db *DB) PlacedOn(ctx context.Context, miner strata.Hotkey) ([]catalog.Plac
 
 // Totals implements catalog.Ledger.
 func (db *DB) Totals(ctx context.Context) (objects, bytes uint64, err error) {
-	err = db.r.QueryRowContext(ctx, `SELECT COUNT(*), COALESCE(SUM(size), 0) FROM objects WHERE state = 'committed' AND bucket <> ''`).Scan(&objects, &bytes)
+	err = db.r.QueryRowContext(ctx, `SELECT COUNT(*), COALESCE(SUM(size), 0) FROM objects WHERE state = 'committed' AND bucket <> '' AND bucket <> '`+catalog.BackupBucket+`'`).Scan(&objects, &bytes)
 	return objects, bytes, db.fail(err)
 }

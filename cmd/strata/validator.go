@@ -175,8 +175,8 @@ func (f gatewayFlags) serveGateway(g *lifecycle.Group, n *node, net network, t o
 	}
 	g.OnClose("objects", func() error { store.Close(); return nil })
 	g.Go("objects", store.Run)
-	watched := f.startRepair(g, n, n.db, store, net)
-	f.startBackup(g, n, store, net)
+	watched := f.startRepair(g, n, store, net)
+	watched.keeper = f.startBackup(g, n, store, net)
 	tokenFile := filepath.Join(n.dir, "gateway-token")
 	_, missing := os.Stat(tokenFile)
 	token, err := gateway.LoadToken(tokenFile)
