@@ -198,8 +198,14 @@ func overlaid(e wire.Entry, leaf uint32) bool {
 	return false
 }
 
-// questions draws leaves of one partition, each leaf that counts with the same
-// chance.
+// dataLeaves is how many leaves of an audit are users' data where there is any:
+// a quarter, so that whoever keeps none of it has the quarter of failed leaves
+// at which nothing is paid, however little data there is. An honest miner opens
+// them all alike.
+const dataLeaves = wire.MaxLeaves / 4
+
+// questions draws leaves of one partition: some of users' data, then each leaf
+// that counts with the same chance.
 func (v *Validator) questions(ctx context.Context, b *book) (strata.Hotkey, []question, error) {
 	b.mu.Lock()
 	first, ok := b.drawSector() // the partition, in proportion to its bytes
@@ -210,7 +216,7 @@ func (v *Validator) questions(ctx context.Context, b *book) (strata.Hotkey, []qu
 	var qs []question
 	// Sectors have few bytes that prove nothing, so few draws miss.
 	for tries := 0; len(qs) < wire.MaxLeaves && tries < 8*wire.MaxLeaves; tries++ {
-		number, ok := b.drawIn(first.validator)
+		number, data, ok := b.drawIn(first.validator, len(qs) < dataLeaves)
 		if !ok {
 			break
 		}
@@ -218,21 +224,49 @@ func (v *Validator) questions(ctx context.Context, b *book) (strata.Hotkey, []qu
 		if err != nil {
 			return first.validator, nil, err
 		}
-		if q, ok := v.questionAt(s, uint32(v.draw(int(v.Profile.Blocks)))); ok {
+		leaf := uint32(v.draw(int(v.Profile.Blocks)))
+		if data {
+			leaf = v.dataLeaf(s.Entry)
+		}
+		if q, ok := v.questionAt(s, leaf); ok {
 			qs = append(qs, q)
 		}
 	}
 	return first.validator, qs, nil
 }
 
-func (b *book) drawIn(validator strata.Hotkey) (uint64, bool) {
+// drawIn draws a sector of a partition: one with users' data if that is wanted
+// and there is one, which data says, else any.
+func (b *book) drawIn(validator strata.Hotkey, wanted bool) (number uint64, data, ok bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	h := b.holdings[validator]
-	if h == nil || h.numbers.count == 0 {
-		return 0, false
+	switch {
+	case h == nil || h.numbers.count == 0:
+		return 0, false, false
+	case wanted && h.data.count > 0:
+		return h.data.at(b.v.draw(h.data.count)), true, true
 	}
-	return h.numbers.at(b.v.draw(h.numbers.count)), true
+	return h.numbers.at(b.v.draw(h.numbers.count)), false, true
+}
+
+// dataLeaf draws one of the leaves of a sector's shards.
+func (v *Validator) dataLeaf(e wire.Entry) uint32 {
+	all := uint64(0)
+	for _, h := range e.Shards {
+		all += leaves(h)
+	}
+	if all == 0 {
+		return 0 // its shards are gone since it was drawn
+	}
+	at := uint64(v.draw(int(all)))
+	for _, h := range e.Shards {
+		if at < leaves(h) {
+			return h.Offset + uint32(at)
+		}
+		at -= leaves(h)
+	}
+	return 0
 }
 
 // questionAt is the question for one leaf of a sector: of its filler, of the

@@ -153,7 +153,8 @@ func TestVoidQuestionsDoNotCount(t *testing.T) {
 }
 
 // TestQuestionsReachEverything: every leaf that counts is asked for, none that
-// does not, each about as often.
+// does not, each about as often; and a quarter are users' data, however little
+// there is of it.
 func TestQuestionsReachEverything(t *testing.T) {
 	w := newWorld(t)
 	m := w.miner("//Miner")
@@ -164,7 +165,7 @@ func TestQuestionsReachEverything(t *testing.T) {
 	m.state(self, 2, wire.Withdrawn)
 	w.start()
 	w.seen(m)
-	asked := map[wire.LeafRef]int{}
+	asked, data := map[wire.LeafRef]int{}, 0
 	m.asked = func(r wire.AuditRequest) {
 		for _, l := range r.Leaves {
 			asked[l]++
@@ -175,15 +176,23 @@ func TestQuestionsReachEverything(t *testing.T) {
 	for ref, n := range asked {
 		switch {
 		case ref.Shard == root && ref.Sector == 0 && ref.Leaf < 3:
+			data += n
+			if n < 300 || n > 550 { // a third of 1200 and a few
+				t.Errorf("asked %d times for %+v", n, ref)
+			}
+			continue
 		case ref.Shard == strata.Root{} && (ref.Sector == 0 && ref.Leaf >= 64 || ref.Sector == 1):
 		default:
 			t.Errorf("asked for %+v, which proves nothing", ref)
 		}
-		if n > 50 { // 4800 / 451 are 11
+		if n > 50 { // 3600 / 451 are 8
 			t.Errorf("asked %d times for %+v", n, ref)
 		}
 	}
-	if len(asked) < 445 { // each of 451 is left out with chance 2 × 10⁻⁵
+	if data < 1200 || data > 1300 { // and three in 451 of the rest
+		t.Errorf("%d leaves of users' data were asked for", data)
+	}
+	if len(asked) < 440 { // each of 451 is left out with chance 3 × 10⁻⁴
 		t.Errorf("%d leaves were asked for, want all 451", len(asked))
 	}
 }

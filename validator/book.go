@@ -88,6 +88,7 @@ type holding struct {
 	head    wire.Head
 	numbers numbers   // sectors that count
 	pending numbers   // of these, those in no cohort yet
+	data    numbers   // of these, those with shards
 	covered uint64    // bytes of these that are proven filler or ordered shards
 	free    uint64    // bytes of filler in them
 	filler  int       // sectors that are all filler
@@ -126,6 +127,9 @@ func (h *holding) count(v *Validator, s catalog.Sector) {
 	if s.Cohort == 0 {
 		h.pending.add(s.Entry.Number)
 	}
+	if len(s.Entry.Shards) > 0 {
+		h.data.add(s.Entry.Number)
+	}
 	covered, free := v.cover(s.Entry)
 	h.covered += covered
 	h.free += free
@@ -138,6 +142,7 @@ func (h *holding) count(v *Validator, s catalog.Sector) {
 func (h *holding) drop(v *Validator, e wire.Entry) {
 	h.numbers = h.numbers.without(e.Number)
 	h.pending = h.pending.without(e.Number)
+	h.data = h.data.without(e.Number)
 	covered, free := v.cover(e)
 	h.covered -= covered
 	h.free -= free
