@@ -120,18 +120,26 @@ func (m *miner) falseRoots() uint64 {
 
 // wrong returns how many of a million leaves it cannot open in time while it
 // answers.
-func (m *miner) wrong(sector uint64) uint64 {
+func (m *miner) wrong() uint64 {
 	switch m.strategy {
 	case Late:
 		return million
 	case Half:
 		return million / 2
-	case Drops:
-		if all := m.claimed() * sector; all > 0 {
-			return min(million, m.data/(all/million))
-		}
+	case Drops: // a quarter of the leaves of a partition with data are data
+		return million / 4 * m.soiled() / max(1, m.held())
 	}
 	return 0
+}
+
+// soiled returns how many sectors the partitions have in which users' data lies.
+func (m *miner) soiled() (sectors uint64) {
+	for _, p := range m.parts {
+		if p.data > 0 {
+			sectors += p.sectors
+		}
+	}
+	return min(sectors, m.held())
 }
 
 // live lets an hour pass for every miner.

@@ -146,7 +146,7 @@ func (s *sim) audit(v *view, m *miner) {
 	bytes := strata.ByteSize(m.claimed()) * s.profile.SectorSize()
 	leaves := 24 * score.AuditsPerHour(s.profile, bytes) * score.LeavesPerAudit
 	down := uint64(m.down) * million / 24
-	failed := s.round(leaves * (down + (million-down)*m.wrong(uint64(s.profile.SectorSize()))/million))
+	failed := s.round(leaves * (down + (million-down)*m.wrong()/million))
 	s.count(v, score.Leaves{Passed: leaves - failed, Failed: failed})
 }
 

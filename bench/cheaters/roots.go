@@ -56,15 +56,18 @@ func (f *faker) tick(block uint64) error {
 	return f.invent(n)
 }
 
-// joinFaker makes a miner whose every so many-th claim is invented: false of
-// all claims, in per cent. It has disk for the others.
-func joinFaker(percent int, renews uint64) func(*world, int, bool) error {
+// joinFaker makes a miner that invents so many per cent of its claims, anew every
+// epoch if it renews them. It has disk for the others.
+func joinFaker(percent int, renews bool) func(*world, int, bool) error {
 	return func(w *world, sectors int, cheat bool) error {
 		d, err := newDisk(w, "Cheater0")
 		if err != nil {
 			return err
 		}
-		f := &faker{disk: d, renews: renews, next: sectors}
+		f := &faker{disk: d, next: sectors}
+		if renews {
+			f.renews = uint64(w.rules.Tempo) + 1
+		}
 		w.member(d.hotkey(), f)
 		if err := d.seal(0, sectors); err != nil || !cheat {
 			return err

@@ -30,8 +30,13 @@ type users struct {
 	made      uint64
 }
 
+// segments are stored in a game, however long it is.
+const segments = 27
+
 // every is the time between two segments.
-func (u *users) every() time.Duration { return 6 * u.w.rules.Block }
+func (u *users) every() time.Duration {
+	return u.w.rules.Block * time.Duration(u.w.epochs*int(u.w.rules.Tempo+1)) / segments
+}
 
 // store stores a segment through the next validator's gateway.
 func (u *users) store(ctx context.Context) (time.Duration, error) {

@@ -78,6 +78,7 @@ type world struct {
 	beside     []strata.Hotkey // honest ones whose reward is watched
 	tickers    []ticker
 	users      *users // nil: nobody stores anything
+	epochs     int    // that will be played
 	queue      events
 	verified   map[strata.Hotkey]map[wire.Head]bool
 }
@@ -90,7 +91,7 @@ func newWorld(lib *library, r Rules, s setup, seed uint64) (*world, error) {
 		miners: map[strata.Hotkey]peer.Miner{}, verified: map[strata.Hotkey]map[wire.Head]bool{},
 	}
 	w.profile.Blocks, w.profile.Passes = s.blocks, strata.LocalProfile.Passes
-	w.chain.head.Time = w.now
+	w.chain.head.Time, w.epochs = w.now, s.epochs
 	if s.users {
 		w.users = &users{w: w}
 	}

@@ -41,6 +41,9 @@ var three = setup{blocks: 16, stakes: []strata.Rao{400, 350, 250}, sectors: 999,
 // shards each.
 var stored = setup{blocks: 256, stakes: []strata.Rao{1000}, sectors: 30, epochs: 8, hotkeys: 1, users: true}
 
+// few makes users' data a small part of the space.
+func few(s *setup) { s.sectors = 240 }
+
 // league is a game with a validator that has a twentieth of the stake.
 var league = setup{blocks: 256, stakes: []strata.Rao{950, 50}, sectors: 8, epochs: 8, hotkeys: 1}
 
@@ -74,9 +77,9 @@ func Zoo() []Cheater {
 				s.keeps, s.kept = func(_ uint64, leaf uint32) bool { return leaf%2 == 0 }, 0.5
 			})},
 		{"last-but-one-pass", "keeps sectors as before the last pass and computes that when asked", "", one, joinLastPass},
-		{"fakes-1", "invents 1 % of its sectors", "", one.with(longer), joinFaker(1, 0)},
-		{"fakes-5", "invents 5 % of its sectors", "", one.with(long), joinFaker(5, 0)},
-		{"fakes-20", "invents 20 % of its sectors", "", one.with(long), joinFaker(20, 0)},
+		{"fakes-1", "invents 1 % of its sectors", "", one.with(longer), joinFaker(1, false)},
+		{"fakes-5", "invents 5 % of its sectors", "", one.with(long), joinFaker(5, false)},
+		{"fakes-20", "invents 20 % of its sectors", "", one.with(long), joinFaker(20, false)},
 		{"fakes-growth", "is honest through its first checks and invents what it grows by", "", one.with(long), joinGrower},
 		{"shares-disk", "has three hotkeys on one disk, each listing all of it", "", one.with(func(s *setup) { s.sectors, s.hotkeys = 999, hotkeys }), joinSharers},
 		{"forwards", "lists a friend's sectors too and forwards their audits", "", one.with(func(s *setup) { s.friends = 1 }), joinForwarder},
@@ -89,6 +92,7 @@ func Zoo() []Cheater {
 		{"claims-twice", "seals twice what its disk holds and keeps half of the sectors", "", one,
 			joinSparse(2, func(s *sparse) { s.keeps, s.kept = func(n uint64, _ uint32) bool { return n%2 == 0 }, 0 })},
 		{"drops-shards", "signs for users' shards and keeps only filler", "", stored, joinKeeper(func(k *keeper) { k.drops = true })},
+		{"drops-few-shards", "does the same where few are stored", "", stored.with(few), joinKeeper(func(k *keeper) { k.drops = true })},
 		{"unlists-shards", "signs for users' shards and lists the filler again", "", stored,
 			joinKeeper(func(k *keeper) { k.drops, k.unlists = true, true })},
 		{"freezes-manifest", "signs for users' shards, drops them and shows no manifest any more", "", stored,
@@ -102,7 +106,7 @@ func Zoo() []Cheater {
 		{"starves-one", "answers all validators but one with a quarter of the stake", "", three, joinStarver},
 		{"two-faced", "shows each validator the truth of its own partition, and doubles the others'", "", three, joinTwoFaced},
 		{"replays", "drops half of its sectors and repeats what it once answered", "", one, joinReplayer},
-		{"renumbers", "invents a fifth, and every epoch withdraws that and invents it anew", "", one.with(long), joinFaker(20, 20)},
+		{"renumbers", "invents a fifth, and every epoch withdraws that and invents it anew", "", one.with(long), joinFaker(20, true)},
 		{"league", "is in league with a validator of little stake that orders bytes both can compute", "the bytes that one validator's orders may make count are not bounded by its stake", league, joinLeague},
 		{"orders-from-itself", "fills space with shards that it ordered itself", "", stored, joinForger},
 	}
