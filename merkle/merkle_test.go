@@ -123,6 +123,17 @@ func TestParentIsTheNodeAbove(t *testing.T) {
 	}
 }
 
+func TestGroupNodeIsLevelZero(t *testing.T) {
+	data := bytesOf(5*GroupSize + 7)
+	tree := Build(data)
+	for g := range groups(uint64(len(data))) {
+		want, err := tree.ReadNode(0, g)
+		if got := GroupNode(data[g*GroupSize:][:pieceLen(uint64(len(data)), GroupSize, g)], g); err != nil || got != want {
+			t.Errorf("node of group %d: %x, want %x, %v", g, got, want, err)
+		}
+	}
+}
+
 func TestZeroTreeHasNothing(t *testing.T) {
 	var zero Tree
 	if zero.Root() != (strata.Root{}) || zero.Size() != 0 {

@@ -49,6 +49,12 @@ func parent(left, right Hash) guts.Node {
 // root: whoever has a level has all above it.
 func Parent(left, right Hash) Hash { return finish(parent(left, right), false) }
 
+// GroupNode returns the node of level 0 over a group's bytes, which is number
+// group of a file that has more than one.
+func GroupNode(data []byte, group uint64) Hash {
+	return finish(subtree(data, group*GroupSize/LeafSize), false)
+}
+
 // subtree returns the top of the tree over data, at most a group, whose first
 // leaf is number leaf of the whole.
 func subtree(data []byte, leaf uint64) guts.Node {

@@ -63,6 +63,8 @@ type Space interface {
 	StoreSuperblock(ctx context.Context, v strata.Hotkey, s wire.Superblock) error
 	// LoadSuperblock returns what was stored.
 	LoadSuperblock(ctx context.Context, v strata.Hotkey) (wire.Superblock, error)
+	// Tend looks once, slowly, after everything that is sealed, and mends it.
+	Tend(ctx context.Context) error
 	// Compact turns sectors whose shards are past undelete into filler again.
 	Compact(ctx context.Context) error
 }
@@ -146,6 +148,7 @@ func (m *Miner) Run(ctx context.Context) error {
 	g.Go("follow", m.follow)
 	g.Go("seal", m.seal)
 	g.Go("compact", m.compact)
+	g.Go("tend", m.tend)
 	if m.Leave {
 		g.Go("leave", m.leave)
 	}

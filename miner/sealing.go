@@ -23,6 +23,9 @@ const (
 	compactEach = 20 * time.Second
 )
 
+// tendEach is how long sectors are left alone after all were looked after.
+const tendEach = 24 * time.Hour
+
 // errGrown stops a seal that does not know of sectors queued after it began.
 var errGrown = errors.New("the allocation grew")
 
@@ -100,6 +103,18 @@ func (m *Miner) compact(ctx context.Context) error {
 		}
 		if err := m.Space.Compact(ctx); err != nil && ctx.Err() == nil {
 			m.Log.Warn("compaction stopped; trying again", "err", err)
+		}
+	}
+}
+
+// tend looks after what is sealed, again and again.
+func (m *Miner) tend(ctx context.Context) error {
+	for {
+		if err := m.Space.Tend(ctx); err != nil && ctx.Err() == nil {
+			m.Log.Warn("sectors were not looked after; trying again", "err", err)
+		}
+		if err := lifecycle.Sleep(ctx, tendEach); err != nil {
+			return err
 		}
 	}
 }

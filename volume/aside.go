@@ -209,8 +209,19 @@ const probeFile = "strata.probe"
 
 // try writes to a disk, syncs, and forgets the files that were open, which may
 // be broken for good even if the disk is not: the next user opens them anew.
-// Whoever still uses one keeps it.
+// Whoever still uses one keeps it. Those who ask at once get one answer.
 func (d *disk) try() error {
+	return d.tries.Do(struct{}{}, func(all []struct{}) []error {
+		errs := make([]error, len(all))
+		err := d.tryOnce()
+		for i := range errs {
+			errs[i] = err
+		}
+		return errs
+	})
+}
+
+func (d *disk) tryOnce() error {
 	if err := d.present(); err != nil {
 		return err
 	}

@@ -71,9 +71,9 @@ func (s *Store) openFiller(_ context.Context, p *partition, ref wire.LeafRef) (m
 	if c == nil || !before.ok || ref.Leaf >= s.cfg.Profile.Blocks {
 		return merkle.Opening{}, gone
 	}
-	o, err := s.readFiller(p, c, ref.Leaf, before.root)
-	if err == nil {
-		return o, nil
+	o, err := reread(c.disk, func() (merkle.Opening, error) { return s.readFiller(p, c, ref.Leaf, before.root) })
+	if err == nil || strata.CodeOf(err) == strata.Unavailable {
+		return o, err
 	}
 	// A put may have taken the leaf, or a plan the sector, while it was read.
 	if again, after := p.view(ref.Sector, ref.Leaf); again != c || after != before {
@@ -109,19 +109,35 @@ func (s *Store) openShardLeaf(ctx context.Context, p *partition, ref wire.LeafRe
 	if err != nil {
 		return merkle.Opening{}, err
 	}
-	f, err := c.disk.open(p.validator)
-	if err != nil {
-		return merkle.Opening{}, err
+	o, err := reread(c.disk, func() (merkle.Opening, error) {
+		f, err := c.disk.open(p.validator)
+		if err != nil {
+			return merkle.Opening{}, err
+		}
+		group, err := readGroup(served{f.data, &c.disk.gate}, s.offset(c)+row.start, size, leaf)
+		if err != nil {
+			return merkle.Opening{}, err
+		}
+		return openChecked(group, size, leaf, ref.Shard, tree)
+	})
+	if err == nil || strata.CodeOf(err) == strata.Unavailable {
+		return o, err
 	}
-	group, err := readGroup(served{f.data, &c.disk.gate}, s.offset(c)+row.start, size, leaf)
-	if err != nil {
-		return merkle.Opening{}, s.withdraw(p, c, err)
+	return merkle.Opening{}, s.withdraw(p, c, err)
+}
+
+// reread reads, and once more with files opened anew if that failed and the
+// disk works: what was open may be broken for good though the disk is back. A
+// disk that does not work gives code Unavailable: that damages no sector.
+func reread[T any](d *disk, read func() (T, error)) (T, error) {
+	v, err := read()
+	if err == nil || strata.CodeOf(err) == strata.Corrupt {
+		return v, err
 	}
-	o, err := openChecked(group, size, leaf, ref.Shard, tree)
-	if err != nil {
-		return merkle.Opening{}, s.withdraw(p, c, err)
+	if away := d.try(); away != nil {
+		return v, strata.E(strata.Unavailable, "the disk does not work: %w", away)
 	}
-	return o, nil
+	return read()
 }
 
 // readGroup reads the 64 KiB group (less at the end) that holds a leaf of the

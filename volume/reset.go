@@ -65,7 +65,7 @@ func removeFiles(dir string) error {
 	var doomed []string
 	for _, e := range names {
 		n := e.Name()
-		if strings.HasPrefix(n, "data-") || strings.HasPrefix(n, "hashes-") || n == indexFile || n == indexFile+"-wal" || n == indexFile+"-shm" {
+		if strings.HasPrefix(n, "data-") || strings.HasPrefix(n, "hashes-") || n == indexFile || n == indexFile+"-wal" || n == indexFile+"-shm" || n == scrubFile || n == probeFile {
 			doomed = append(doomed, n)
 		}
 	}

@@ -92,6 +92,7 @@ type disk struct {
 	commits       batch.Group[change]
 	writes, reads *statements // of db's two pools
 	gate          gate        // what serves goes first
+	tries         batch.Group[struct{}]
 
 	mu    sync.Mutex // guards files
 	files map[strata.Hotkey]*files
