@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"strata"
 	"strata/internal/durable"
@@ -141,4 +142,25 @@ func diskError(err error, doing, path string) error {
 		return strata.E(strata.NoSpace, "disk full while %s %s: free some space and run again, it continues where it stopped: %w", doing, path, err)
 	}
 	return fmt.Errorf("%s %s: %w", doing, path, err)
+}
+
+// Found returns the Config of the sectors under paths, as partition.json says
+// there, so that they can be looked after without a chain. Code NotFound if
+// there are none; Open finds out if the paths disagree.
+func Found(paths []string, wallet, hotkey string) (Config, error) {
+	for _, path := range paths {
+		list, err := readPartitions(Dir(path, wallet, hotkey))
+		if err != nil {
+			return Config{}, err
+		}
+		for _, e := range list {
+			if e.Path != dataName(e.Validator) {
+				continue
+			}
+			p := strata.ProfileFor(e.Genesis)
+			p.Blocks, p.Passes = e.Blocks, e.Passes
+			return Config{Paths: paths, Wallet: wallet, Hotkey: hotkey, Miner: e.Owner, Genesis: e.Genesis, Netuid: e.Netuid, Profile: p}, nil
+		}
+	}
+	return Config{}, strata.E(strata.NotFound, "no sectors of wallet %s, hotkey %s are under %s: check --db_path and the names", wallet, hotkey, strings.Join(paths, ", "))
 }

@@ -109,6 +109,15 @@ func (f dbFlags) one() (string, error) {
 	return expand(f.Path[0]), nil
 }
 
+// paths returns all paths.
+func (f dbFlags) paths() []string {
+	out := make([]string, len(f.Path))
+	for i, p := range f.Path {
+		out[i] = expand(p)
+	}
+	return out
+}
+
 // roleDir is where a hotkey's files lie below a db_path.
 func roleDir(dbPath string, w walletFlags) string { return filepath.Join(dbPath, w.Name, w.Hotkey) }
 

@@ -37,6 +37,7 @@ type program struct {
 	Stake    stakeCmd    `cmd:"" help:"Stake TAO on a hotkey."`
 	Transfer transferCmd `cmd:"" help:"Send TAO to an address."`
 
+	Scrub    scrubCmd    `cmd:"" help:"Read a miner's sectors, compare them with their roots, mend filler."`
 	Replay   replayCmd   `cmd:"" help:"Compute a validator's credits and weights from its audit log."`
 	Seal     sealCmd     `cmd:"" help:"Compute sectors, to check a claim."`
 	Devnet   devnetCmd   `cmd:"" help:"Run a whole network on this machine."`

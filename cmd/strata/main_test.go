@@ -27,6 +27,7 @@ func TestMain(m *testing.M) {
 // own. Scripts see:
 //
 //	CHAIN    a chain with subnet 1 and a registered, staked validator
+//	VALIDATOR the hotkey of CHAIN's validator
 //	OTHER    another chain with subnet 1: another genesis
 //	SKEWED   a chain whose clock is an hour ahead
 //	TAKEN    a port of 127.0.0.1 that somebody listens on
@@ -55,6 +56,7 @@ func TestScripts(t *testing.T) {
 		Setup: func(e *testscript.Env) error {
 			e.Setenv("CHAIN", main)
 			e.Setenv("OTHER", other)
+			e.Setenv("VALIDATOR", strata.Hotkey(keys["validator"].hot.PublicKey()).String())
 			e.Setenv("SKEWED", skewed)
 			e.Setenv("TAKEN", port)
 			e.Setenv("WALLETS", filepath.Join(e.WorkDir, "wallets"))

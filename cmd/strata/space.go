@@ -9,12 +9,8 @@ import (
 var _ miner.Space = (*volume.Store)(nil)
 
 func spaceConfig(s session, w walletFlags, db dbFlags) volume.Config {
-	paths := make([]string, len(db.Path))
-	for i, p := range db.Path {
-		paths[i] = expand(p)
-	}
 	return volume.Config{
-		Paths: paths, Wallet: w.Name, Hotkey: w.Hotkey, Miner: s.hotkey,
+		Paths: db.paths(), Wallet: w.Name, Hotkey: w.Hotkey, Miner: s.hotkey,
 		Genesis: s.genesis, Netuid: s.netuid, Profile: s.profile, Log: s.log,
 	}
 }
