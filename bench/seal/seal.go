@@ -29,7 +29,7 @@ import (
 type Config struct {
 	Sizes   []strata.ByteSize // of sectors: powers of two from 16 KiB
 	Passes  uint32
-	ISAs    []rules.ISA // nil: all that this processor has
+	ISAs    []rules.ISA // nil: all that this processor has, plain Go in the first size only if there are others
 	Workers int         // fills at once in the last row; 0: one for each core
 	Dir     string      // where the pipeline writes; a temporary directory is made in it
 	Disk    bool        // measure the pipeline too
@@ -78,6 +78,7 @@ type plan struct {
 	isa     rules.ISA
 	sector  rules.Sector
 	workers int
+	open    bool // measure openings; the others of the size take over what was found
 	disk    bool // measure the pipeline
 }
 
@@ -96,6 +97,7 @@ func Run(ctx context.Context, cfg Config, report func(done, total int)) (Result,
 		switch {
 		case err == nil:
 			row = p.seal(ctx, cfg.Dir, row, &res)
+			row.share(res.Rows)
 			res.Rows = append(res.Rows, row)
 		case strata.CodeOf(err) == strata.Unavailable:
 			lack = cmp.Or(lack, err)
@@ -120,37 +122,43 @@ func Run(ctx context.Context, cfg Config, report func(done, total int)) (Result,
 // one of the fastest with all workers, in the smallest size that is larger than
 // the caches.
 func (c Config) plans() ([]plan, error) {
-	isas := c.ISAs
-	if len(isas) == 0 {
-		isas = rules.ISAs()
-	}
-	var list []plan
-	for _, size := range c.Sizes {
+	var list, crowd []plan
+	for i, size := range c.Sizes {
 		s, err := sector(size, c.Passes)
 		if err != nil {
 			return nil, err
 		}
+		isas := c.isas(i)
 		for _, isa := range isas {
-			list = append(list, plan{isa: isa, sector: s, workers: 1})
+			list = append(list, plan{isa: isa, sector: s, workers: 1, open: isa == isas[0]})
+		}
+		if i == c.crowded() {
+			crowd = []plan{{isa: isas[0], sector: s, workers: cmp.Or(c.Workers, runtime.GOMAXPROCS(0)), disk: c.Disk}}
 		}
 	}
 	if len(list) == 0 {
 		return nil, strata.E(strata.Invalid, "no size of a sector to measure: give at least one")
 	}
-	workers := c.Workers
-	if workers == 0 {
-		workers = runtime.GOMAXPROCS(0)
+	return append(list, crowd...), nil
+}
+
+// isas returns what the size at that place is filled with.
+func (c Config) isas(size int) []rules.ISA {
+	all := rules.ISAs()
+	switch {
+	case len(c.ISAs) > 0:
+		return c.ISAs
+	case size > 0 && len(all) > 1: // plain Go would take most of the time
+		return all[:len(all)-1]
 	}
-	many := list[c.crowd()*len(isas)]
-	many.workers, many.disk = workers, c.Disk
-	return append(list, many), nil
+	return all
 }
 
 // beyondCaches is larger than what processors keep near.
 const beyondCaches = strata.GiB
 
-// crowd returns which size several workers are measured with.
-func (c Config) crowd() int {
+// crowded returns which size several workers are measured with.
+func (c Config) crowded() int {
 	if i := slices.IndexFunc(c.Sizes, func(s strata.ByteSize) bool { return s >= beyondCaches }); i >= 0 {
 		return i
 	}
@@ -203,8 +211,21 @@ func (p plan) measure(ctx context.Context) (Row, error) {
 	row.Sector = best.Seconds()
 	row.BlockPass = m.median()
 	row.Fill = float64(p.workers) * float64(p.sector.Size()) / 1e6 / best.Seconds()
+	if !p.open {
+		return row, nil
+	}
 	row.Latency = latency(bufs[0])
 	return row, row.openings(bufs[0])
+}
+
+// share takes over from the rows before what does not hang on the instruction
+// set.
+func (r *Row) share(before []Row) {
+	for _, x := range before {
+		if x.SectorBytes == r.SectorBytes && r.Opening == 0 {
+			r.Latency, r.Opening, r.Open, r.Verify = x.Latency, x.Opening, x.Open, x.Verify
+		}
+	}
 }
 
 // memory returns a buffer for each worker, all of which the system has handed

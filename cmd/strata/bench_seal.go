@@ -15,7 +15,7 @@ import (
 type benchSealCmd struct {
 	Size    []strata.ByteSize `default:"1GiB,4GiB" help:"Sizes of the sectors, powers of two."`
 	Passes  uint32            `default:"6" help:"Passes, 4 to 255."`
-	ISA     []seal.ISA        `name:"isa" help:"Instruction sets: avx512, avx2, go; all that this processor has unless given."`
+	ISA     []seal.ISA        `name:"isa" help:"Instruction sets: avx512, avx2, go. Unless given all that this processor has, plain Go in the first size only."`
 	Workers int               `default:"0" help:"Fills at once in the last row; one for each core unless given."`
 	Disk    bool              `default:"true" negatable:"" help:"Measure sealing onto the disk as well: it takes 4 sectors for each worker there."`
 	Dir     string            `help:"Where on the disk; a temporary directory unless given."`
