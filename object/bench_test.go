@@ -6,8 +6,10 @@ import (
 	"fmt"
 	"io"
 	"testing"
+	"time"
 
 	"strata"
+	"strata/catalog"
 	"strata/object"
 	"strata/wire"
 )
@@ -71,4 +73,47 @@ func benchStore(b *testing.B, w *world, t object.Transport) *object.Store {
 	}
 	b.Cleanup(s.Close)
 	return s
+}
+
+// BenchmarkRebuild renews four shards of a segment of 4 of 12. read/segment is
+// what a repair reads for each byte of the segment.
+func BenchmarkRebuild(b *testing.B) {
+	w := newWorld(b, 12)
+	id := w.put("f", noise(1, segment)).ID
+	seg := w.segmentsOf(id)[0]
+	w.fleet.grow(4)
+	w.fleet.set(refuses, 0, 1, 2, 3)
+	b.SetBytes(seg.Size)
+	var read int64
+	for b.Loop() {
+		out, err := w.store.Rebuild(b.Context(), w.renewal(seg, 0, 1, 2, 3))
+		if err != nil {
+			b.Fatal(err)
+		}
+		read += out.Read
+		b.StopTimer()
+		w.putBack(seg)
+		b.StartTimer()
+	}
+	b.ReportMetric(float64(read)/float64(seg.Size)/float64(b.N), "read/segment")
+}
+
+// putBack records a segment's shards where they were.
+func (w *world) putBack(seg catalog.Segment) {
+	w.t.Helper()
+	for _, h := range seg.Shards {
+		u := []catalog.ShardUpdate{{Index: h.Index, State: h.State, Miner: h.Miner}}
+		if err := w.db.UpdateShards(w.t.Context(), seg.Origin, seg.Number, u); err != nil {
+			w.t.Fatal(err)
+		}
+	}
+	due, err := w.db.DueDeletions(w.t.Context(), time.Now().Add(2*time.Hour), 1000)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	for _, d := range due {
+		if err := w.db.Deleted(w.t.Context(), d); err != nil {
+			w.t.Fatal(err)
+		}
+	}
 }

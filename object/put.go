@@ -228,6 +228,7 @@ func (w *writer) segments(ctx context.Context, g *errgroup.Group, rows *rowReade
 
 // encode reads one segment. The memory that it reserves belongs to the parcel.
 func (w *writer) encode(ctx context.Context, number uint64, first row, rows *rowReader, left int64) (*parcel, error) {
+	w.s.use.touch()
 	shardLen := w.expect(first, left)
 	p := &parcel{w: w, weight: min(w.s.memory, shardLen*int64(w.scheme.total))}
 	p.left = p.weight

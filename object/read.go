@@ -300,6 +300,7 @@ func (t *stretch) given(n int) {
 
 // advance gets the next row, of the next segment where one has ended.
 func (t *stretch) advance() error {
+	t.s.use.touch()
 	if t.now != nil && t.now.row == t.now.to {
 		t.now.f.close()
 		t.now, t.next = t.next, nil

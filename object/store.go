@@ -6,6 +6,7 @@ import (
 	"io"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/sync/semaphore"
@@ -111,6 +112,7 @@ type Store struct {
 	chunks   sync.Pool // *[]byte of envelope.ChunkSealed
 	rows     sync.Pool // *[]byte, rows of bodies
 	packs    packer
+	use      use      // of users
 	inflight inflight // shards whose sending has not ended
 	wake     chan struct{}
 
@@ -176,6 +178,19 @@ func (t Timing) withDefaults() Timing {
 	}
 	return t
 }
+
+// busyFor is how long after the last row of a user's file a Store is busy.
+const busyFor = time.Second
+
+// use notes when a user's file last moved. Its zero value is ready; it is safe
+// for concurrent use.
+type use struct{ last atomic.Int64 }
+
+func (u *use) touch() { u.last.Store(time.Now().UnixNano()) }
+
+// Busy says whether users' files are being stored or read just now, so that
+// repair can leave them the network.
+func (s *Store) Busy() bool { return time.Now().UnixNano()-s.use.last.Load() < int64(busyFor) }
 
 // inflight counts the sends under way of each shard. A deletion of one waits,
 // so that it cannot reach the miner before the shard does.

@@ -51,13 +51,15 @@ type Catalog interface {
 type Store interface {
 	Rebuild(ctx context.Context, r object.Renewal) (object.Renewed, error)
 	Copy(ctx context.Context, r object.Renewal) (object.Renewed, error)
+	// Busy says whether users' files are being stored or read just now.
+	Busy() bool
 }
 
 // Pace is how fast repair goes. A zero field takes the profile's default.
 type Pace struct {
 	// Budget is how many bytes of shards are read and written in a second, all
 	// repairs together (32 MiB). Segments that are urgent may have four times as
-	// much.
+	// much; while users store or read, the others have a quarter.
 	Budget strata.ByteSize
 	Look   time.Duration // between two looks at the miners (1 s locally, 30 s elsewhere)
 	Survey time.Duration // between two surveys while nothing changes (10 s, 10 min)

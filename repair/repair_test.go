@@ -23,6 +23,7 @@ type world struct {
 	miners   []Miner
 	err      error // of every survey
 
+	busy     bool          // users' files move
 	took     time.Duration // for each renewal
 	fails    error         // of every renewal
 	rebuilt  []object.Renewal
@@ -84,6 +85,8 @@ func (w *world) Rebuild(ctx context.Context, r object.Renewal) (object.Renewed, 
 	w.rebuilt = append(w.rebuilt, r)
 	return w.renew(ctx, r, int64(r.Segment.K)*100)
 }
+
+func (w *world) Busy() bool { return w.busy }
 
 func (w *world) Copy(ctx context.Context, r object.Renewal) (object.Renewed, error) {
 	w.copied = append(w.copied, r)
@@ -233,6 +236,31 @@ func TestBudget(t *testing.T) {
 		synctest.Wait()
 		if n := len(w.rebuilt); n < 10 || n > 11 {
 			t.Errorf("%d repairs of 2500 bytes in 52 s at 500 bytes/s, want 10 or 11", n)
+		}
+	})
+}
+
+// TestUsersFirst: while users' files move, what is not urgent goes at a quarter of
+// the budget, and what is urgent does not wait.
+func TestUsersFirst(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := &world{miners: network(30), busy: true}
+		for i := range 20 {
+			w.add(byte(i+1), 15) // 1000 read, 1500 written
+		}
+		w.add(100, 20) // urgent: 1000 and 2000
+		w.start(t, Pace{Budget: 500})
+		time.Sleep(101 * time.Second)
+		synctest.Wait()
+		// 3000 bytes at 2000/s, then 2500 each at 125/s.
+		if n := len(w.rebuilt); n < 5 || n > 7 || w.order()[0] != 100 {
+			t.Errorf("%d repairs in 101 s: %v, want the urgent one and one each 20 s", n, w.order())
+		}
+		w.busy = false
+		time.Sleep(101 * time.Second)
+		synctest.Wait()
+		if n := len(w.rebuilt); n < 20 {
+			t.Errorf("%d repairs, want the rest done at the full budget", n)
 		}
 	})
 }

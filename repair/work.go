@@ -38,7 +38,14 @@ func (r *Repairer) work(ctx context.Context, j job) {
 		return
 	}
 	r.note(j, done, err)
-	_ = lifecycle.Sleep(ctx, r.purse.pay(began, done.Read+done.Written, need >= health.Urgent)) // Run looks at ctx
+	rate := r.purse.rate
+	switch {
+	case need >= health.Urgent:
+		rate *= urgentRate
+	case r.Store.Busy():
+		rate /= busyShare
+	}
+	_ = lifecycle.Sleep(ctx, r.purse.pay(began, done.Read+done.Written, rate)) // Run looks at ctx
 }
 
 // renew repairs a segment, or moves its shards from miners that are leaving.
@@ -124,16 +131,14 @@ type purse struct {
 	free time.Time // until when everything is spent
 }
 
-// urgentRate is how much faster urgent segments may go.
-const urgentRate = 4
+const (
+	urgentRate = 4 // how much faster urgent segments may go
+	busyShare  = 4 // how much slower others go while users' files move
+)
 
 // pay is for bytes that were spent since a moment, and returns how long to wait
-// before more are.
-func (p *purse) pay(since time.Time, bytes int64, urgent bool) time.Duration {
-	rate := p.rate
-	if urgent {
-		rate *= urgentRate
-	}
+// before more are, at a rate.
+func (p *purse) pay(since time.Time, bytes int64, rate float64) time.Duration {
 	if p.free.Before(since) {
 		p.free = since
 	}
