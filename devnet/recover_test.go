@@ -1,11 +1,15 @@
 package devnet
 
 import (
+	"context"
+	"errors"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"strata"
 )
 
 // TestRecoverFromTheMiners takes away everything that a validator has on its
@@ -15,13 +19,7 @@ func TestRecoverFromTheMiners(t *testing.T) {
 	ctx := within(t)
 	n := start(t, 5)
 	stored := n.fill(ctx, t, 5<<20+3, 700, 1)
-	api := apiOf(t, n)
-	for id := range stored {
-		until(ctx, t, "the file's record is on the miners", func() bool {
-			o, err := api.Stat(ctx, id)
-			return err == nil && o.BackedUp != nil && *o.BackedUp
-		})
-	}
+	n.awaitBackup(ctx, t, stored)
 	n.killed(ctx, t, name("validator", 0), minerName(2))
 	dir := filepath.Join(n.Dir(), name("validator", 0))
 	if err := os.RemoveAll(dir); err != nil {
@@ -36,21 +34,14 @@ func TestRecoverFromTheMiners(t *testing.T) {
 		t.Errorf("a recovery over what is there: %v\n%s", err, again)
 	}
 	n.forget(name("validator", 0))
-	if err := n.startAll(ctx, "validator", 1, n.validatorArgs); err != nil {
-		t.Fatal(err)
-	}
+	n.startValidator(ctx, t)
 	wantFiles(ctx, t, n, stored)
 	n.forget(minerName(2))
 	n.startMiners(ctx, t, 2, 3)
 	more := n.fill(ctx, t, 3000)
-	for id := range more {
-		stored[id] = more[id]
-		until(ctx, t, "a new file's record is on the miners", func() bool {
-			o, err := apiOf(t, n).Stat(ctx, id)
-			return err == nil && o.BackedUp != nil && *o.BackedUp
-		})
-	}
+	n.awaitBackup(ctx, t, more)
 	wantFiles(ctx, t, n, stored)
+	wantFiles(ctx, t, n, more)
 	if g, err := dial(ctx, t, n.ChainURL()).Commitment(ctx, n.netuid(), hotkeyOf(t, n, name("validator", 0))); err != nil || len(g) == 0 {
 		t.Errorf("nothing is committed on chain: %x, %v", g, err)
 	}
@@ -68,4 +59,94 @@ func (n *Network) forget(name string) {
 		}
 	}
 	n.processes = kept
+}
+
+// TestOldMetadataDeletesNothing puts an old copy of the metadata back under a
+// gateway: it is noticed, nothing that the old copy does not know is deleted
+// from miners, and a recovery brings all of it back.
+func TestOldMetadataDeletesNothing(t *testing.T) {
+	t.Parallel()
+	ctx := within(t)
+	n := start(t, 4)
+	stored := n.fill(ctx, t, 3<<20, 700)
+	n.awaitBackup(ctx, t, stored)
+	file := n.metadata(t)
+	n.stopValidator(ctx, t)
+	old, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	n.startValidator(ctx, t)
+	later := n.fill(ctx, t, 2<<20, 900)
+	n.awaitBackup(ctx, t, later)
+	n.stopValidator(ctx, t)
+	for _, suffix := range []string{"-wal", "-shm"} {
+		if err := os.Remove(file + suffix); err != nil && !errors.Is(err, os.ErrNotExist) {
+			t.Fatal(err)
+		}
+	}
+	if err := os.WriteFile(file, old, 0o600); err != nil {
+		t.Fatal(err)
+	}
+
+	n.startValidator(ctx, t)
+	var block uint64
+	until(ctx, t, "the old copy is noticed", func() bool {
+		st, err := n.Status(ctx)
+		if err == nil {
+			block = st.Block
+		}
+		return err == nil && st.Backup != nil && st.Backup.Behind != ""
+	})
+	until(ctx, t, "manifests were compared several times", func() bool {
+		st, err := n.Status(ctx)
+		return err == nil && st.Block >= block+80
+	})
+	wantFiles(ctx, t, n, stored)
+	n.stopValidator(ctx, t)
+	if err := os.Rename(file, file+".old"); err != nil {
+		t.Fatal(err)
+	}
+	args := append([]string{"gateway", "recover"}, n.roleArgs(name("validator", 0))...)
+	if out, err := exec.CommandContext(ctx, n.cfg.Binary, args...).CombinedOutput(); err != nil {
+		t.Fatalf("recover: %v\n%s", err, out)
+	}
+	n.startValidator(ctx, t)
+	wantFiles(ctx, t, n, stored)
+	wantFiles(ctx, t, n, later)
+}
+
+// metadata is the path of the first validator's strata.db.
+func (n *Network) metadata(t *testing.T) string {
+	t.Helper()
+	files, err := filepath.Glob(filepath.Join(n.Dir(), name("validator", 0), "*", "*", "strata.db"))
+	if err != nil || len(files) != 1 {
+		t.Fatalf("the catalog is not where it should be: %v, %v", files, err)
+	}
+	return files[0]
+}
+
+// awaitBackup waits until the records of files are on the miners.
+func (n *Network) awaitBackup(ctx context.Context, t *testing.T, files map[strata.ObjectID][]byte) {
+	t.Helper()
+	api := apiOf(t, n)
+	for id := range files {
+		until(ctx, t, "the file's record is on the miners", func() bool {
+			o, err := api.Stat(ctx, id)
+			return err == nil && o.BackedUp != nil && *o.BackedUp
+		})
+	}
+}
+
+func (n *Network) stopValidator(ctx context.Context, t *testing.T) {
+	t.Helper()
+	endValidator(ctx, t, n)
+	n.forget(name("validator", 0))
+}
+
+func (n *Network) startValidator(ctx context.Context, t *testing.T) {
+	t.Helper()
+	if err := n.startAll(ctx, "validator", 1, n.validatorArgs); err != nil {
+		t.Fatal(err)
+	}
 }

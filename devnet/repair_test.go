@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
-	"path/filepath"
 	"testing"
 	"time"
 
@@ -105,11 +104,7 @@ func (n *Network) fill(ctx context.Context, t *testing.T, sizes ...int) map[stra
 // catalog opens the gateway's catalog beside the gateway.
 func (n *Network) catalog(ctx context.Context, t *testing.T, use func(*sqlite.DB) error) {
 	t.Helper()
-	files, err := filepath.Glob(filepath.Join(n.Dir(), "validator-1", "*", "*", "strata.db"))
-	if err != nil || len(files) != 1 {
-		t.Fatalf("the catalog is not where it should be: %v, %v", files, err)
-	}
-	db, err := sqlite.Open(ctx, files[0])
+	db, err := sqlite.Open(ctx, n.metadata(t))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"log/slog"
 	"slices"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -19,6 +20,7 @@ import (
 
 // world is a catalog, a store and a network in memory.
 type world struct {
+	mu       sync.Mutex        // guards what follows
 	segments []catalog.Segment // in order of their names
 	miners   []Miner
 	err      error // of every survey
@@ -32,9 +34,22 @@ type world struct {
 	surveyed int
 }
 
-func (w *world) Standings(context.Context) ([]Miner, error) { return w.miners, nil }
+// edit changes the world while repair runs.
+func (w *world) edit(change func()) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	change()
+}
+
+func (w *world) Standings(context.Context) ([]Miner, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.miners, nil
+}
 
 func (w *world) Unsettled(_ context.Context, after catalog.SegmentRef, sound []strata.Hotkey, limit int) (out []catalog.Segment, err error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
 	if after == (catalog.SegmentRef{}) {
 		w.surveyed++
 	}
@@ -43,6 +58,7 @@ func (w *world) Unsettled(_ context.Context, after catalog.SegmentRef, sound []s
 			return h.State != catalog.Stored || !slices.Contains(sound, h.Miner)
 		})
 		if compare(s.Ref(), after) > 0 && unsound && len(out) < limit {
+			s.Shards = slices.Clone(s.Shards)
 			out = append(out, s)
 		}
 	}
@@ -54,8 +70,11 @@ func compare(a, b catalog.SegmentRef) int {
 }
 
 func (w *world) Segment(_ context.Context, ref catalog.SegmentRef) (catalog.Segment, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
 	for _, s := range w.segments {
 		if s.Ref() == ref {
+			s.Shards = slices.Clone(s.Shards)
 			return s, nil
 		}
 	}
@@ -63,6 +82,8 @@ func (w *world) Segment(_ context.Context, ref catalog.SegmentRef) (catalog.Segm
 }
 
 func (w *world) LetGo(_ context.Context, ref catalog.SegmentRef, index int) error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
 	w.letGo = append(w.letGo, index)
 	return w.set(ref, func(h *catalog.Shard) { h.State = catalog.Lost }, index)
 }
@@ -82,19 +103,25 @@ func (w *world) set(ref catalog.SegmentRef, change func(*catalog.Shard), indices
 var fresh = strata.Hotkey{200}
 
 func (w *world) Rebuild(ctx context.Context, r object.Renewal) (object.Renewed, error) {
-	w.rebuilt = append(w.rebuilt, r)
+	w.edit(func() { w.rebuilt = append(w.rebuilt, r) })
 	return w.renew(ctx, r, int64(r.Segment.K)*100)
 }
 
-func (w *world) Busy() bool { return w.busy }
+func (w *world) Busy() bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.busy
+}
 
 func (w *world) Copy(ctx context.Context, r object.Renewal) (object.Renewed, error) {
-	w.copied = append(w.copied, r)
+	w.edit(func() { w.copied = append(w.copied, r) })
 	return w.renew(ctx, r, int64(len(r.Renew))*100)
 }
 
 func (w *world) renew(ctx context.Context, r object.Renewal, read int64) (object.Renewed, error) {
 	time.Sleep(w.took)
+	w.mu.Lock()
+	defer w.mu.Unlock()
 	if w.fails != nil || ctx.Err() != nil {
 		return object.Renewed{}, errors.Join(w.fails, ctx.Err())
 	}
@@ -188,7 +215,7 @@ func TestThirdOfTheMinersGoes(t *testing.T) {
 		if before == 0 || before > 10 || r.Status().Endangered != 40 {
 			t.Fatalf("%d repaired, status %+v", before, r.Status())
 		}
-		w.miners = network(20) // shards 20 to 29 are gone
+		w.edit(func() { w.miners = network(20) }) // shards 20 to 29 are gone
 		time.Sleep(3 * time.Second)
 		synctest.Wait()
 		for _, x := range w.rebuilt[before+1:][:1] {
@@ -256,7 +283,7 @@ func TestUsersFirst(t *testing.T) {
 		if n := len(w.rebuilt); n < 5 || n > 7 || w.order()[0] != 100 {
 			t.Errorf("%d repairs in 101 s: %v, want the urgent one and one each 20 s", n, w.order())
 		}
-		w.busy = false
+		w.edit(func() { w.busy = false })
 		time.Sleep(101 * time.Second)
 		synctest.Wait()
 		if n := len(w.rebuilt); n < 20 {
@@ -278,7 +305,7 @@ func TestFailuresRest(t *testing.T) {
 		if st := r.Status(); st.Blocked != 1 || st.Endangered != 1 {
 			t.Errorf("status %+v, want one blocked", st)
 		}
-		w.fails = nil
+		w.edit(func() { w.fails = nil })
 		time.Sleep(20 * time.Minute)
 		synctest.Wait()
 		if st := r.Status(); st.Blocked != 0 || st.Endangered != 0 || st.Repaired != 1 {
@@ -332,7 +359,7 @@ func TestShedding(t *testing.T) {
 		w.start(t, Pace{})
 		time.Sleep(500 * time.Millisecond)
 		synctest.Wait()
-		w.miners = network(30) // it has said that it is rid of enough
+		w.edit(func() { w.miners = network(30) }) // it has said that it is rid of enough
 		time.Sleep(time.Minute)
 		synctest.Wait()
 		if len(w.copied) != 3 || len(w.rebuilt) != 0 {
@@ -351,7 +378,7 @@ func TestSurveyThatFails(t *testing.T) {
 		if len(w.rebuilt) != 0 || w.surveyed < 5 {
 			t.Errorf("%d repaired after %d surveys that failed", len(w.rebuilt), w.surveyed)
 		}
-		w.err = nil
+		w.edit(func() { w.err = nil })
 		time.Sleep(10 * time.Second)
 		synctest.Wait()
 		if len(w.rebuilt) != 1 {
