@@ -83,7 +83,7 @@ func (b *book) reason() int {
 		return reasonOwed
 	case b.arriving(rules) != 0:
 		return reasonArrival
-	case !now.Before(b.trickle):
+	case !now.Before(b.trickle), b.trickle.Sub(now) > 48*time.Hour: // the clock went back
 		return reasonTrickle
 	}
 	return 0

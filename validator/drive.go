@@ -16,13 +16,13 @@ import (
 type Driver struct {
 	v      *Validator
 	visits map[strata.Hotkey]*visits
-	buf    []byte
+	buf    []byte // room for a sector, from the first check on
 }
 
 // Drive returns the validator's Driver.
 func (v *Validator) Drive() *Driver {
 	v.serving()
-	return &Driver{v: v, visits: map[strata.Hotkey]*visits{}, buf: make([]byte, v.Profile.SectorSize())}
+	return &Driver{v: v, visits: map[strata.Hotkey]*visits{}}
 }
 
 // Block does what a new head asks for: the metagraph in its time, cohorts,
@@ -67,6 +67,15 @@ func (d *Driver) Look(ctx context.Context, miner strata.Hotkey) error {
 	return d.v.visit(ctx, b, t)
 }
 
+// Look reads all of a miner's manifests once. It is safe for concurrent use,
+// beside a Driver too; a miner that does not serve is none.
+func (v *Validator) Look(ctx context.Context, miner strata.Hotkey) error {
+	if b := v.bookOf(miner); b != nil {
+		return v.look(ctx, b)
+	}
+	return nil
+}
+
 // NextAudit draws how long it is until a miner's next audit; false if it has
 // nothing to be asked for.
 func (d *Driver) NextAudit(miner strata.Hotkey) (time.Duration, bool) {
@@ -93,6 +102,9 @@ func (d *Driver) Audit(ctx context.Context, miner strata.Hotkey) error {
 
 // Check makes one commitment check, if any is due, and says whether it was.
 func (d *Driver) Check(ctx context.Context) (bool, error) {
+	if d.buf == nil {
+		d.buf = make([]byte, d.v.Profile.SectorSize())
+	}
 	return d.v.makeCheck(ctx, d.buf)
 }
 

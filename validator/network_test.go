@@ -103,6 +103,13 @@ func (n *network) Audit(ctx context.Context, ep wire.Endpoint, r wire.AuditReque
 		return wire.AuditResponse{}, 0, err
 	}
 	a := m.audit(r)
+	if m.answer != nil {
+		m.answer(&a)
+	}
+	// It goes through its encoding, as package peer would have it.
+	if a, err = wire.DecodeAuditResponse(a.Encode()); err != nil {
+		return wire.AuditResponse{}, 0, err
+	}
 	return a, m.late, nil
 }
 
@@ -131,6 +138,9 @@ type fakeMiner struct {
 	late  time.Duration // what an audit takes
 	dead  bool          // refuses connections
 	hangs bool          // takes connections and is silent
+	// answer changes the answer to an audit before it is sent.
+	answer func(*wire.AuditResponse)
+
 	// forge changes a page before it is shown.
 	forge func(*wire.ManifestPage)
 	// shown is called once after a page was made and before it arrives.
@@ -386,6 +396,7 @@ type fakeChain struct {
 	sets    []vector // weights that were set
 	reveals int      // calls of RevealWeights
 	refuse  error    // answer to SetWeights
+	down    error    // answer to Metagraph
 	heads   chan chain.Head
 }
 
@@ -422,6 +433,9 @@ func (c *fakeChain) Heads(context.Context) (<-chan chain.Head, error) { return c
 func (c *fakeChain) Metagraph(context.Context, strata.Netuid, strata.BlockHash) (*chain.Metagraph, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	if c.down != nil {
+		return nil, c.down
+	}
 	g := c.graph
 	g.Neurons = slices.Clone(g.Neurons)
 	return &g, nil

@@ -11,12 +11,14 @@ import (
 // benchCmd measures this machine: one field for each measurement, each with a
 // file of its own (bench_*.go).
 type benchCmd struct {
-	Attack   benchAttackCmd   `cmd:"" help:"Play the pebbling game on Seal's graph: what cheaters keep, and what a missing leaf costs them."`
-	Cheaters benchCheatersCmd `cmd:"" help:"Play every kind of cheating miner against real validators: what each earns, and what honesty earns with the same means."`
-	Machine  benchMachineCmd  `cmd:"" help:"Name this machine, as the tables of the other measurements do."`
-	Objects  benchObjectsCmd  `cmd:"" help:"Measure files up and down through a whole network of processes."`
-	Profile  benchProfileCmd  `cmd:"" help:"Say which networks this machine can serve: memory, disk answers and refill time."`
-	Seal     benchSealCmd     `cmd:"" help:"Measure how fast this machine fills and seals sectors."`
+	Attack   benchAttackCmd      `cmd:"" help:"Play the pebbling game on Seal's graph: what cheaters keep, and what a missing leaf costs them."`
+	Audit    benchAuditCmd       `cmd:"" help:"Measure what auditing a whole network costs one validator, and what it notices."`
+	Fleet    benchAuditMinersCmd `cmd:"" name:"audit-miners" hidden:""`
+	Cheaters benchCheatersCmd    `cmd:"" help:"Play every kind of cheating miner against real validators: what each earns, and what honesty earns with the same means."`
+	Machine  benchMachineCmd     `cmd:"" help:"Name this machine, as the tables of the other measurements do."`
+	Objects  benchObjectsCmd     `cmd:"" help:"Measure files up and down through a whole network of processes."`
+	Profile  benchProfileCmd     `cmd:"" help:"Say which networks this machine can serve: memory, disk answers and refill time."`
+	Seal     benchSealCmd        `cmd:"" help:"Measure how fast this machine fills and seals sectors."`
 }
 
 type benchMachineCmd struct{}

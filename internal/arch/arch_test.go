@@ -24,7 +24,7 @@ var layers = []struct {
 	{"adapters", []string{"chain", "chain/scale", "chain/timelock", "chain/subtensor", "chain/devchain", "wallet", "volume", "volume/vfs", "volume/vfs/faultfs", "volume/pipeline", "peer", "catalog", "catalog/catalogtest", "catalog/sqlite", "auditlog"}},
 	{"services", []string{"object", "repair", "backup"}},
 	{"roles", []string{"miner", "validator", "gateway", "gateway/client"}},
-	{"composition", []string{"web", "devnet", "bench", "bench/attack", "bench/cheaters", "bench/objects", "bench/pipeline", "bench/profile", "bench/seal", "sim", "cmd/strata"}},
+	{"composition", []string{"web", "devnet", "bench", "bench/attack", "bench/audit", "bench/cheaters", "bench/objects", "bench/pipeline", "bench/profile", "bench/seal", "sim", "cmd/strata"}},
 }
 
 // sideways lists the imports allowed within one layer: an adapter may import
@@ -42,7 +42,8 @@ var sideways = map[string][]string{
 	"backup":              {"object"},
 	"validator":           {"gateway"},
 	"gateway/client":      {"gateway"},
-	"cmd/strata":          {"bench/pipeline", "devnet", "web", "bench", "bench/attack", "bench/cheaters", "bench/objects", "bench/profile", "bench/seal", "sim"},
+	"bench/audit":         {"bench"},
+	"cmd/strata":          {"bench/pipeline", "devnet", "web", "bench", "bench/attack", "bench/audit", "bench/cheaters", "bench/objects", "bench/profile", "bench/seal", "sim"},
 	"devnet":              {"web"},
 	"bench/objects":       {"bench", "devnet"},
 	"bench/seal":          {"bench", "bench/pipeline"},
