@@ -242,7 +242,10 @@ func (v *Validator) pullFrom(ctx context.Context, b *book, validator strata.Hotk
 	}
 	return b.commit(headEntry(v, validator, &m.hold), m.events, func(r catalog.MinerRecord) error {
 		return v.Ledger.SavePull(ctx, r, p, head, m.changed)
-	}, func() { b.holdings[validator] = &m.hold })
+	}, func() {
+		hold := m.hold // a copy: the rest of what was merged is not kept with it
+		b.holdings[validator] = &hold
+	})
 }
 
 // same says whether two heads say the same: a signature is made with chance, so

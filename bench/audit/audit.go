@@ -22,6 +22,7 @@ import (
 	"strata/catalog"
 	"strata/catalog/sqlite"
 	"strata/chain"
+	"strata/internal/lifecycle"
 	"strata/peer"
 	"strata/score"
 	"strata/seal"
@@ -141,6 +142,11 @@ type world struct {
 	v     *validator.Validator
 }
 
+// fillTime is about what a core needs for a sector, at 0.9 GB a second.
+func fillTime(s seal.Sector) time.Duration {
+	return time.Duration(uint64(s.Blocks)*strata.BlockSize*uint64(s.Passes)*10/9) * time.Nanosecond
+}
+
 // counting counts answered audits.
 type counting struct {
 	validator.Miners
@@ -179,8 +185,10 @@ func (c Config) world(ctx context.Context, p strata.Profile, up Up) (*world, err
 		Chain: w.chain, Key: key, Miners: w.calls, Ledger: w.db, Shards: noShards{}, Domain: domain, Profile: p, Log: c.Log,
 		Pace:    validator.Pace{Cohort: 2, First: 2},
 		Account: &validator.Account{Log: w.log, Journal: w.db, Frauds: w.db, Version: "bench"},
-		// A refill takes a whole fill and is bench seal's to measure.
-		Fill: func(context.Context, seal.Sector, []byte) (strata.Root, error) { return up.Root, nil },
+		// A refill is bench seal's to measure. Here it takes its time and nothing else.
+		Fill: func(ctx context.Context, s seal.Sector, _ []byte) (strata.Root, error) {
+			return up.Root, lifecycle.Sleep(ctx, fillTime(s))
+		},
 	})
 	if err == nil {
 		err = w.v.Start(ctx)
@@ -230,8 +238,17 @@ func (w *world) load(ctx context.Context, r *Result) error {
 	return err
 }
 
+// warmUp is how long the validator runs before it is measured.
+const warmUp = 3 * time.Second
+
 // steady lets the validator run by itself.
 func (w *world) steady(ctx context.Context, r *Result) error {
+	// What the load has left to the log is not what an hour of audits writes.
+	warm, done := context.WithTimeout(ctx, warmUp)
+	defer done()
+	if err := w.v.Run(warm); err != nil && warm.Err() == nil {
+		return err
+	}
 	ctx, cancel := context.WithTimeout(ctx, w.c.Steady)
 	defer cancel()
 	logged, err := fileSizes(filepath.Join(w.c.Dir, "auditlog"))
@@ -285,6 +302,7 @@ func (w *world) flood(ctx context.Context, r *Result) error {
 // heap returns the bytes of live objects.
 func heap() uint64 {
 	runtime.GC()
+	runtime.GC() // pools keep what they hold for one more
 	var m runtime.MemStats
 	runtime.ReadMemStats(&m)
 	return m.HeapAlloc
@@ -322,7 +340,7 @@ func (r *Result) Tables() []bench.Table {
 		{"manifests read, verified, written", f("%.0f s, %.0f sectors/s", r.LoadTime, sectors/r.LoadTime)},
 		{"disk a sector, root included", f("%.1f B", r.DiskPerSector)},
 		{"memory a sector (heap)", f("%.1f B", r.HeapPerSector)},
-		{"resident memory in all", strata.ByteSize(r.Resident).String()},
+		{"resident memory, a sector to refill in included", strata.ByteSize(r.Resident).String()},
 		{"audits scheduled", f("%.2f/s", r.NeedAudits)},
 		{"audits made", f("%.2f/s", r.SteadyAudits)},
 		{"processor for that, manifests polled", f("%.2f cores", r.SteadyCPU)},
