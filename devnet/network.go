@@ -29,7 +29,11 @@ type Config struct {
 	BlockTime  time.Duration
 	Weights    string // how the subnet takes them: plain (or empty), commit-reveal, timelock
 	Port       int    // of the first validator's gateway; 0 = a free one
-	Log        *slog.Logger
+	// Stakes are what the validators stake, in their order; those beyond its end
+	// have all the same. Permits is how many of them get one; 0: all.
+	Stakes  []strata.Rao
+	Permits int
+	Log     *slog.Logger
 }
 
 // plan is devnet.json: what a second start on the same directory repeats.
@@ -41,6 +45,8 @@ type plan struct {
 	BlockTime  time.Duration `json:"block_time_ns"`
 	Weights    string        `json:"weights,omitempty"`
 	Netuid     uint16        `json:"netuid"` // 0 until the subnet exists
+	Stakes     []strata.Rao  `json:"stakes,omitempty"`
+	Permits    int           `json:"permits,omitempty"`
 }
 
 // Network is a running devnet. Its methods are safe for concurrent use.
@@ -77,7 +83,7 @@ func (n *Network) loadPlan() error {
 	b, err := os.ReadFile(file)
 	switch {
 	case errors.Is(err, os.ErrNotExist):
-		n.plan = plan{Miners: n.cfg.Miners, Validators: n.cfg.Validators, Space: uint64(n.cfg.Space), Tempo: n.cfg.Tempo, BlockTime: n.cfg.BlockTime, Weights: n.cfg.Weights}
+		n.plan = plan{Miners: n.cfg.Miners, Validators: n.cfg.Validators, Space: uint64(n.cfg.Space), Tempo: n.cfg.Tempo, BlockTime: n.cfg.BlockTime, Weights: n.cfg.Weights, Stakes: n.cfg.Stakes, Permits: n.cfg.Permits}
 		return n.savePlan()
 	case err != nil:
 		return fmt.Errorf("read %s: %w", file, err)
@@ -176,7 +182,7 @@ func (n *Network) chainArgs(listen string) []string {
 		"chain", "devchain",
 		"--dir", filepath.Join(n.cfg.Dir, "chain"),
 		"--listen", listen,
-		"--tempo", fmt.Sprint(n.plan.Tempo),
+		"--tempo", fmt.Sprint(n.plan.Tempo), "--permits", fmt.Sprint(n.plan.Permits),
 		"--block_time", n.plan.BlockTime.String(),
 	}
 	if n.plan.Weights != "" {

@@ -71,7 +71,11 @@ func (n *Network) register(ctx context.Context) error {
 func (n *Network) members() ([]member, error) {
 	out := []member{{name: "owner", funds: funds}}
 	for i := range n.plan.Validators {
-		out = append(out, member{name: name("validator", i), funds: funds, stake: stake})
+		m := member{name: name("validator", i), funds: funds, stake: stake}
+		if i < len(n.plan.Stakes) {
+			m.stake = n.plan.Stakes[i]
+		}
+		out = append(out, m)
 	}
 	for i := range n.plan.Miners {
 		out = append(out, member{name: name("miner", i), funds: dust})

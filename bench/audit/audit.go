@@ -249,23 +249,37 @@ func (w *world) steady(ctx context.Context, r *Result) error {
 	if err := w.v.Run(warm); err != nil && warm.Err() == nil {
 		return err
 	}
-	ctx, cancel := context.WithTimeout(ctx, w.c.Steady)
+	run, cancel := context.WithTimeout(ctx, w.c.Steady)
 	defer cancel()
 	logged, err := fileSizes(filepath.Join(w.c.Dir, "auditlog"))
 	if err != nil {
 		return err
 	}
 	cpu, audits, began := processorTime(), w.calls.audits.Load(), time.Now()
-	if err := w.v.Run(ctx); err != nil && ctx.Err() == nil {
+	if err := w.v.Run(run); err != nil && run.Err() == nil {
 		return err
 	}
 	took := time.Since(began).Seconds()
 	r.SteadyCPU = (processorTime() - cpu).Seconds() / took
 	r.SteadyAudits = float64(w.calls.audits.Load()-audits) / took
 	after, err := fileSizes(filepath.Join(w.c.Dir, "auditlog"))
+	if err != nil {
+		return err
+	}
 	r.LogPerHour = float64(after-logged) / took * 3600
 	r.Resident = resident()
+	r.Failed, err = w.failed(ctx)
 	return err
+}
+
+// failed is how many leaves have failed so far. Beyond what a machine can do,
+// answers are late: those of the flood say nothing.
+func (w *world) failed(ctx context.Context) (sum uint64, err error) {
+	st, err := w.v.Status(ctx)
+	for _, m := range st.Miners {
+		sum += m.AuditsFailed
+	}
+	return sum, err
 }
 
 // flood audits all miners in turn, several at once.
@@ -292,11 +306,7 @@ func (w *world) flood(ctx context.Context, r *Result) error {
 	r.MostAudits, r.MostBytes = made/took, float64(w.calls.bytes.Load()-bytes)/took
 	spent := (processorTime() - cpu).Seconds()
 	r.MostCPU, r.PerAudit = spent/took, 1000*spent/max(1, made)
-	st, err := w.v.Status(ctx)
-	for _, m := range st.Miners {
-		r.Failed += m.AuditsFailed
-	}
-	return err
+	return nil
 }
 
 // heap returns the bytes of live objects.

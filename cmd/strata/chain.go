@@ -26,6 +26,7 @@ type devchainCmd struct {
 	Tempo     uint16        `help:"Blocks between two epochs." default:"20"`
 	BlockTime time.Duration `name:"block_time" help:"Time between two blocks." default:"250ms"`
 	Weights   string        `help:"How new subnets take weights: ${enum}." enum:"plain,commit-reveal,timelock" default:"plain"`
+	Permits   uint16        `help:"How many validators of a new subnet get a permit; 0: 64."`
 	logFlags
 	supervised
 }
@@ -42,7 +43,7 @@ func (c *devchainCmd) Run(ctx context.Context, s streams) error {
 	g := c.group(ctx, s, log)
 	node, err := devchain.Start(g.Context(), devchain.Config{
 		Dir: expand(c.Dir), Listen: c.Listen, BlockTime: c.BlockTime, Log: log,
-		Params: devchain.Params{Tempo: c.Tempo, CommitReveal: commitReveal[c.Weights]},
+		Params: devchain.Params{Tempo: c.Tempo, MaxValidators: c.Permits, CommitReveal: commitReveal[c.Weights]},
 	})
 	if err != nil {
 		return err
