@@ -67,6 +67,8 @@ type Client struct {
 	rtMu      sync.Mutex    // guards what follows; held while it is fetched
 	rt        *runtime      // of the best block
 	older     []*runtime    // of earlier blocks that were asked about
+	lastAt    strata.BlockHash
+	lastRt    *runtime // of lastAt, the block last asked about
 }
 
 var _ chain.Client = (*Client)(nil)
@@ -216,12 +218,24 @@ func (c *Client) runtimeAt(ctx context.Context, at strata.BlockHash) (*runtime, 
 	if at == (strata.BlockHash{}) {
 		return c.runtime(ctx)
 	}
+	c.rtMu.Lock()
+	defer c.rtMu.Unlock()
+	if at == c.lastAt {
+		return c.lastRt, nil // several reads at one block are the rule
+	}
+	rt, err := c.runtimeOf(ctx, at)
+	if err == nil {
+		c.lastAt, c.lastRt = at, rt
+	}
+	return rt, err
+}
+
+// runtimeOf finds or fetches a block's runtime. The caller holds rtMu.
+func (c *Client) runtimeOf(ctx context.Context, at strata.BlockHash) (*runtime, error) {
 	v, err := c.version(ctx, at)
 	if err != nil {
 		return nil, err
 	}
-	c.rtMu.Lock()
-	defer c.rtMu.Unlock()
 	for _, rt := range append([]*runtime{c.rt}, c.older...) {
 		if rt != nil && rt.spec == v.Spec {
 			return rt, nil

@@ -142,7 +142,6 @@ var customReasons = []struct {
 	{strata.Invalid, "the IP address is not valid"},
 	{strata.Throttled, "the serving rate limit is exceeded: wait some blocks"},
 	{strata.Invalid, "the port is not valid"},
-	{strata.Invalid, "the request is not valid"},
 	{strata.Invalid, "the amount is zero"},
 	{strata.Conflict, "the round of the beacon has passed: this machine's clock or its node is behind; try again"},
 	{strata.NotFound, "there is no such commit of weights"},

@@ -165,6 +165,9 @@ func TestPoolErrors(t *testing.T) {
 	}{
 		{1010, `"Custom error: 10"`, strata.NotFound, "not registered"},
 		{1010, `"Custom error: 12"`, strata.Throttled, "serving rate limit"},
+		{1010, `"Custom error: 15"`, strata.Conflict, "round of the beacon has passed"},
+		{1010, `"Custom error: 16"`, strata.NotFound, "no such commit"},
+		{1010, `"Custom error: 17"`, strata.Conflict, "too early, or too late"},
 		{1010, `"Custom error: 200"`, strata.Invalid, "Custom error: 200"},
 		{1010, `"Inability to pay some fees (e.g. account balance too low)"`, strata.Invalid, "cannot pay the fee"},
 		{1010, `"Transaction is outdated"`, strata.Conflict, "nonce"},
