@@ -164,6 +164,9 @@ func (c *Client) GetShard(ctx context.Context, ep wire.Endpoint, root strata.Roo
 		ep: ep, method: http.MethodGet, uri: pathShards + root.String(), moves: length,
 		span: fmt.Sprintf("bytes=%d-%d", off, off+n-1),
 	}
+	if g, ok := c.cfg.Delegations[root]; ok {
+		q.grant = &g
+	}
 	ctx, cancel := c.within(ctx, q)
 	resp, auth, err := c.sendTwice(ctx, q)
 	if err != nil {

@@ -28,6 +28,9 @@ type ClientConfig struct {
 	Signer wire.Signer   // of Hotkey
 	Domain wire.Domain
 
+	// Delegations let Hotkey read shards of others' partitions, by root.
+	Delegations map[strata.Root]wire.Delegation
+
 	Now         func() time.Time // default time.Now; for nonces and expiry
 	DialTimeout time.Duration    // for TCP and for TLS, each; default 5 s
 	// Timeout bounds a call on top of what its bytes may take at the lowest
@@ -148,11 +151,12 @@ type request struct {
 	method string
 	uri    string // path and query as sent
 	body   []byte
-	span   string      // value of Range, "" for none
-	limit  int         // most bytes of a good answer in a buffer
-	moves  uint64      // bytes that the call moves, for its time limit
-	lent   *lent       // what body is sent through, if the caller wants it back
-	root   strata.Root // names the body of a shard that is put; zero: its SHA-256 does
+	span   string           // value of Range, "" for none
+	limit  int              // most bytes of a good answer in a buffer
+	moves  uint64           // bytes that the call moves, for its time limit
+	grant  *wire.Delegation // to read another's shard
+	lent   *lent            // what body is sent through, if the caller wants it back
+	root   strata.Root      // names the body of a shard that is put; zero: its SHA-256 does
 }
 
 // send signs and sends a request. With a nil error the caller closes the body.
@@ -177,6 +181,9 @@ func (c *Client) send(ctx context.Context, q request) (*http.Response, wire.Auth
 	}
 	if q.root == (strata.Root{}) {
 		r.Header.Set(wire.HeaderContent, hex.EncodeToString(hash[:]))
+	}
+	if q.grant != nil {
+		r.Header.Set(wire.HeaderDelegation, wire.FormatDelegation(*q.grant))
 	}
 	if q.span != "" {
 		r.Header.Set("Range", q.span)

@@ -139,7 +139,7 @@ func (c *call) order() (wire.Order, error) {
 }
 
 func (c *call) getShard() error {
-	src, err := c.s.cfg.Miner.ShardRange(c.r.Context(), c.auth.Sender, c.root)
+	src, err := c.s.cfg.Miner.ShardRange(c.r.Context(), c.caller, c.root)
 	if err != nil {
 		return err
 	}
@@ -153,7 +153,7 @@ func (c *call) getShard() error {
 		return err
 	}
 	length := merkle.RangeLen(src.Size, off, n)
-	if err := c.s.rates.takeBytes(c.auth.Sender, length); err != nil {
+	if err := c.s.rates.takeBytes(c.caller, length); err != nil {
 		return err
 	}
 	c.rangeHead(src.Size, off, n, length)

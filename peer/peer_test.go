@@ -440,3 +440,51 @@ func TestKeptConnectionBreaks(t *testing.T) {
 		}
 	}
 }
+
+// TestDelegatedRead: a key to which the validator has delegated a shard reads
+// that one, until the time is over, and does nothing else.
+func TestDelegatedRead(t *testing.T) {
+	n := newNetwork(t, nil)
+	ctx := context.Background()
+	data, root := n.store(100_000)
+	other, otherRoot := n.store(5000)
+	delegate := newKey(t, 7)
+	grant := func(from testKey, root strata.Root, until time.Time) wire.Delegation {
+		g := wire.Delegation{Validator: from.hotkey, Delegate: delegate.hotkey, Expiry: uint64(until.Unix())}
+		if err := g.Sign(testDomain, from, root); err != nil {
+			t.Fatal(err)
+		}
+		return g
+	}
+	later := time.Now().Add(time.Hour)
+	read := func(g wire.Delegation, root strata.Root, size int) error {
+		c := n.newClient(delegate, func(c *ClientConfig) { c.Delegations = map[strata.Root]wire.Delegation{root: g} })
+		r, err := c.GetShard(ctx, n.ep, root, uint64(size), 0, uint64(size))
+		if err != nil {
+			return err
+		}
+		defer r.Close()
+		got, err := io.ReadAll(r)
+		if err == nil && size == len(data) && !bytes.Equal(got, data) {
+			t.Error("other bytes came")
+		}
+		return err
+	}
+	good := grant(n.validator, root, later)
+	if err := read(good, root, len(data)); err != nil {
+		t.Error(err)
+	}
+	wantCode(t, "of another shard", read(good, otherRoot, len(other)), strata.Unauthenticated)
+	wantCode(t, "over", read(grant(n.validator, root, time.Now().Add(-time.Second)), root, len(data)), strata.Unauthenticated)
+	wantCode(t, "of a stranger", read(grant(newKey(t, 3), root, later), root, len(data)), strata.Forbidden)
+	forged := good
+	forged.Signature[3] ^= 1
+	wantCode(t, "forged", read(forged, root, len(data)), strata.Unauthenticated)
+	stolen := n.newClient(newKey(t, 8), func(c *ClientConfig) { c.Delegations = map[strata.Root]wire.Delegation{root: good} })
+	_, err := stolen.GetShard(ctx, n.ep, root, uint64(len(data)), 0, 1)
+	wantCode(t, "another's", err, strata.Unauthenticated)
+	c := n.newClient(delegate, func(c *ClientConfig) { c.Delegations = map[strata.Root]wire.Delegation{root: good} })
+	wantCode(t, "deletion", c.DeleteShard(ctx, n.ep, root), strata.Forbidden)
+	_, err = c.PutShard(ctx, n.ep, root, data)
+	wantCode(t, "storing", err, strata.Forbidden)
+}

@@ -22,7 +22,8 @@ type call struct {
 	w http.ResponseWriter
 	r *http.Request
 
-	auth   wire.Auth // zero for an unsigned status
+	auth   wire.Auth     // zero for an unsigned status
+	caller strata.Hotkey // who is asked for, from authorize on: the sender, or who has delegated to it
 	root   strata.Root
 	sum    [32]byte   // of the body, as signed: SHA-256, or the root of a shard that is put
 	body   io.Reader  // yields exactly the signed body, or fails
@@ -84,7 +85,7 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
 	c.readWithin()
 	err := c.handle()
 	if c.began {
-		s.rates.end(c.auth.Sender)
+		s.rates.end(c.caller)
 	}
 	if err != nil {
 		c.fail(err)
@@ -124,7 +125,7 @@ func (c *call) handle() error {
 	if err := c.authorize(rt); err != nil {
 		return err
 	}
-	if err := c.s.rates.begin(c.auth.Sender); err != nil {
+	if err := c.s.rates.begin(c.caller); err != nil {
 		return err
 	}
 	c.began = true
@@ -276,7 +277,11 @@ func bodyError(err error) error {
 // authorize asks the miner's policy. A manifest is of the partition that the
 // query names; all but audits are otherwise about the caller's own.
 func (c *call) authorize(rt route) error {
-	partition := c.auth.Sender
+	grant, err := c.delegation(rt)
+	if err != nil {
+		return err
+	}
+	partition := c.caller
 	switch rt.action {
 	case wire.ActionAudit:
 		partition = strata.Hotkey{}
@@ -287,7 +292,30 @@ func (c *call) authorize(rt route) error {
 		}
 		partition = q.Validator
 	}
-	return c.s.cfg.Miner.Authorize(c.r.Context(), c.auth.Sender, rt.action, partition)
+	if err := c.s.cfg.Miner.Authorize(c.r.Context(), c.caller, rt.action, partition); err != nil || grant == nil {
+		return err
+	}
+	return grant.Verify(c.s.cfg.Domain, c.auth.Sender, c.root, c.s.cfg.Now())
+}
+
+// delegation reads who has let the sender read a shard, if anybody, and sets
+// caller. It is verified only when its validator may do what is asked: strangers
+// cost no second signature.
+func (c *call) delegation(rt route) (*wire.Delegation, error) {
+	c.caller = c.auth.Sender
+	values := c.r.Header.Values(wire.HeaderDelegation)
+	if rt.action != wire.ActionGet || len(values) == 0 {
+		return nil, nil
+	}
+	if len(values) > 1 {
+		return nil, strata.E(strata.Unauthenticated, "request: header %s comes more than once", wire.HeaderDelegation)
+	}
+	g, err := wire.ParseDelegation(values[0])
+	if err != nil {
+		return nil, err
+	}
+	c.caller = g.Validator
+	return &g, nil
 }
 
 // read returns the whole body, checked.

@@ -43,7 +43,7 @@ func TestGolden(t *testing.T) {
 }
 
 func TestFixedSizes(t *testing.T) {
-	for name, want := range map[string]int{"order": OrderSize, "head": HeadSize, "receipt": ReceiptSize, "binding": BindingSize, "commit": CommitmentSize} {
+	for name, want := range map[string]int{"order": OrderSize, "head": HeadSize, "receipt": ReceiptSize, "binding": BindingSize, "delegate": DelegationSize, "commit": CommitmentSize} {
 		if got := len(codecs[name].sample); got != want {
 			t.Errorf("%s: %d bytes, want %d", name, got, want)
 		}

@@ -25,6 +25,7 @@ const (
 	TagResponse   = "strata/response/1"
 	TagTLS        = "strata/tls/1"
 	TagSuperblock = "strata/superblock/1"
+	TagDelegation = "strata/delegation/1"
 )
 
 // Domain is the network in which a statement holds.

@@ -32,6 +32,7 @@ func FuzzRetainResult(f *testing.F)  { fuzzCodec(f, "retained") }
 func FuzzSuperblock(f *testing.F)    { fuzzCodec(f, "super") }
 func FuzzCommitment(f *testing.F)    { fuzzCodec(f, "commit") }
 func FuzzFraudProof(f *testing.F)    { fuzzCodec(f, "fraud") }
+func FuzzDelegation(f *testing.F)    { fuzzCodec(f, "delegate") }
 func FuzzBinding(f *testing.F)       { fuzzCodec(f, "binding") }
 
 func FuzzStatus(f *testing.F) {

@@ -150,6 +150,7 @@ var codecs = map[string]struct {
 	"commit":   {sampleCommitment().Encode(), again(DecodeCommitment)},
 	"fraud":    {sampleFraud().Encode(), again(DecodeFraudProof)},
 	"binding":  {sampleBinding().Encode(), again(DecodeBinding)},
+	"delegate": {Delegation{Validator: pattern(1), Delegate: pattern(2), Expiry: 1752076800, Signature: patternSig(3)}.Encode(), again(DecodeDelegation)},
 }
 
 func again[T interface{ Encode() []byte }](decode func([]byte) (T, error)) func([]byte) ([]byte, error) {

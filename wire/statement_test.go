@@ -30,6 +30,8 @@ func statements(t *testing.T, k testKey) map[string]func(Domain, strata.Hotkey, 
 	key, now := pattern(90), time.Unix(1752076800, 0)
 	bind, err := BindTLS(testDomain, k, k.hotkey, key, now.Add(time.Hour), RoleMiner)
 	must(err)
+	grant := Delegation{Validator: k.hotkey, Delegate: newKey(t, 9).hotkey, Expiry: uint64(now.Unix()) + 1}
+	must(grant.Sign(testDomain, k, pattern(7)))
 	order := signOrder(t, k, newKey(t, 9))
 	answer := Answer{Request: patternSig(4), Status: 206, Content: RangeContent(pattern(6), 1, 2)}
 	sig, err := answer.Sign(testDomain, k)
@@ -58,6 +60,14 @@ func statements(t *testing.T, k testKey) map[string]func(Domain, strata.Hotkey, 
 			v, err := DecodeBinding(flip(bind.Encode(), i))
 			must(err)
 			return v.Verify(d, h, key, now, RoleMiner)
+		},
+		"delegation": func(d Domain, h strata.Hotkey, i int) error {
+			v, err := DecodeDelegation(flip(grant.Encode(), i))
+			must(err)
+			if v.Validator != h {
+				return unsigned
+			}
+			return v.Verify(d, newKey(t, 9).hotkey, pattern(7), now)
 		},
 		"order": func(d Domain, h strata.Hotkey, i int) error {
 			v, err := DecodeOrder(flip(order.Encode(), i))
@@ -103,7 +113,7 @@ func TestStatements(t *testing.T) {
 	otherNet.Netuid++
 	sizes := map[string]int{
 		"head": HeadSize, "receipt": ReceiptSize, "superblock": len(sampleSuperblock().Encode()),
-		"binding": BindingSize, "order": OrderSize, "answer": 64 + 2 + 52 + 64,
+		"binding": BindingSize, "order": OrderSize, "delegation": DelegationSize, "answer": 64 + 2 + 52 + 64,
 	}
 	for name, verify := range statements(t, k) {
 		if err := verify(testDomain, k.hotkey, -1); err != nil {
@@ -246,5 +256,31 @@ func TestErrorDocumentDamaged(t *testing.T) {
 	}
 	if got := DecodeError(400, []byte(`{"code":"invalid","error":"a\u001b[31mb\u009bc"}`)).Error(); got != "a [31mb c" {
 		t.Errorf("control characters pass: %q", got)
+	}
+}
+
+func TestDelegationIsBounded(t *testing.T) {
+	v, d := newKey(t, 1), newKey(t, 2)
+	g := Delegation{Validator: v.hotkey, Delegate: d.hotkey, Expiry: 1000}
+	if err := g.Sign(testDomain, v, pattern(1)); err != nil {
+		t.Fatal(err)
+	}
+	for name, err := range map[string]error{
+		"another shard":    g.Verify(testDomain, d.hotkey, pattern(2), time.Unix(999, 0)),
+		"another delegate": g.Verify(testDomain, v.hotkey, pattern(1), time.Unix(999, 0)),
+		"over":             g.Verify(testDomain, d.hotkey, pattern(1), time.Unix(1000, 0)),
+		"before time":      g.Verify(testDomain, d.hotkey, pattern(1), time.Unix(-1, 0)),
+	} {
+		if strata.CodeOf(err) != strata.Unauthenticated {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	if got, err := ParseDelegation(FormatDelegation(g)); err != nil || got != g {
+		t.Errorf("%+v, %v", got, err)
+	}
+	for _, bad := range []string{"", "00", FormatDelegation(g) + "00", "G" + FormatDelegation(g)[1:]} {
+		if _, err := ParseDelegation(bad); strata.CodeOf(err) != strata.Unauthenticated {
+			t.Errorf("%.10q: %v", bad, err)
+		}
 	}
 }
