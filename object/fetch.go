@@ -75,7 +75,7 @@ func (s *Store) newFetch(ctx context.Context, seg catalog.Segment, at map[strata
 	if f.codec, err = erasure.New(seg.Codec, seg.K, seg.Total); err != nil {
 		return nil, err
 	}
-	if f.key, err = s.keys.unwrap(seg); err != nil {
+	if f.key, err = s.opener.unwrap(seg); err != nil {
 		return nil, err
 	}
 	f.spares = f.usable(s.ranks.order(seg.Shards, seg.K))
@@ -372,7 +372,7 @@ func (f *fetch) close() {
 		f.free(chunks)
 	}
 	f.chunks = nil
-	if len(f.lost) == 0 {
+	if len(f.lost) == 0 || f.s.cat == nil {
 		return
 	}
 	var news []catalog.ShardUpdate

@@ -6,6 +6,7 @@ import (
 
 	"strata"
 	"strata/catalog"
+	"strata/placement"
 )
 
 // Info describes a stored object.
@@ -62,12 +63,13 @@ type Health struct {
 
 // SegmentHealth is what is known of one segment's shards.
 type SegmentHealth struct {
-	Size    int64 // bytes of plaintext
-	K       int   // shards needed to read it
-	Total   int   // shards it should have
-	Stored  int   // shards that miners have signed for and nobody has missed since
-	Sending int   // shards whose arrival was not recorded
-	Lost    int   // shards known to be missing or damaged
+	Size    int64            // bytes of plaintext
+	K       int              // shards needed to read it
+	Total   int              // shards it should have
+	Stored  int              // shards that miners have signed for and nobody has missed since
+	Sending int              // shards whose arrival was not recorded
+	Lost    int              // shards known to be missing or damaged
+	Spread  placement.Spread // of the miners that serve and have not lost theirs
 }
 
 // Readable says whether enough shards are known to be stored.

@@ -6,6 +6,7 @@ import (
 
 	"strata"
 	"strata/catalog"
+	"strata/placement"
 )
 
 // Lookup returns the object that a name means now. Code NotFound if there is none.
@@ -31,10 +32,18 @@ func (s *Store) Stat(ctx context.Context, id strata.ObjectID) (Health, error) {
 	if err != nil {
 		return Health{}, err
 	}
+	miners, err := s.candidates(ctx)
+	if err != nil {
+		miners = nil // the spread is not known, all else is
+	}
 	h := Health{Info: infoOf(o), Segments: make([]SegmentHealth, len(segments))}
 	for i, seg := range segments {
 		sh := SegmentHealth{Size: seg.Size, K: seg.K, Total: seg.Total}
+		var at []placement.Candidate
 		for _, shard := range seg.Shards {
+			if c, ok := miners[shard.Miner]; ok && shard.State != catalog.Lost {
+				at = append(at, c.Candidate)
+			}
 			switch shard.State {
 			case catalog.Stored:
 				sh.Stored++
@@ -42,6 +51,7 @@ func (s *Store) Stat(ctx context.Context, id strata.ObjectID) (Health, error) {
 				sh.Sending++
 			}
 		}
+		sh.Spread = placement.SpreadOf(at)
 		sh.Lost = sh.Total - sh.Stored - sh.Sending
 		h.Segments[i] = sh
 	}

@@ -226,7 +226,7 @@ func (r *Reader) small(ctx context.Context) ([]byte, error) {
 	if r.plain != nil {
 		return r.plain, nil
 	}
-	key, err := r.s.keys.open(r.slice.KeyID, r.slice.Wrapped, r.info.ID)
+	key, err := r.s.opener.open(r.slice.KeyID, r.slice.Wrapped, r.info.ID)
 	if err != nil {
 		return nil, err
 	}

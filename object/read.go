@@ -36,20 +36,33 @@ func (s *Store) Open(ctx context.Context, id strata.ObjectID) (*Reader, error) {
 	if err != nil {
 		return nil, err
 	}
+	r := &Reader{s: s, ctx: ctx, info: infoOf(o), segments: segments, slice: slice}
+	if err := r.check(); err != nil {
+		return nil, err
+	}
+	return r, nil
+}
+
+// check says whether the records are such as this package writes, so that the
+// arithmetic on them holds.
+func (r *Reader) check() error {
 	var size int64
-	for _, seg := range segments {
+	for _, seg := range r.segments {
 		if !(layout{seg.K, seg.Size}).valid() {
-			return nil, strata.E(strata.Corrupt, "the record of object %s is damaged: restore the metadata from a backup", id)
+			return strata.E(strata.Corrupt, "the record of object %s is damaged: restore the metadata from a backup", r.info.ID)
 		}
 		size += seg.Size
 	}
-	if slice.Pack != (strata.ObjectID{}) && slice.Off >= 0 && slice.Length > 0 && slice.Length <= envelope.ChunkSealed && slice.Off <= size-slice.Length {
-		size = slice.Length - envelope.Overhead // what the segments hold of it
+	if sl := r.slice; sl.Pack != (strata.ObjectID{}) {
+		if sl.Off < 0 || sl.Length <= envelope.Overhead || sl.Length > envelope.ChunkSealed || sl.Off > size-sl.Length {
+			return strata.E(strata.Corrupt, "the record of object %s is damaged: restore the metadata from a backup", r.info.ID)
+		}
+		size = sl.Length - envelope.Overhead // what the segments hold of it
 	}
-	if size != o.Size {
-		return nil, strata.E(strata.Corrupt, "the records of object %s cover %d of its %d bytes: restore the metadata from a backup", id, size, o.Size)
+	if size != r.info.Size {
+		return strata.E(strata.Corrupt, "the records of object %s cover %d of its %d bytes: restore the metadata from a backup", r.info.ID, size, r.info.Size)
 	}
-	return &Reader{s: s, ctx: ctx, info: infoOf(o), segments: segments, slice: slice}, nil
+	return nil
 }
 
 // Info describes the object.

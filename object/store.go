@@ -1,6 +1,7 @@
 package object
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"io"
@@ -95,7 +96,7 @@ type Options struct {
 
 // Store stores objects. It is safe for concurrent use.
 type Store struct {
-	cat    Catalog
+	cat    Catalog // nil in a store that only reads
 	net    Network
 	peers  Transport
 	prof   strata.Profile
@@ -103,8 +104,9 @@ type Store struct {
 	now    func() time.Time
 	log    *slog.Logger
 
-	keys  *keyring
-	ranks *ranks
+	keys   *keyring // nil in a store that only reads
+	opener keeper
+	ranks  *ranks
 
 	memory   int64 // capacity of reserve
 	reserve  *semaphore.Weighted
@@ -125,10 +127,24 @@ type Store struct {
 // New returns a Store, and on a new catalog draws its first key. Code Conflict
 // if the catalog was written with another hotkey's secret. Close ends it.
 func New(ctx context.Context, o Options) (*Store, error) {
+	s := newStore(o)
+	s.memory = int64(cmp.Or(o.Memory, defaultMemory))
+	s.reserve = semaphore.NewWeighted(s.memory)
+	s.born = s.now()
+	var err error
+	if s.keys, err = loadKeys(ctx, o.Catalog, o.Secret, s.now); err != nil {
+		return nil, err
+	}
+	s.opener = s.keys
+	s.life, s.end = context.WithCancel(context.Background())
+	return s, nil
+}
+
+// newStore returns what reading needs.
+func newStore(o Options) *Store {
 	s := &Store{
 		cat: o.Catalog, net: o.Network, peers: o.Transport, prof: o.Profile,
-		timing: o.Timing.withDefaults(), now: o.Now, log: o.Log,
-		memory: int64(o.Memory), wake: make(chan struct{}, 1),
+		timing: o.Timing.withDefaults(), now: o.Now, log: o.Log, wake: make(chan struct{}, 1),
 	}
 	if s.now == nil {
 		s.now = time.Now
@@ -136,19 +152,9 @@ func New(ctx context.Context, o Options) (*Store, error) {
 	if s.log == nil {
 		s.log = slog.New(slog.DiscardHandler)
 	}
-	if s.memory == 0 {
-		s.memory = int64(defaultMemory)
-	}
-	s.reserve = semaphore.NewWeighted(s.memory)
 	s.ranks = newRanks(s.now)
 	s.chunks.New = func() any { b := make([]byte, envelope.ChunkSealed); return &b }
-	s.born = s.now()
-	var err error
-	if s.keys, err = loadKeys(ctx, o.Catalog, o.Secret, s.now); err != nil {
-		return nil, err
-	}
-	s.life, s.end = context.WithCancel(context.Background())
-	return s, nil
+	return s
 }
 
 // Close ends the sends that go on in the background, and waits for them. What

@@ -196,6 +196,6 @@ func (p *picker) choice(held []Candidate) Choice {
 			c.Miners = append(c.Miners, p.pool[i])
 		}
 	}
-	c.Spread = spreadOf(append(append([]Candidate{}, held...), c.Miners...))
+	c.Spread = SpreadOf(append(append([]Candidate{}, held...), c.Miners...))
 	return c
 }

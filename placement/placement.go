@@ -129,8 +129,8 @@ func prefixOf(a netip.Addr) netip.Prefix {
 	return p
 }
 
-// spreadOf counts what a set of miners shares.
-func spreadOf(miners []Candidate) Spread {
+// SpreadOf counts what a set of miners shares.
+func SpreadOf(miners []Candidate) Spread {
 	cold, prefix := map[strata.Coldkey]bool{}, map[netip.Prefix]bool{}
 	for _, m := range miners {
 		cold[m.Coldkey] = true
