@@ -85,6 +85,14 @@ type Object struct {
 type Segment struct {
 	Size   int64  `json:"size"` // bytes of the file in it
 	Health Health `json:"health"`
+	Spread Spread `json:"spread"`
+}
+
+// Spread says how far a segment's miners are from independent. Zeros are best: no
+// two have anything in common.
+type Spread struct {
+	SharedColdkey int `json:"shared_coldkey"` // miners beyond the first on a coldkey
+	SharedPrefix  int `json:"shared_prefix"`  // in an IPv4 /24 or IPv6 /48
 }
 
 // Health counts the shards of a segment.

@@ -42,6 +42,8 @@ func (s *Server) routes() (http.Handler, error) {
 		"/api/objects":               {http.MethodGet: s.authorized(s.list)},
 		"/api/objects/{id}":          {http.MethodGet: s.authorized(s.stat), http.MethodDelete: s.authorized(s.delete)},
 		"/api/objects/{id}/undelete": {http.MethodPost: s.authorized(s.undelete)},
+		"/api/objects/{id}/verify":   {http.MethodPost: s.authorized(s.verify)},
+		"/api/objects/{id}/export":   {http.MethodPost: s.authorized(s.export)},
 		"/api/tickets":               {http.MethodPost: s.authorized(s.issueTicket)},
 		"/api/network":               {http.MethodGet: s.authorized(s.network)},
 		"/api/health":                {http.MethodGet: s.alive},

@@ -31,6 +31,7 @@ const (
 type Config struct {
 	Token   Token    // required
 	Objects Objects  // required
+	Owner   Owner    // nil: verify and export are Unavailable
 	Network Network  // nil: /api/network is Unavailable
 	Page    fs.FS    // the page's files, index.html among them; nil: none
 	Hosts   []string // names it is reached by, besides localhost and plain addresses

@@ -291,7 +291,8 @@ func (c *statCmd) Run(ctx context.Context, s streams) error {
 		fmt.Fprintf(s.out, "backup  %s\n", map[bool]string{true: "its record is on the miners", false: "not yet"}[*o.BackedUp])
 	}
 	for i, seg := range o.Segments {
-		fmt.Fprintf(s.out, "segment %d: %s, %d of %d shards live, %d needed\n", i, strata.ByteSize(seg.Size), seg.Health.Live, seg.Health.Total, seg.Health.Needed)
+		fmt.Fprintf(s.out, "segment %d: %s, %d of %d shards live, %d needed; %s\n", i, strata.ByteSize(seg.Size), seg.Health.Live, seg.Health.Total,
+			seg.Health.Needed, spread(seg.Spread.SharedColdkey, seg.Spread.SharedPrefix))
 	}
 	return nil
 }

@@ -32,6 +32,10 @@ type program struct {
 	Undelete undeleteCmd `cmd:"" help:"Bring a deleted file back."`
 	Stat     statCmd     `cmd:"" help:"Show a stored file and its health."`
 
+	Verify verifyCmd `cmd:"" help:"Ask the miners whether a stored file is whole; the exit status says so."`
+	Export exportCmd `cmd:"" help:"Write what reads a stored file without the gateway; it discloses the keys."`
+	Fetch  fetchCmd  `cmd:"" help:"Fetch a file from the miners with what export wrote."`
+
 	Wallet   walletCmd   `cmd:"" help:"Create, import, list and show wallets."`
 	Register registerCmd `cmd:"" help:"Register a hotkey on a subnet."`
 	Stake    stakeCmd    `cmd:"" help:"Stake TAO on a hotkey."`

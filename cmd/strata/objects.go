@@ -84,7 +84,9 @@ func (f files) Stat(ctx context.Context, id strata.ObjectID) (gateway.Object, er
 	o.BackedUp = &is
 	for i, s := range h.Segments {
 		health := gateway.NewHealth(s.K, s.Stored, s.Total)
-		o.Segments = append(o.Segments, gateway.Segment{Size: s.Size, Health: health})
+		o.Segments = append(o.Segments, gateway.Segment{
+			Size: s.Size, Health: health, Spread: gateway.Spread{SharedColdkey: s.Spread.SharedColdkey, SharedPrefix: s.Spread.SharedPrefix},
+		})
 		if i == 0 || worse(health, *o.Health) {
 			o.Health = &health
 		}

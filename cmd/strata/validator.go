@@ -184,7 +184,8 @@ func (f gatewayFlags) serveGateway(g *lifecycle.Group, n *node, net network, t o
 		return nil, err
 	}
 	server, err := gateway.New(gateway.Config{
-		Token: token, Objects: files{store, n.db}, Network: watched, Page: web.Page(), Hosts: f.Hosts,
+		Token: token, Objects: files{store, n.db}, Owner: owner{store: store, net: net, key: n.key, domain: n.domain()},
+		Network: watched, Page: web.Page(), Hosts: f.Hosts,
 		Version: version(), Log: n.log,
 	})
 	if err != nil {

@@ -41,6 +41,7 @@ func New(base string, token gateway.Token) (*Client, error) {
 	transport := http.DefaultTransport.(*http.Transport).Clone()
 	transport.ExpectContinueTimeout = 5 * time.Second // a refusal comes before the file is sent
 	transport.DisableCompression = true
+	transport.MaxIdleConnsPerHost = 64 // a crowd of small files must not connect anew for each
 	return &Client{base: u, token: token, http: &http.Client{Transport: transport}}, nil
 }
 
@@ -77,6 +78,25 @@ func (c *Client) Delete(ctx context.Context, id strata.ObjectID) error {
 func (c *Client) Undelete(ctx context.Context, id strata.ObjectID) (gateway.Object, error) {
 	var out gateway.Object
 	err := c.call(ctx, http.MethodPost, "/api/objects/"+id.String()+"/undelete", nil, &out)
+	return out, err
+}
+
+// Verify has the gateway ask the object's miners, for all their bytes when deep.
+func (c *Client) Verify(ctx context.Context, id strata.ObjectID, deep bool) (gateway.Verification, error) {
+	q := url.Values{}
+	if deep {
+		q.Set("deep", "1")
+	}
+	var out gateway.Verification
+	err := c.call(ctx, http.MethodPost, "/api/objects/"+id.String()+"/verify", q, &out)
+	return out, err
+}
+
+// Export returns what reads the object without a gateway for so many days. It
+// discloses the object's keys.
+func (c *Client) Export(ctx context.Context, id strata.ObjectID, days int) (gateway.Manifest, error) {
+	var out gateway.Manifest
+	err := c.call(ctx, http.MethodPost, "/api/objects/"+id.String()+"/export", url.Values{"days": {strconv.Itoa(days)}}, &out)
 	return out, err
 }
 

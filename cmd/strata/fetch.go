@@ -1,0 +1,233 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"time"
+
+	"strata"
+	"strata/catalog"
+	"strata/gateway"
+	"strata/internal/durable"
+	"strata/object"
+	"strata/peer"
+	"strata/placement"
+	"strata/wallet"
+	"strata/wire"
+)
+
+// maxManifest bounds a manifest file: a shard's line is under a kilobyte.
+const maxManifest = 1 << 30
+
+type exportCmd struct {
+	ID     strata.ObjectID `arg:"" help:"Id of the file."`
+	Output string          `short:"o" help:"File to write, - for standard output; NAME.strata-manifest unless given."`
+	Days   int             `default:"30" help:"How long the miners take it."`
+	userFlags
+}
+
+// Run writes the manifest of a file, for its owner's eyes only.
+func (c *exportCmd) Run(ctx context.Context, s streams) error {
+	api, err := c.client()
+	if err != nil {
+		return err
+	}
+	defer api.Close()
+	m, err := api.Export(ctx, c.ID, c.Days)
+	if err != nil {
+		return err
+	}
+	b, err := json.MarshalIndent(m, "", " ")
+	if err != nil {
+		return err
+	}
+	b = append(b, '\n')
+	if c.Output == "-" {
+		_, err := s.out.Write(b)
+		return err
+	}
+	path := c.Output
+	if path == "" {
+		path = filepath.Base(filepath.Clean("/"+m.Name)) + ".strata-manifest"
+	}
+	if _, err := os.Stat(path); err == nil {
+		return strata.E(strata.Conflict, "%s exists: choose another --output", path)
+	}
+	if err := durable.WriteFile(path, b, 0o600); err != nil {
+		return err
+	}
+	fmt.Fprintf(s.out, "%s: good until %s\n", path, m.Expires.Local().Format(time.DateOnly))
+	_, err = fmt.Fprintln(s.err, "keep it secret: it discloses the file's keys, and who has it can read the file")
+	return err
+}
+
+type fetchCmd struct {
+	Manifest string `required:"" help:"File that export wrote."`
+	Output   string `short:"o" help:"File to write, - for standard output; the stored name unless given."`
+	Force    bool   `help:"Replace an existing file."`
+	decryptFlags
+}
+
+// Run reads the file from its miners. There is no resuming: miners are fast, and
+// what was read would have to be read again to check the whole.
+func (c *fetchCmd) Run(ctx context.Context, s streams) (err error) {
+	m, err := readManifest(c.Manifest)
+	if err != nil {
+		return err
+	}
+	with, err := c.identities(s, gateway.Object{Name: m.Name, ContentType: m.ContentType})
+	if err != nil {
+		return err
+	}
+	peers, om, at, err := openManifest(m)
+	if err != nil {
+		return err
+	}
+	defer peers.Close()
+	fetch := func(ctx context.Context, w io.Writer) error {
+		r, err := object.OpenManifest(ctx, om, peers, at, object.Timing{})
+		if err != nil {
+			return err
+		}
+		defer r.Close()
+		_, err = r.WriteTo(w)
+		return err
+	}
+	if c.Output == "-" {
+		if len(with) > 0 {
+			return decryptStream(ctx, s.out, with, fetch)
+		}
+		return fetch(ctx, s.out)
+	}
+	path := c.Output
+	if path == "" {
+		path = filepath.Base(filepath.Clean("/" + m.Name))
+	}
+	if _, err := os.Stat(path); err == nil && !c.Force {
+		return strata.E(strata.Conflict, "%s exists: choose another --output, or --force to replace it", path)
+	}
+	part := path + "." + m.ID.String()[:8] + ".part"
+	if err := fetchInto(ctx, part, fetch); err != nil {
+		return err
+	}
+	if err := settle(filepath.Dir(path), part, path, with); err != nil {
+		return err
+	}
+	_, err = fmt.Fprintf(s.out, "%s: %s\n", path, strata.ByteSize(m.Size))
+	return err
+}
+
+// fetchInto writes a part anew. A crash leaves half a part, which the next call
+// writes over.
+func fetchInto(ctx context.Context, part string, fetch func(context.Context, io.Writer) error) error {
+	f, err := os.OpenFile(part, os.O_CREATE|os.O_WRONLY|os.O_TRUNC, 0o600)
+	if err != nil {
+		return strata.E(strata.Invalid, "write the file: %w", err)
+	}
+	err = fetch(ctx, f)
+	if err == nil {
+		err = f.Sync()
+	}
+	if cerr := f.Close(); err == nil {
+		err = cerr
+	}
+	if err != nil {
+		_ = os.Remove(part)
+	}
+	return err
+}
+
+// readManifest reads a manifest file of bounded size.
+func readManifest(path string) (m gateway.Manifest, err error) {
+	f, err := os.Open(expand(path))
+	if err != nil {
+		return m, strata.E(strata.NotFound, "read the manifest: %w", err)
+	}
+	defer f.Close()
+	b, err := io.ReadAll(io.LimitReader(f, maxManifest))
+	if err != nil {
+		return m, fmt.Errorf("read the manifest: %w", err)
+	}
+	if err := json.NewDecoder(bytes.NewReader(b)).Decode(&m); err != nil || m.Format != gateway.ManifestFormat {
+		return m, strata.E(strata.Invalid, "%s is no manifest that this version reads: strata export writes them", path)
+	}
+	return m, nil
+}
+
+// manifestMiners is the miners that a manifest names.
+type manifestMiners []object.Candidate
+
+// Candidates implements object.Network.
+func (m manifestMiners) Candidates(context.Context) ([]object.Candidate, error) {
+	return append([]object.Candidate(nil), m...), nil
+}
+
+// openManifest returns what reads the object: a client that signs as the
+// delegate, the records, and where the miners were at the export.
+func openManifest(m gateway.Manifest) (*peer.Client, object.Manifest, manifestMiners, error) {
+	om := object.Manifest{Info: object.Info{ID: m.ID, Name: m.Name, Size: m.Size, ContentType: m.ContentType}}
+	bad := func(err error) (*peer.Client, object.Manifest, manifestMiners, error) {
+		return nil, om, nil, strata.E(strata.Invalid, "the manifest is damaged: %w", err)
+	}
+	var seed [32]byte
+	if err := unhexInto(seed[:], m.DelegateSeed, "delegate seed"); err != nil {
+		return bad(err)
+	}
+	key, err := wallet.FromURI("0x" + hex.EncodeToString(seed[:]))
+	if err != nil {
+		return bad(err)
+	}
+	if err := unhexInto(om.Info.Digest[:], m.Digest, "digest"); err != nil {
+		return bad(err)
+	}
+	grants, miners := map[strata.Root]wire.Delegation{}, map[strata.Hotkey]object.Candidate{}
+	for _, g := range m.Segments {
+		seg := object.ManifestSegment{
+			Origin: g.Origin, Number: g.Number, Codec: g.Codec, K: g.Needed, Total: g.Total, Success: g.Success, Size: g.Size,
+		}
+		if err := unhexInto(seg.Key[:], g.Key, "key"); err != nil {
+			return bad(err)
+		}
+		for _, h := range g.Shards {
+			if grants[h.Root], err = wire.ParseDelegation(h.Grant); err != nil {
+				return bad(err)
+			}
+			seg.Shards = append(seg.Shards, catalog.Shard{Index: h.Index, Miner: h.Miner, Root: h.Root, Length: h.Length, State: catalog.Stored})
+			if addr, err := netip.ParseAddrPort(h.Address); err == nil {
+				miners[h.Miner] = object.Candidate{
+					Candidate: placement.Candidate{Hotkey: h.Miner, Addr: addr.Addr()}, Endpoint: wire.Endpoint{Hotkey: h.Miner, Addr: addr},
+				}
+			}
+		}
+		om.Segments = append(om.Segments, seg)
+	}
+	if m.Slice != nil {
+		om.Slice = &object.ManifestSlice{Off: m.Slice.Off, Length: m.Slice.Length}
+		if err := unhexInto(om.Slice.Key[:], m.Slice.Key, "key"); err != nil {
+			return bad(err)
+		}
+	}
+	var at manifestMiners
+	for _, c := range miners {
+		at = append(at, c)
+	}
+	return peer.NewClient(peer.ClientConfig{
+		Hotkey: key.Hotkey(), Signer: key, Domain: wire.Domain{Genesis: m.Genesis, Netuid: m.Netuid}, Delegations: grants,
+	}), om, at, nil
+}
+
+func unhexInto(dst []byte, text, what string) error {
+	b, err := hex.DecodeString(text)
+	if err != nil || len(b) != len(dst) {
+		return strata.E(strata.Invalid, "its %s is not %d bytes in hex", what, len(dst))
+	}
+	copy(dst, b)
+	return nil
+}
