@@ -27,13 +27,14 @@ import (
 type mood int
 
 const (
-	honest  mood = iota
-	refuses      // answers every request with an error
-	hangs        // answers nothing until the caller gives up
-	full         // has no room
-	corrupt      // flips a bit of every shard it gives
-	breaks       // closes a read after its first chunk and a half
-	stalls       // hangs after the first chunk of a read
+	honest   mood = iota
+	refuses       // answers every request with an error
+	hangs         // answers nothing until the caller gives up
+	full          // has no room
+	corrupt       // flips a bit of every shard it gives
+	breaks        // closes a read after its first chunk and a half
+	stalls        // hangs after the first chunk of a read
+	pretends      // signs for shards and stores nothing
 )
 
 // fleet is a network of miners in memory. It implements object.Transport and
@@ -129,7 +130,9 @@ func (f *fleet) PutShard(ctx context.Context, to wire.Endpoint, root strata.Root
 		return wire.Receipt{}, strata.E(strata.Corrupt, "body does not match its root")
 	}
 	f.mu.Lock()
-	f.find(to.Hotkey).shards[root] = bytes.Clone(body)
+	if mood != pretends {
+		f.find(to.Hotkey).shards[root] = bytes.Clone(body)
+	}
 	f.puts++
 	n, hook := f.puts, f.onPut
 	f.mu.Unlock()

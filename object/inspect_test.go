@@ -144,4 +144,3 @@ func TestManifestMisuse(t *testing.T) {
 type nobody struct{}
 
 func (nobody) Candidates(context.Context) ([]object.Candidate, error) { return nil, nil }
-

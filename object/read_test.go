@@ -284,3 +284,51 @@ func TestNotThere(t *testing.T) {
 		}
 	}
 }
+
+// TestReceiptForNothing: miners that sign for what they do not keep are found out
+// by the first read, and cost no more than as many that are gone.
+func TestReceiptForNothing(t *testing.T) {
+	w := newWorld(t, 6)
+	w.fleet.set(pretends, 0, 1, 2, 3)
+	data := noise(1, segment+row)
+	id := w.put("f", data).ID
+	w.segmentsOf(id)
+	w.mustRead(id, data)
+	w.mustRead(id, data)
+	lost := 0
+	for _, seg := range mustSegments(w, id) {
+		for _, h := range seg.Shards {
+			if h.State == catalog.Lost {
+				lost++
+			}
+		}
+	}
+	if lost == 0 {
+		t.Error("no shard is recorded as lost")
+	}
+	in, err := w.store.Inspect(t.Context(), id, false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, g := range in.Segments {
+		if g.Good != 2 {
+			t.Errorf("an inspection finds %d good shards, want the 2 that are there", g.Good)
+		}
+	}
+}
+
+// TestLyingMiners: wrong bytes of the right length never reach the reader, as long
+// as k miners are honest, and are an error when fewer are.
+func TestLyingMiners(t *testing.T) {
+	w := newWorld(t, 6)
+	data := noise(2, segment+row)
+	id := w.put("f", data).ID
+	w.segmentsOf(id)
+	w.fleet.set(corrupt, 0, 1, 2, 3)
+	w.mustRead(id, data)
+	w.fleet.set(corrupt, 4)
+	got, err := w.read(id)
+	if strata.CodeOf(err) != strata.Unavailable || len(got) >= len(data) {
+		t.Errorf("%d bytes and %v with one honest miner of the 2 needed", len(got), err)
+	}
+}
