@@ -54,7 +54,7 @@ func TestOwnerWithoutGateway(t *testing.T) {
 		if err := json.Unmarshal([]byte(out[:bytes.IndexByte([]byte(out), '\n')+1]), &v); err != nil {
 			t.Fatalf("%v: %s", err, out)
 		}
-		if status != 0 || len(v.Segments) == 0 || v.Segments[0].Good != 3 || v.State != gateway.Reduced {
+		if status != 0 || len(v.Segments) == 0 || v.Segments[0].Good != 3 || v.State != gateway.AtRisk {
 			t.Errorf("verify with half of the miners: status %d, %s", status, out)
 		}
 	}

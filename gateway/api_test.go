@@ -52,7 +52,7 @@ func TestShapes(t *testing.T) {
 	id := b.put("f.txt", "text/plain", "0123456789")
 	for _, c := range []struct{ path, want string }{
 		{"/api/objects?health=1", `{"objects":[{"hash":"` + id.String() + `","name":"f.txt","content_type":"text/plain","size":10,` +
-			`"created":"2026-11-05T12:00:00Z","health":{"state":"healthy","needed":2,"live":6,"total":6},"spread":{"shared_coldkey":0,"shared_prefix":0}}]}`},
+			`"created":"2026-11-05T12:00:00Z","health":{"state":"healthy","needed":2,"live":6,"total":6}}]}`},
 		{"/api/objects/" + id.String(), `{"hash":"` + id.String() + `","name":"f.txt","content_type":"text/plain","size":10,` +
 			`"created":"2026-11-05T12:00:00Z","health":{"state":"healthy","needed":2,"live":6,"total":6},` +
 			`"segments":[{"size":10,"health":{"state":"healthy","needed":2,"live":6,"total":6},"spread":{"shared_coldkey":0,"shared_prefix":0}}]}`},
