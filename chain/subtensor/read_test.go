@@ -343,3 +343,37 @@ func TestHeaderHash(t *testing.T) {
 		}
 	}
 }
+
+// TestNewerHyperparameters: a runtime that has dropped items and counts its
+// epochs, as those after the recorded ones.
+func TestNewerHyperparameters(t *testing.T) {
+	meta := recordedMeta(t)
+	pallet, err := meta.Pallet("SubtensorModule")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, e := range pallet.Storage.Entries {
+		newer := map[string]string{
+			"ActivityCutoff": "ActivityCutoffFactorMilli", "ServingRateLimit": "LastEpochBlock", "ImmunityPeriod": "SubnetEpochIndex", "Burn": "PendingEpochAt",
+		}[e.Name]
+		if newer != "" {
+			pallet.Storage.Entries[i].Name = newer
+		}
+	}
+	s := newStub(t, meta)
+	mod := "SubtensorModule"
+	s.set(mod, "NetworksAdded", true, 1)
+	s.set(mod, "Tempo", 360, 1)
+	s.set(mod, "ActivityCutoffFactorMilli", 13889, 1)
+	s.set(mod, "SubnetEpochIndex", 7, 1)
+	s.set(mod, "LastEpochBlock", 5000, 1)
+	s.set(mod, "PendingEpochAt", 0, 1)
+	p, err := dialStub(t, s).Hyperparameters(t.Context(), 1)
+	if err != nil || p.ActivityCutoff != 5000 || p.ServingRateLimit != 0 {
+		t.Errorf("%+v, %v", p, err)
+	}
+	epochs := p.Epochs(1)
+	if epochs != (chain.Schedule{Netuid: 1, Tempo: 360, Counted: true, Index: 7, Last: 5000}) || epochs.Epoch(5360) != 8 {
+		t.Errorf("%+v", epochs)
+	}
+}

@@ -251,15 +251,60 @@ func addrOf(n *big.Int, ipType uint8) netip.Addr {
 	return netip.Addr{}
 }
 
-// Hyperparameters implements chain.Reader.
+// Hyperparameters implements chain.Reader. An item that the runtime does not
+// have, because it is older or newer, is zero.
 func (c *Client) Hyperparameters(ctx context.Context, n strata.Netuid) (chain.Hyperparameters, error) {
-	var p chain.Hyperparameters
-	exists, version := false, uint16(0)
-	items := []struct {
-		name string
-		read func(scale.View)
-	}{
-		{"NetworksAdded", func(v scale.View) { exists = v.Bool() }},
+	rt, err := c.runtime(ctx)
+	if err != nil {
+		return chain.Hyperparameters{}, err
+	}
+	h := &hyperparameters{}
+	var qs []query
+	var reads []func(scale.View)
+	for _, item := range h.items() {
+		entry, _, err := rt.meta.Storage(subtensorModule, item.name)
+		if err != nil {
+			continue
+		}
+		q := query{subtensorModule, item.name, []scale.Value{uint16(n)}}
+		if !entry.IsMap() {
+			q.keys = nil // of the whole chain
+		}
+		qs, reads = append(qs, q), append(reads, item.read)
+	}
+	views, err := c.storages(ctx, strata.BlockHash{}, qs)
+	if err != nil {
+		return chain.Hyperparameters{}, err
+	}
+	for i, read := range reads {
+		read(views[i])
+		if err := views[i].Err(); err != nil {
+			return chain.Hyperparameters{}, err
+		}
+	}
+	if !h.exists {
+		return chain.Hyperparameters{}, noSubnet(n)
+	}
+	return h.finish(rt)
+}
+
+// hyperparameters are what is read, and what follows from it.
+type hyperparameters struct {
+	chain.Hyperparameters
+	exists  bool
+	version uint16 // of commit–reveal; 0: the runtime has none
+	factor  uint64 // of the activity cutoff, in thousandths of a tempo
+}
+
+// parameter is a storage item and where it goes.
+type parameter struct {
+	name string
+	read func(scale.View)
+}
+
+func (p *hyperparameters) items() []parameter {
+	return []parameter{
+		{"NetworksAdded", func(v scale.View) { p.exists = v.Bool() }},
 		{"Tempo", func(v scale.View) { p.Tempo = v.U16() }},
 		{"WeightsSetRateLimit", func(v scale.View) { p.WeightsRateLimit = v.U64() }},
 		{"WeightsVersionKey", func(v scale.View) { p.WeightsVersionKey = v.U64() }},
@@ -269,51 +314,27 @@ func (c *Client) Hyperparameters(ctx context.Context, n strata.Netuid) (chain.Hy
 		{"ServingRateLimit", func(v scale.View) { p.ServingRateLimit = v.U64() }},
 		{"ImmunityPeriod", func(v scale.View) { p.ImmunityPeriod = v.U16() }},
 		{"ActivityCutoff", func(v scale.View) { p.ActivityCutoff = v.U16() }},
+		{"ActivityCutoffFactorMilli", func(v scale.View) { p.factor = v.U64() }},
 		{"MaxAllowedUids", func(v scale.View) { p.MaxAllowedUIDs = v.U16() }},
 		{"MaxAllowedValidators", func(v scale.View) { p.MaxAllowedValidator = v.U16() }},
 		{"Burn", func(v scale.View) { p.Burn = strata.Rao(v.U64()) }},
-		// What not every runtime has.
 		{"RevealPeriodEpochs", func(v scale.View) { p.RevealPeriod = v.U64() }},
 		{"StakeThreshold", func(v scale.View) { p.StakeThreshold = strata.Rao(v.U64()) }},
-		{"CommitRevealWeightsVersion", func(v scale.View) { version = v.U16() }},
+		{"CommitRevealWeightsVersion", func(v scale.View) { p.version = v.U16() }},
 		{"SubnetEpochIndex", func(v scale.View) { p.Schedule.Index, p.Schedule.Counted = v.U64(), true }},
 		{"LastEpochBlock", func(v scale.View) { p.Schedule.Last = v.U64() }},
 		{"PendingEpochAt", func(v scale.View) { p.Schedule.Pending = v.U64() }},
 	}
-	rt, err := c.runtime(ctx)
-	if err != nil {
-		return p, err
-	}
-	const needed = 13 // of the items
-	var qs []query
-	var reads []func(scale.View)
-	for i, item := range items {
-		entry, _, err := rt.meta.Storage(subtensorModule, item.name)
-		if err != nil && i >= needed {
-			continue
-		}
-		q := query{subtensorModule, item.name, []scale.Value{uint16(n)}}
-		if err == nil && !entry.IsMap() {
-			q.keys = nil
-		}
-		qs, reads = append(qs, q), append(reads, item.read)
-	}
-	views, err := c.storages(ctx, strata.BlockHash{}, qs)
-	if err != nil {
-		return p, err
-	}
-	for i, read := range reads {
-		read(views[i])
-		if err := views[i].Err(); err != nil {
-			return chain.Hyperparameters{}, err
-		}
-	}
-	if !exists {
-		return chain.Hyperparameters{}, noSubnet(n)
-	}
+}
+
+func (p *hyperparameters) finish(rt *runtime) (chain.Hyperparameters, error) {
 	p.RevealPeriod = max(1, p.RevealPeriod)
-	p.Scheme, err = scheme(rt, p.CommitReveal, version)
-	return p, err
+	if p.factor > 0 {
+		p.ActivityCutoff = uint16(min(1<<16-1, p.factor*uint64(p.Tempo)/1000))
+	}
+	var err error
+	p.Scheme, err = scheme(rt, p.CommitReveal, p.version)
+	return p.Hyperparameters, err
 }
 
 // scheme says how a subnet takes weights: as its hyperparameter and the
