@@ -5,13 +5,13 @@ import asyncio
 import json
 import os
 
+from bittensor.intents import REGISTRY
 from bittensor.keyfiles import Keypair
 from bittensor.reads import list_reads
 
-from common import CHAIN, WALLETS, bt, check, equal, main, strata
+from common import CHAIN, WALLETS, bt, check, equal, strata
 
 NODE = ["--subtensor.chain_endpoint", CHAIN]
-MISSING = os.path.join(os.environ["INTEROP"], "missing_reads.txt")
 
 
 class Dev:
@@ -188,7 +188,7 @@ ARGUMENTS = {
 
 @check
 async def reads(c):
-    """its typed reads work but for those that docs/interop.md lists"""
+    """its typed reads work but for those that missing_reads.txt lists"""
     missing = []
     for entry in list_reads():
         args = {}
@@ -199,13 +199,25 @@ async def reads(c):
         except Exception as error:
             reason = str(error).splitlines()[0] if str(error) else type(error).__name__
             missing.append(f"{entry['name']}: {reason}")
-    with open(MISSING) as f:
-        known = {line.strip() for line in f if line.strip() and not line.startswith("#")}
-    names = {m.split(":")[0] for m in missing}
     if os.environ.get("INTEROP_LIST"):
         print("\n".join(missing))
-    equal(sorted(names - known), [], "what fails and is not listed")
-    equal(sorted(known - names), [], "what is listed and works")
+    listed_exactly({m.split(":")[0] for m in missing}, "missing_reads.txt")
+
+
+def listed_exactly(names, file):
+    with open(os.path.join(os.environ["INTEROP"], file)) as f:
+        known = {line.strip() for line in f if line.strip() and not line.startswith("#")}
+    equal(sorted(names - known), [], f"what fails and is not in {file}")
+    equal(sorted(known - names), [], f"what is in {file} and works")
+
+
+@check
+async def intents(c):
+    """its write intents find their calls but for those that missing_intents.txt lists"""
+    runtime = view("metadata")
+    calls = {(p["name"], call["name"]) for p in runtime["pallets"] for call in p["calls"]}
+    missing = {name for name, intent in REGISTRY.items() if not any(tuple(w) in calls for w in intent.wraps)}
+    listed_exactly(missing, "missing_intents.txt")
 
 
 async def run():
