@@ -2,6 +2,8 @@
 // storage, a transfer and a registration with their events.
 import { strict as assert } from 'node:assert';
 import { execFileSync } from 'node:child_process';
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { ApiPromise, HttpProvider, Keyring, WsProvider } from '@polkadot/api';
 
 const chain = process.env.STRATA_CHAIN;
@@ -124,6 +126,18 @@ check('several extrinsics of one account in flight', async ({ api, dave, eve }) 
     await new Promise((resolve) => { api.rpc.chain.subscribeNewHeads(() => resolve()).then((stop) => stop()); });
   }
   assert.fail('not all were included');
+});
+
+check('a keystore that it exports is one that we import', async ({ dave }) => {
+  const file = join(process.env.WORK, 'keystore.json');
+  const password = join(process.env.WORK, 'keystore-password');
+  writeFileSync(file, JSON.stringify(dave.toJson('a passwörd')), { mode: 0o600 });
+  writeFileSync(password, 'a passwörd\n', { mode: 0o600 });
+  const at = ['--wallet.path', join(process.env.WORK, 'wallets'), '--wallet.name', 'browser'];
+  const out = execFileSync(process.env.STRATA_BINARY, ['wallet', 'import', 'hotkey', '--keystore', file, '--keystore_password_file', password, ...at]);
+  assert.match(out.toString(), new RegExp(dave.address));
+  const signature = execFileSync(process.env.STRATA_BINARY, ['wallet', 'sign', 'a message', ...at]).toString().trim();
+  assert.ok(dave.verify('a message', '0x' + signature, dave.publicKey));
 });
 
 check('JSON-RPC over HTTP', async ({ api }) => {

@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
+	"io"
 	"os"
 	"strings"
 
@@ -125,6 +126,8 @@ type walletImportCmd struct {
 	newPasswordFlags
 	Which     string `arg:"" enum:"coldkey,hotkey,coldkeypub,hotkeypub" help:"coldkey or hotkey; coldkeypub or hotkeypub for the public half alone."`
 	File      string `help:"File that holds the secret; asked for, or read from standard input, unless given."`
+	Keystore  string `help:"JSON keystore, as a browser's wallet exports it, instead of a secret."`
+	Unlock    string `name:"keystore_password_file" help:"File that holds the keystore's password; asked for on a terminal unless given."`
 	Address   string `help:"The ss58 address, or the public key in hex, of a coldkeypub or hotkeypub."`
 	Encrypt   bool   `help:"Encrypt a hotkey too; a coldkey is unless --no_password."`
 	Overwrite bool   `help:"Replace an existing file: its key is lost for good."`
@@ -143,7 +146,7 @@ func (c *walletImportCmd) Run(s streams) error {
 	if o.Overwrite, err = mayReplace(s, w, c.Overwrite, role); err != nil {
 		return err
 	}
-	secret, err := c.secret(s)
+	save, err := c.source(s, w, role)
 	if err != nil {
 		return err
 	}
@@ -152,11 +155,45 @@ func (c *walletImportCmd) Run(s streams) error {
 			return err
 		}
 	}
-	key, err := w.Import(role, secret, o)
+	key, err := save(o)
 	if err != nil {
 		return err
 	}
 	return c.imported(s, key.String())
+}
+
+// source reads the secret and returns what writes its key.
+func (c *walletImportCmd) source(s streams, w wallet.Wallet, role wallet.Role) (func(wallet.Options) (*wallet.Key, error), error) {
+	if c.Keystore == "" {
+		secret, err := c.secret(s)
+		return func(o wallet.Options) (*wallet.Key, error) { return w.Import(role, secret, o) }, err
+	}
+	b, err := readSmall(c.Keystore, maxKeystoreFile)
+	if err != nil {
+		return nil, err
+	}
+	password := ""
+	switch {
+	case c.Unlock != "":
+		password, err = wallet.ReadPassword(c.Unlock)
+	case isTerminal(s.in):
+		password, err = readHidden("password of the keystore (not shown): ")
+	}
+	return func(o wallet.Options) (*wallet.Key, error) { return w.ImportKeystore(role, b, password, o) }, err
+}
+
+// readSmall reads a file of a limited size that holds a secret.
+func readSmall(file string, most int64) ([]byte, error) {
+	f, err := os.Open(expand(file))
+	if err != nil {
+		return nil, strata.E(strata.Invalid, "read the secret: %w", err)
+	}
+	defer f.Close() // read only: nothing to lose
+	b, err := io.ReadAll(io.LimitReader(f, most+1))
+	if err != nil || int64(len(b)) > most {
+		return nil, strata.E(strata.Invalid, "read the secret from %s: it must be a readable file of at most %d bytes", file, most)
+	}
+	return b, nil
 }
 
 func (c *walletImportCmd) importPublic(s streams, w wallet.Wallet, role wallet.Role) error {
@@ -175,15 +212,15 @@ func (c *walletImportCmd) imported(s streams, address string) error {
 	return err
 }
 
-const maxSecretFile = 4096
+const (
+	maxSecretFile   = 4096
+	maxKeystoreFile = 64 << 10
+)
 
 func (c *walletImportCmd) secret(s streams) (string, error) {
 	if c.File != "" {
-		b, err := os.ReadFile(expand(c.File))
-		if err != nil || len(b) > maxSecretFile {
-			return "", strata.E(strata.Invalid, "read the secret from %s: it must be a readable file of at most %d bytes", c.File, maxSecretFile)
-		}
-		return strings.TrimSpace(string(b)), nil
+		b, err := readSmall(c.File, maxSecretFile)
+		return strings.TrimSpace(string(b)), err
 	}
 	if isTerminal(s.in) {
 		secret, err := readHidden("mnemonic, seed, private key or URI (not shown): ")
