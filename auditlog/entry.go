@@ -23,7 +23,7 @@ const (
 	Missed  Kind = "missing" // shards were not in the manifest: Events
 	Refused Kind = "refused" // shards were refused by a miner that has room: Events
 	Proven  Kind = "proof"   // fraud was proven by signatures: Proof, Events
-	Weighed Kind = "weights" // a weight vector, as submitted: Weights
+	Weighed Kind = "weights" // a weight vector, as submitted: Weights, Shares
 )
 
 // MaxEntry bounds an entry's encoding in bytes: a vector of all UIDs of the
@@ -47,6 +47,7 @@ type Entry struct {
 	Proof   *Proof   `json:"proof,omitempty"`
 	Events  []Event  `json:"events,omitempty"`
 	Weights []Weight `json:"weights,omitempty"`
+	Shares  []Share  `json:"shares,omitempty"`
 }
 
 // Start says what runs.
@@ -91,6 +92,13 @@ type Coverage struct {
 	Validator strata.Hotkey `json:"validator"`
 	Listed    uint64        `json:"listed"`
 	Covered   uint64        `json:"covered"`
+	Data      uint64        `json:"data,omitempty"` // of it, by shards
+}
+
+// Share is a validator's part of the stake, in ppm.
+type Share struct {
+	Validator strata.Hotkey `json:"validator"`
+	PPM       uint64        `json:"ppm"`
 }
 
 // State is what is known of a miner, in full.

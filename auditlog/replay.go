@@ -195,8 +195,8 @@ func (p *player) head(e Entry) {
 }
 
 func (p *player) cover(e Entry, c Coverage) {
-	if c.Covered > c.Listed {
-		p.differs(e.Miner, "%d bytes are covered of %d", c.Covered, c.Listed)
+	if c.Covered > c.Listed || c.Data > c.Covered {
+		p.differs(e.Miner, "%d bytes are covered of %d, %d by shards", c.Covered, c.Listed, c.Data)
 	}
 	p.miner(*e.Miner).holdings[c.Validator] = c
 }
@@ -234,13 +234,17 @@ func (p *player) audit(e Entry) {
 
 // weigh computes credits and weights and compares them.
 func (p *player) weigh(e Entry) {
+	stakes := map[strata.Hotkey]uint64{}
+	for _, s := range e.Shares {
+		stakes[s.Validator] = s.PPM
+	}
 	credits := make([]uint64, len(e.Weights))
 	for i, w := range e.Weights {
 		credits[i] = w.Credit
 		if m := p.miners[w.Hotkey]; m == nil || !m.known {
 			continue // the log begins after its state was told
 		}
-		want := p.credit(w, e.Block)
+		want := p.credit(w, e.Block, stakes)
 		if want != w.Credit {
 			p.differs(&e.Weights[i].Hotkey, "credit %d, the entries before give %d", w.Credit, want)
 		}
@@ -262,15 +266,15 @@ func (p *player) weigh(e Entry) {
 	p.report.Vectors = append(p.report.Vectors, Vector{p.line.Number, e.Block, e.Weights})
 }
 
-func (p *player) credit(w Weight, block uint64) uint64 {
+func (p *player) credit(w Weight, block uint64, stakes map[strata.Hotkey]uint64) uint64 {
 	m := p.miners[w.Hotkey]
 	if !w.Present {
 		return 0
 	}
-	var listed, covered uint64
-	for _, c := range m.holdings {
-		listed += c.Listed
-		covered += c.Covered
+	var parts []score.Part
+	for v, c := range m.holdings {
+		parts = append(parts, score.Part{Listed: c.Listed, Covered: c.Covered, Data: c.Data, Share: stakes[v]})
 	}
+	covered, listed, _ := score.Trusted(p.rules, parts)
 	return score.Covered(m.score.Credit(p.rules, block), covered, listed)
 }

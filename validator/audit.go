@@ -207,32 +207,35 @@ const dataLeaves = wire.MaxLeaves / 4
 // questions draws leaves of one partition: some of users' data, then each leaf
 // that counts with the same chance.
 func (v *Validator) questions(ctx context.Context, b *book) (strata.Hotkey, []question, error) {
-	b.mu.Lock()
-	first, ok := b.drawSector() // the partition, in proportion to its bytes
-	b.mu.Unlock()
+	rules, _ := v.clock()
+	validator, doubted, data, ok := b.drawPartition(rules, v.shares())
 	if !ok {
 		return strata.Hotkey{}, nil, nil
 	}
 	var qs []question
 	// Sectors have few bytes that prove nothing, so few draws miss.
-	for tries := 0; len(qs) < wire.MaxLeaves && tries < 8*wire.MaxLeaves; tries++ {
-		number, data, ok := b.drawIn(first.validator, len(qs) < dataLeaves)
+	for tries := 0; len(qs) < wire.MaxLeaves && tries < 64*wire.MaxLeaves; tries++ {
+		number, inData, ok := b.drawIn(validator, len(qs) < dataLeaves)
 		if !ok {
 			break
 		}
-		s, err := v.Ledger.Sector(ctx, catalog.Partition{Miner: b.hotkey, Validator: first.validator}, number)
+		s, err := v.Ledger.Sector(ctx, catalog.Partition{Miner: b.hotkey, Validator: validator}, number)
 		if err != nil {
-			return first.validator, nil, err
+			return validator, nil, err
 		}
 		leaf := uint32(v.draw(int(v.Profile.Blocks)))
-		if data {
+		if inData {
 			leaf = v.dataLeaf(s.Entry)
 		}
-		if q, ok := v.questionAt(s, leaf); ok {
+		q, ok := v.questionAt(s, leaf)
+		if ok && doubted > 0 && q.ref.Shard != (strata.Root{}) && uint64(v.draw(int(data))) < doubted {
+			continue
+		}
+		if ok {
 			qs = append(qs, q)
 		}
 	}
-	return first.validator, qs, nil
+	return validator, qs, nil
 }
 
 // drawIn draws a sector of a partition: one with users' data if that is wanted

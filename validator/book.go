@@ -245,26 +245,37 @@ func (b *book) after(r catalog.MinerRecord, rules score.Rules, block uint64, ent
 	return r
 }
 
+// part is what a holding counts for.
+func (h *holding) part(v *Validator, share uint64) score.Part {
+	return score.Part{
+		Listed: uint64(h.numbers.count) * uint64(v.Profile.SectorSize()), Covered: h.covered,
+		Data: h.covered - min(h.covered, h.free), Share: share,
+	}
+}
+
 // credit returns the proven bytes at the present block: the score's credit for
-// the part of the sectors' bytes that filler and ordered shards cover. A miner
+// the part of the sectors' bytes that filler and ordered shards cover, those of
+// one validator's orders as far as its stake goes (score.Trusted). A miner
 // that serves nowhere cannot be audited, so it has none.
 func (b *book) credit() uint64 {
 	rules, block := b.v.clock()
+	stakes := b.v.shares()
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	return b.creditAt(rules, block)
+	return b.creditAt(rules, block, stakes)
 }
 
-// creditAt is credit at a block. The caller holds mu.
-func (b *book) creditAt(rules score.Rules, block uint64) uint64 {
+// creditAt is credit at a block, by the validators' shares of stake then. The
+// caller holds mu.
+func (b *book) creditAt(rules score.Rules, block uint64, stakes shares) uint64 {
 	if !b.present {
 		return 0
 	}
-	listed, covered := uint64(0), uint64(0)
-	for _, h := range b.holdings {
-		listed += uint64(h.numbers.count) * uint64(b.v.Profile.SectorSize())
-		covered += h.covered
+	var parts []score.Part
+	for validator, h := range b.holdings {
+		parts = append(parts, h.part(b.v, stakes[validator]))
 	}
+	covered, listed, _ := score.Trusted(rules, parts)
 	return score.Covered(b.rec.Score.Credit(rules, block), covered, listed)
 }
 

@@ -84,7 +84,8 @@ func (b *book) backlog() bool {
 
 // coverage is what a holding lists and covers, as the log has it.
 func (h *holding) coverage(v *Validator, validator strata.Hotkey) auditlog.Coverage {
-	return auditlog.Coverage{Validator: validator, Listed: uint64(h.numbers.count) * uint64(v.Profile.SectorSize()), Covered: h.covered}
+	p := h.part(v, 0)
+	return auditlog.Coverage{Validator: validator, Listed: p.Listed, Covered: p.Covered, Data: p.Data}
 }
 
 func headEntry(v *Validator, validator strata.Hotkey, h *holding) auditlog.Entry {
@@ -126,9 +127,10 @@ type settled struct {
 // settle takes the record for writing, and computes the credit of that moment.
 // The caller has the turn, and gives the journal back if the write fails.
 func (b *book) settle(rules score.Rules, block uint64) settled {
+	stakes := b.v.shares()
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	s := settled{b: b, rec: b.rec, present: b.present, credit: b.creditAt(rules, block)}
+	s := settled{b: b, rec: b.rec, present: b.present, credit: b.creditAt(rules, block, stakes)}
 	s.rec.Journal, b.journal, b.dirty = b.journal, nil, false
 	return s
 }
@@ -322,7 +324,7 @@ func (v *Validator) compute(ctx context.Context, g *chain.Metagraph, block uint6
 	err := v.settleAll(ctx, func(all []settled, rules score.Rules, block uint64) []auditlog.Entry {
 		var weights []auditlog.Weight
 		records, weights = v.vectorOf(g, all)
-		e := auditlog.Entry{Kind: auditlog.Weighed, Block: block, Weights: weights}
+		e := auditlog.Entry{Kind: auditlog.Weighed, Block: block, Weights: weights, Shares: v.shares().logged()}
 		return append([]auditlog.Entry{e}, v.statesAfter(all, rules, block)...)
 	})
 	if err != nil {

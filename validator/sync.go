@@ -90,6 +90,7 @@ func (v *Validator) takeOver(g *chain.Metagraph, params chain.Hyperparameters) (
 	defer v.mu.Unlock()
 	before := v.rules
 	v.graph, v.params, v.rules = g, params, score.RulesFor(v.Profile, params.Tempo)
+	v.stakes = sharesOf(g, v.eligible())
 	if g.Head.Number > v.head.Number {
 		v.head = g.Head
 	}

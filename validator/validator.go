@@ -132,6 +132,7 @@ type Validator struct {
 	graph      *chain.Metagraph
 	params     chain.Hyperparameters
 	rules      score.Rules
+	stakes     shares
 	head       chain.Head
 	weights    map[strata.Hotkey]uint16 // last set
 	weightedAt uint64                   // block of the last vector, or of the last attempt

@@ -108,10 +108,11 @@ func (v *Validator) weigh(ctx context.Context, h chain.Head) error {
 // vector computes credit and weight of every registered miner, in UID order.
 func (v *Validator) vector(g *chain.Metagraph) []catalog.WeightRecord {
 	rules, block := v.clock()
+	stakes := v.shares()
 	var all []settled
 	for _, b := range v.all() {
 		b.mu.Lock()
-		all = append(all, settled{b: b, present: b.present, credit: b.creditAt(rules, block)})
+		all = append(all, settled{b: b, present: b.present, credit: b.creditAt(rules, block, stakes)})
 		b.mu.Unlock()
 	}
 	records, _ := v.vectorOf(g, all)

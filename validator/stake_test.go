@@ -1,0 +1,49 @@
+package validator
+
+import (
+	"testing"
+
+	"strata"
+	"strata/chain"
+	"strata/score"
+)
+
+// TestOrdersOfLittleStake: what a validator's orders make count is bounded by
+// its stake, and answers for the rest outweigh nothing.
+func TestOrdersOfLittleStake(t *testing.T) {
+	w := newWorld(t)
+	m := w.miner("//Miner")
+	self, friend := w.key.Hotkey(), newKey(t, "//Friend")
+	w.chain.neuron(friend.Hotkey(), true, false)
+	w.chain.change(self, func(n *chain.Neuron) { n.Stake = 949 * strata.RaoPerTao })
+	w.chain.change(friend.Hotkey(), func(n *chain.Neuron) { n.Stake = 49 * strata.RaoPerTao })
+	m.seal(self, 0, 30)
+	m.seal(friend.Hotkey(), 30, 120)
+	for n := uint64(30); n < 120; n++ {
+		for i := range byte(4) {
+			body := junk(64<<10, n, i)
+			m.put(friend.Hotkey(), n, body, order(t, friend, m.key.Hotkey(), body))
+		}
+	}
+	w.start()
+	if got := w.v.shares()[friend.Hotkey()]; got != 50_000 {
+		t.Fatalf("the friend's share is %d ppm, want 50,000", got)
+	}
+	w.admit(m)
+	w.check(200)
+	w.audit(m, 20)
+	w.wantLeaves(m, 320, 0)
+	all := w.score(m).Credit(w.v.rules, w.v.head.Number)
+	// T = 30 + 0.075 T + 1, so T = 33.5 of 120 sectors.
+	if got, want := w.book(m).credit(), score.Covered(all, 3351, 12000); got < want-all/1000 || got > want+all/1000 {
+		t.Errorf("credit %d, want about %d of %d", got, want, all)
+	}
+	// Without a byte of its filler nearly all it is asked for is missing.
+	for n := range uint64(30) {
+		m.drop(self, n)
+	}
+	w.audit(m, 20)
+	if l := w.leaves(m); l.Failed < 220 {
+		t.Errorf("%d of 320 leaves failed, want nine tenths", l.Failed)
+	}
+}
