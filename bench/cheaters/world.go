@@ -100,6 +100,7 @@ func newWorld(lib *library, r Rules, s setup, seed uint64) (*world, error) {
 		if err != nil {
 			return nil, err
 		}
+		stake *= strata.RaoPerTao
 		w.validators = append(w.validators, &seat{hotkey: key.Hotkey(), key: key, stake: stake, ledger: newLedger()})
 		w.chain.register(key.Hotkey(), stake)
 	}

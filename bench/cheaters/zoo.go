@@ -11,8 +11,8 @@ import (
 type Cheater struct {
 	Name  string // as on the command line
 	Crime string // what it does, in a few words
-	// Open says why a cheater that the rule does not stop yet is not stopped; ""
-	// for the others.
+	// Open says why a cheater that the rule does not stop is not stopped;
+	// "" for the others.
 	Open string
 	setup
 	// join registers the cheater's miners with so many sectors on disk in all,
@@ -23,7 +23,7 @@ type Cheater struct {
 // setup is a game's size.
 type setup struct {
 	blocks  uint32       // in a sector
-	stakes  []strata.Rao // of the validators
+	stakes  []strata.Rao // of the validators, in TAO
 	sectors int          // on the cheater's disk
 	epochs  int          // played
 	hotkeys int          // of the cheater
@@ -45,7 +45,7 @@ var stored = setup{blocks: 256, stakes: []strata.Rao{1000}, sectors: 30, epochs:
 func few(s *setup) { s.sectors = 240 }
 
 // league is a game with a validator that has a twentieth of the stake.
-var league = setup{blocks: 256, stakes: []strata.Rao{950, 50}, sectors: 8, epochs: 8, hotkeys: 1}
+var league = setup{blocks: 256, stakes: []strata.Rao{950, 50}, sectors: 24, epochs: 8, hotkeys: 1}
 
 // with changes a game.
 func (s setup) with(change func(*setup)) setup {
@@ -107,7 +107,7 @@ func Zoo() []Cheater {
 		{"two-faced", "shows each validator the truth of its own partition, and doubles the others'", "", three, joinTwoFaced},
 		{"replays", "drops half of its sectors and repeats what it once answered", "", one, joinReplayer},
 		{"renumbers", "invents a fifth, and every epoch withdraws that and invents it anew", "", one.with(long), joinFaker(20, true)},
-		{"league", "is in league with a validator of little stake that orders bytes both can compute", "the bytes that one validator's orders may make count are not bounded by its stake", league, joinLeague},
+		{"league", "is in league with a validator of little stake that orders bytes both can compute", "its validator's orders make bytes count up to one and a half times its share of the stake", league, joinLeague},
 		{"orders-from-itself", "fills space with shards that it ordered itself", "", stored, joinForger},
 	}
 }

@@ -10,6 +10,9 @@ import (
 // atMost is the part of an honest reward that a cheater may get.
 const atMost = 0.9
 
+// openMost is what those get at most that the rule does not stop.
+var openMost = map[string]float64{"league": 1.2, "always-leaving": 1.01}
+
 // lib is shared by all tests: sealing takes long.
 var lib Library
 
@@ -25,6 +28,8 @@ func TestNoCheaterGains(t *testing.T) {
 			switch gains := r.High > atMost*r.HonestShare; {
 			case c.Open != "" && !gains:
 				t.Errorf("%s: earns %.4f, honesty %.4f: it is stopped now, so nothing is open", c.Crime, r.Share, r.HonestShare)
+			case c.Open != "" && r.High > openMost[c.Name]*r.HonestShare:
+				t.Errorf("%s: earns %.4f, honesty %.4f: more than %.2f of it", c.Crime, r.High, r.HonestShare, openMost[c.Name])
 			case c.Open == "" && gains:
 				t.Errorf("%s: earns %.4f (95 %%: %.4f to %.4f), honesty %.4f: more than %.2f of it", c.Crime, r.Share, r.Low, r.High, r.HonestShare, atMost)
 			}
