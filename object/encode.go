@@ -49,7 +49,7 @@ func newSealer(key envelope.Key, number uint64, index int) (*envelope.Sealer, er
 // add encodes a row; last says that it is the segment's last. The row's buffer
 // is padded in place.
 func (e *encoder) add(plain []byte, last bool) error {
-	c := e.codec.ChunkLen(len(plain))
+	c := chunkLen(e.codec.K(), len(plain), e.rows, last)
 	e.size += int64(len(plain))
 	e.cut(plain, c)
 	if err := e.codec.EncodeRow(e.chunks); err != nil {

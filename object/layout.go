@@ -27,7 +27,29 @@ func (l layout) rowLen(r int) int64 {
 
 // chunkLen returns the plaintext of each chunk of row r, padding included.
 func (l layout) chunkLen(r int) int {
-	return int((l.rowLen(r) + int64(l.k) - 1) / int64(l.k))
+	return chunkLen(l.k, int(l.rowLen(r)), r, l.last(r))
+}
+
+// What a shard's last chunk is padded to, sealed, in bytes: a leaf where it is
+// the only one, which is what it takes of a sector anyway, and a page of a disk
+// after others.
+const (
+	padOnly = strata.BlockSize
+	padLast = 4 << 10
+)
+
+// chunkLen cuts n bytes of row r into k chunks. The last row's are padded, so
+// that a shard's length tells less of the object's.
+func chunkLen(k, n, r int, last bool) int {
+	c := (n + k - 1) / k
+	if !last {
+		return c
+	}
+	pad := padLast
+	if r == 0 {
+		pad = padOnly
+	}
+	return (c+envelope.Overhead+pad-1)/pad*pad - envelope.Overhead
 }
 
 // last says whether row r is the segment's last.

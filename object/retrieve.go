@@ -3,8 +3,6 @@ package object
 import (
 	"context"
 	"io"
-	"log/slog"
-	"time"
 
 	"strata"
 	"strata/catalog"
@@ -23,16 +21,15 @@ func (m Miners) Candidates(context.Context) ([]Candidate, error) { return m, nil
 // verified. The secret is that of the gateway that stored them. Codes: Corrupt
 // (a record or the secret is wrong), Unavailable (too few miners give theirs).
 func Retrieve(ctx context.Context, t Transport, at Network, secret Secret, segments []catalog.Segment, w io.Writer) error {
-	s := &Store{net: at, peers: t, timing: Timing{}.withDefaults(), now: time.Now, log: slog.New(slog.DiscardHandler)}
-	s.keys = &keyring{now: s.now, byID: map[string]envelope.Key{}}
-	s.ranks = newRanks(s.now)
-	s.chunks.New = func() any { b := make([]byte, envelope.ChunkSealed); return &b }
+	s := newStore(Options{Transport: t, Network: at})
+	keys := &keyring{now: s.now, byID: map[string]envelope.Key{}}
+	s.opener = keys
 	for _, seg := range segments {
 		key, _, err := deriveKey(secret, seg.KeyID)
 		if err != nil {
 			return err
 		}
-		s.keys.byID[seg.KeyID] = key
+		keys.byID[seg.KeyID] = key
 		if err := s.retrieve(ctx, seg, w); err != nil {
 			return err
 		}
