@@ -90,6 +90,27 @@ func TestRecordedMetagraph(t *testing.T) {
 	}
 }
 
+// TestNewerMetagraph: a runtime that has dropped what a role can do without.
+func TestNewerMetagraph(t *testing.T) {
+	meta := recordedMeta(t)
+	pallet, err := meta.Pallet("SubtensorModule")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, e := range pallet.Storage.Entries {
+		if e.Name == "ValidatorTrust" {
+			pallet.Storage.Entries[i].Name = "SomethingElse"
+		}
+	}
+	s := newStub(t, meta)
+	recordedReplies(t, s)
+	m, err := dialStub(t, s).Metagraph(t.Context(), 1, strata.BlockHash{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	checkRecorded(t, m)
+}
+
 // TestMetagraphWithoutItsAPI: where get_metagraph fails, get_subnet_state and
 // storage give the same.
 func TestMetagraphWithoutItsAPI(t *testing.T) {

@@ -91,11 +91,17 @@ func (c *Client) fromAPI(ctx context.Context, n strata.Netuid, head chain.Head, 
 	if err := v.Err(); err != nil {
 		return nil, err
 	}
-	trust, err := c.storage(ctx, head.Hash, subtensorModule, "ValidatorTrust", uint16(n))
+	rt, err := c.runtimeAt(ctx, head.Hash)
 	if err != nil {
 		return nil, err
 	}
-	cols.trust = trust.Items()
+	if _, _, err := rt.meta.Storage(subtensorModule, "ValidatorTrust"); err == nil { // else it is 0
+		trust, err := c.storage(ctx, head.Hash, subtensorModule, "ValidatorTrust", uint16(n))
+		if err != nil {
+			return nil, err
+		}
+		cols.trust = trust.Items()
+	}
 	if cols.axons == nil {
 		if cols.axons, err = c.axons(ctx, n, head.Hash, cols.hotkeys); err != nil {
 			return nil, err
