@@ -2,6 +2,7 @@ package devnet
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"slices"
@@ -18,8 +19,8 @@ import (
 )
 
 // TestEndurance lets a network run for the time that STRATA_ENDURE says, at
-// least ten minutes to mean something, while its node is killed three times,
-// its runtime is upgraded twice to one with other indices, its tempo changes and
+// least ten minutes to mean something, while its node is killed three times and
+// hangs once, its runtime is upgraded twice to one with other indices, its tempo changes and
 // the subnet asks for weights in each way in turn. No role may end, and an epoch
 // without weights is excused only if something happened in it or in the two
 // before.
@@ -72,7 +73,7 @@ type disturbance struct {
 }
 
 // trouble is what happens when so much of the run is over, in hundredths.
-func (e *endurance) trouble() []struct {
+func (e *endurance) trouble(span time.Duration) []struct {
 	at int
 	do func(context.Context) string
 } {
@@ -84,7 +85,8 @@ func (e *endurance) trouble() []struct {
 		{18, e.upgrade(301)},
 		{28, e.admin("sudo_set_tempo", scale.Struct{"netuid": e.n.plan.Netuid, "tempo": 18})},
 		{38, e.kill(5 * time.Second)},
-		{46, e.scheme(devchain.RevealByHand)},
+		{44, e.scheme(devchain.RevealByHand)},
+		{52, e.hang(span / 16)},
 		{60, e.kill(10 * time.Second)},
 		{70, e.scheme(devchain.RevealByTimelock)},
 		{80, e.upgrade(302)},
@@ -100,7 +102,7 @@ func (e *endurance) run(ctx context.Context, span time.Duration) {
 	}
 	e.next = head.Number + 1
 	began := time.Now()
-	for _, trouble := range e.trouble() {
+	for _, trouble := range e.trouble(span) {
 		e.watch(ctx, time.Until(began.Add(span*time.Duration(trouble.at)/100)))
 		what := trouble.do(ctx)
 		e.note(ctx, what)
@@ -220,13 +222,7 @@ func (e *endurance) excuse(i int) bool {
 func (e *endurance) kill(down time.Duration) func(context.Context) string {
 	return func(ctx context.Context) string {
 		e.t.Helper()
-		ps := e.n.Processes()
-		var node *Process
-		for _, p := range ps {
-			if p.Role == "chain" {
-				node = p // the last one started
-			}
-		}
+		node := e.node()
 		if err := node.cmd.Process.Kill(); err != nil {
 			e.t.Fatal(err)
 		}
@@ -240,6 +236,38 @@ func (e *endurance) kill(down time.Duration) func(context.Context) string {
 			e.t.Fatalf("the node did not start again: %v", err)
 		}
 		return fmt.Sprintf("node killed, %s down", down)
+	}
+}
+
+// node is the process of the chain: the last one started.
+func (e *endurance) node() (node *Process) {
+	for _, p := range e.n.Processes() {
+		if p.Role == "chain" {
+			node = p
+		}
+	}
+	return node
+}
+
+// hang makes the node keep its sockets and answer nothing for a while, as long
+// as it takes to be noticed if that is 30 s.
+func (e *endurance) hang(span time.Duration) func(context.Context) string {
+	return func(ctx context.Context) string {
+		e.t.Helper()
+		p := e.node().cmd.Process
+		if err := suspend(p); errors.Is(err, errors.ErrUnsupported) {
+			return "no hang: not on this system"
+		} else if err != nil {
+			e.t.Fatal(err)
+		}
+		select {
+		case <-ctx.Done():
+		case <-time.After(span):
+		}
+		if err := resume(p); err != nil {
+			e.t.Fatal(err)
+		}
+		return fmt.Sprintf("node hung for %s", span.Round(time.Second))
 	}
 }
 

@@ -1,0 +1,10 @@
+package devnet
+
+import (
+	"errors"
+	"os"
+)
+
+func suspend(*os.Process) error { return errors.ErrUnsupported }
+
+func resume(*os.Process) error { return errors.ErrUnsupported }
