@@ -221,9 +221,10 @@ func (d *disk) try() error {
 	})
 }
 
-func (d *disk) tryOnce() error {
+func (d *disk) tryOnce() (err error) {
+	defer func() { d.note(err) }()
 	if err := d.present(); err != nil {
-		return err
+		return d.reattach(err)
 	}
 	path := filepath.Join(d.dir, probeFile)
 	f, err := d.fs.Open(path)
@@ -250,8 +251,8 @@ func (d *disk) present() error {
 	if err != nil {
 		return strata.E(strata.Unavailable, "the disk of %s is gone: attach it again: %w", d.dir, err)
 	}
-	if !os.SameFile(now, d.home) {
-		return strata.E(strata.Unavailable, "another disk is at %s than the one that was opened: restart to use it", d.dir)
+	if !os.SameFile(now, d.ix.Load().home) {
+		return strata.E(strata.Unavailable, "%s is not the directory that was opened: attach its disk again, or restart to use what is there", d.dir)
 	}
 	return nil
 }

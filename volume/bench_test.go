@@ -68,7 +68,7 @@ func BenchmarkPut(b *testing.B) {
 func benchmarkPut(b *testing.B, size int) {
 	s := sealed(b, 256)
 	for _, d := range s.disks {
-		if _, err := d.db.Write.Exec("PRAGMA synchronous = FULL"); err != nil {
+		if _, err := d.ix.Load().db.Write.Exec("PRAGMA synchronous = FULL"); err != nil {
 			b.Fatal(err)
 		}
 	}

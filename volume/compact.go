@@ -22,8 +22,9 @@ import (
 func (s *Store) Compact(ctx context.Context) error {
 	s.compacting.Lock()
 	defer s.compacting.Unlock()
+	s.attend()
 	cutoff := s.cfg.Clock().Add(-s.cfg.Profile.Undelete).UnixNano()
-	for _, d := range s.disks {
+	for _, d := range s.working() {
 		if err := s.purge(ctx, d, cutoff); err != nil {
 			return err
 		}
@@ -56,7 +57,7 @@ func (s *Store) purge(ctx context.Context, d *disk, cutoff int64) error {
 
 // expired lists the sectors of d with shards deleted at cutoff or before.
 func (s *Store) expired(ctx context.Context, d *disk, cutoff int64) ([]job, error) {
-	rows, err := d.db.Read.QueryContext(ctx, "SELECT DISTINCT validator, number FROM shards WHERE deleted > 0 AND deleted <= $1", cutoff)
+	rows, err := d.ix.Load().db.Read.QueryContext(ctx, "SELECT DISTINCT validator, number FROM shards WHERE deleted > 0 AND deleted <= $1", cutoff)
 	if err != nil {
 		return nil, durable.ClassifyDB(err, d.indexPath())
 	}
@@ -106,7 +107,7 @@ func (s *Store) wasted() []job {
 	var list []job
 	s.eachSector(func(p *partition, c *sector) {
 		used := c.state == wire.Data && (c.shards == 0 || c.live <= uint64(c.end)/4*3)
-		if (used || c.state == wire.Withdrawn) && !c.busy && c.puts == 0 {
+		if (used || c.state == wire.Withdrawn) && !c.busy && c.puts == 0 && c.disk.works() {
 			list = append(list, job{p, c})
 		}
 	})

@@ -70,7 +70,7 @@ func mustOpen(t testing.TB, cfg Config) *Store {
 func hasten(t testing.TB, s *Store) {
 	t.Helper()
 	for _, d := range s.disks {
-		if _, err := d.db.Write.Exec("PRAGMA synchronous = OFF"); err != nil {
+		if _, err := d.ix.Load().db.Write.Exec("PRAGMA synchronous = OFF"); err != nil {
 			t.Fatal(err)
 		}
 	}

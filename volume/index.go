@@ -156,12 +156,13 @@ func (d *disk) commit(fn change) error {
 }
 
 func (d *disk) transact(batch ...change) error {
-	d.writes.prepare() // what the transaction before met first
-	begun, err := d.db.Write.Begin()
+	x := d.ix.Load()
+	x.writes.prepare() // what the transaction before met first
+	begun, err := x.db.Write.Begin()
 	if err != nil {
 		return durable.ClassifyDB(err, d.indexPath())
 	}
-	tx := &txn{begun, d.writes}
+	tx := &txn{begun, x.writes}
 	defer func() { _ = tx.Rollback() }() // after a commit it does nothing
 	for _, fn := range batch {
 		if err := fn(tx); err != nil {
@@ -179,7 +180,7 @@ func (d *disk) indexPath() string { return filepath.Join(d.dir, indexFile) }
 // loadPartitions fills parts from one disk's index: partitions and sectors,
 // never shards, so that a start costs the same with one shard or a million.
 func (d *disk) loadPartitions(ctx context.Context, s *Store) error {
-	rows, err := d.db.Read.QueryContext(ctx, "SELECT validator, target, head FROM partitions")
+	rows, err := d.ix.Load().db.Read.QueryContext(ctx, "SELECT validator, target, head FROM partitions")
 	if err != nil {
 		return durable.ClassifyDB(err, d.indexPath())
 	}
@@ -215,7 +216,7 @@ func (d *disk) damaged(what string) error {
 }
 
 func (d *disk) loadSectors(ctx context.Context, s *Store) error {
-	rows, err := d.db.Read.QueryContext(ctx,
+	rows, err := d.ix.Load().db.Read.QueryContext(ctx,
 		"SELECT validator, number, coalesce(slot, -1), state, root, tail, changed, hash, shards, live, used FROM sectors")
 	if err != nil {
 		return durable.ClassifyDB(err, d.indexPath())
@@ -265,11 +266,12 @@ func (r *shardRow) scan(d *disk, scan func(...any) error, more ...any) error {
 	return nil
 }
 
-// findShard returns the row of a shard of p, or nil.
+// findShard returns the row of a shard of p, or nil if it is on no disk that
+// works.
 func (s *Store) findShard(ctx context.Context, p *partition, root strata.Root) (*shardRow, error) {
-	for _, d := range s.disks {
+	for _, d := range s.working() {
 		var r shardRow
-		q := d.reads.queryRow(ctx, "SELECT "+shardColumns+" FROM shards WHERE validator = $1 AND root = $2", p.validator[:], root[:])
+		q := d.ix.Load().reads.queryRow(ctx, "SELECT "+shardColumns+" FROM shards WHERE validator = $1 AND root = $2", p.validator[:], root[:])
 		switch err := r.scan(d, q.Scan); {
 		case errors.Is(err, sql.ErrNoRows):
 		case err != nil:
@@ -283,7 +285,7 @@ func (s *Store) findShard(ctx context.Context, p *partition, root strata.Root) (
 
 // shardsOf returns the rows of a sector by offset.
 func (d *disk) shardsOf(ctx context.Context, v strata.Hotkey, number uint64) ([]shardRow, error) {
-	rows, err := d.db.Read.QueryContext(ctx, "SELECT "+shardColumns+" FROM shards WHERE validator = $1 AND number = $2 ORDER BY start", v[:], number)
+	rows, err := d.ix.Load().db.Read.QueryContext(ctx, "SELECT "+shardColumns+" FROM shards WHERE validator = $1 AND number = $2 ORDER BY start", v[:], number)
 	if err != nil {
 		return nil, durable.ClassifyDB(err, d.indexPath())
 	}
@@ -301,7 +303,7 @@ func (d *disk) shardsOf(ctx context.Context, v strata.Hotkey, number uint64) ([]
 
 // entryShards returns a sector's shards as the manifest lists them.
 func (d *disk) entryShards(ctx context.Context, v strata.Hotkey, number uint64) ([]wire.ShardEntry, error) {
-	rows, err := d.db.Read.QueryContext(ctx, "SELECT "+shardColumns+", orders FROM shards JOIN trees USING (id) WHERE validator = $1 AND number = $2 ORDER BY start", v[:], number)
+	rows, err := d.ix.Load().db.Read.QueryContext(ctx, "SELECT "+shardColumns+", orders FROM shards JOIN trees USING (id) WHERE validator = $1 AND number = $2 ORDER BY start", v[:], number)
 	if err != nil {
 		return nil, durable.ClassifyDB(err, d.indexPath())
 	}

@@ -46,7 +46,7 @@ func (s *Store) Manifest(ctx context.Context, q wire.ManifestQuery, limit int, s
 	size := len(page.Encode())
 	for _, number := range p.numbers() {
 		c := p.sector(number)
-		if number < q.After || c.changed <= q.Since || (c.state == queued && c.root == (strata.Root{})) {
+		if number < q.After || c.changed <= q.Since || c.disk.lost.Load() || (c.state == queued && c.root == (strata.Root{})) {
 			continue
 		}
 		e, err := s.entry(ctx, p, c)
@@ -111,6 +111,9 @@ func (s *Store) makeHead(ctx context.Context, p *partition, sign SignHead) error
 		return s.storeHashes(p, fresh, nil)
 	}
 	for _, c := range p.sectors {
+		if c.disk.lost.Load() {
+			continue
+		}
 		if c.state == wire.Filler || c.state == wire.Data {
 			h.Sectors++
 		}
@@ -131,7 +134,7 @@ func (s *Store) makeHead(ctx context.Context, p *partition, sign SignHead) error
 func (s *Store) rehash(ctx context.Context, p *partition) (fresh []*sector, moved bool, err error) {
 	for _, c := range p.sectors {
 		moved = moved || c.changed > p.head.Sequence
-		if c.hashed || !listed(c.state) {
+		if c.hashed || !c.listed() {
 			continue
 		}
 		e, err := s.entry(ctx, p, c)
@@ -148,8 +151,8 @@ func (s *Store) rehash(ctx context.Context, p *partition) (fresh []*sector, move
 
 // storeHashes commits new entry hashes and, on every disk, the head.
 func (s *Store) storeHashes(p *partition, fresh []*sector, head []byte) error {
-	for _, d := range s.disks {
-		if err := d.commit(func(tx *txn) error {
+	return s.everywhere(func(d *disk) error {
+		return d.commit(func(tx *txn) error {
 			for _, c := range fresh {
 				if c.disk != d {
 					continue
@@ -162,11 +165,8 @@ func (s *Store) storeHashes(p *partition, fresh []*sector, head []byte) error {
 				return nil
 			}
 			return exec(tx, "UPDATE partitions SET head = $2 WHERE validator = $1", p.validator[:], head)
-		}); err != nil {
-			return err
-		}
-	}
-	return nil
+		})
+	})
 }
 
 // entriesRoot is wire.EntriesRoot over the hashes of the listed entries.
@@ -174,7 +174,7 @@ func (p *partition) entriesRoot() [32]byte {
 	numbers := p.numbers()
 	return wire.EntriesRoot(func(yield func([32]byte) bool) {
 		for _, n := range numbers {
-			if c := p.sectors[n]; listed(c.state) && !yield(c.hash) {
+			if c := p.sectors[n]; c.listed() && !yield(c.hash) {
 				return
 			}
 		}
@@ -200,14 +200,11 @@ func (s *Store) StoreSuperblock(ctx context.Context, validator strata.Hotkey, b 
 	case err != nil && strata.CodeOf(err) != strata.NotFound:
 		return err
 	}
-	for _, d := range s.disks {
-		if err := d.commit(func(tx *txn) error {
+	return s.everywhere(func(d *disk) error {
+		return d.commit(func(tx *txn) error {
 			return exec(tx, "UPDATE partitions SET superblock = $2 WHERE validator = $1", validator[:], b.Encode())
-		}); err != nil {
-			return err
-		}
-	}
-	return nil
+		})
+	})
 }
 
 // LoadSuperblock returns a validator's superblock, or code NotFound.
@@ -222,9 +219,9 @@ func (s *Store) LoadSuperblock(ctx context.Context, validator strata.Hotkey) (wi
 func (s *Store) superblock(ctx context.Context, validator strata.Hotkey) (wire.Superblock, error) {
 	var best wire.Superblock
 	found := false
-	for _, d := range s.disks {
+	for _, d := range s.working() {
 		var b []byte
-		err := d.db.Read.QueryRowContext(ctx, "SELECT coalesce((SELECT superblock FROM partitions WHERE validator = $1), x'')", validator[:]).Scan(&b)
+		err := d.ix.Load().db.Read.QueryRowContext(ctx, "SELECT coalesce((SELECT superblock FROM partitions WHERE validator = $1), x'')", validator[:]).Scan(&b)
 		if err != nil {
 			return best, durable.ClassifyDB(err, d.indexPath())
 		}

@@ -31,7 +31,7 @@ func (s *Store) RestoreShard(ctx context.Context, validator strata.Hotkey, root 
 		}
 	}
 	if !back {
-		return strata.E(strata.NotFound, "shard %s is not in the partition of %s any more", root, validator.Short())
+		return s.notHere(p, root)
 	}
 	return nil
 }

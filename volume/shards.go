@@ -427,7 +427,7 @@ func (s *Store) pinShard(ctx context.Context, p *partition, root strata.Root) (*
 			return nil, nil, err
 		}
 		if row == nil {
-			return nil, nil, strata.E(strata.NotFound, "shard %s is not in the partition of %s", root, p.validator.Short())
+			return nil, nil, s.notHere(p, root)
 		}
 		c := p.pin(row.number)
 		again, err := s.findShard(ctx, p, root)
@@ -462,7 +462,7 @@ func (p *partition) unpin(c *sector) {
 
 func (s *Store) loadTree(ctx context.Context, row *shardRow) (merkle.Tree, error) {
 	var nodes []byte
-	if err := row.disk.reads.queryRow(ctx, "SELECT nodes FROM trees WHERE id = $1", row.id).Scan(&nodes); err != nil {
+	if err := row.disk.ix.Load().reads.queryRow(ctx, "SELECT nodes FROM trees WHERE id = $1", row.id).Scan(&nodes); err != nil {
 		return merkle.Tree{}, durable.ClassifyDB(err, row.disk.indexPath())
 	}
 	tree, err := merkle.Load(uint64(row.length), nodes)
@@ -490,7 +490,7 @@ func (s *Store) DeleteShard(ctx context.Context, validator strata.Hotkey, root s
 		return err
 	}
 	if row == nil {
-		return strata.E(strata.NotFound, "shard %s is not in the partition of %s", root, validator.Short())
+		return s.notHere(p, root)
 	}
 	_, err = s.mark(p, row, s.cfg.Clock().UnixNano())
 	return err
@@ -564,7 +564,7 @@ func (s *Store) remark(ctx context.Context, p *partition, seen shardRow) (bool, 
 // sift walks the shards of one disk, counts the live ones and returns those
 // whose mark must change.
 func (d *disk) sift(ctx context.Context, v strata.Hotkey, list wire.Retain, found []bool, res *wire.RetainResult) ([]shardRow, error) {
-	rows, err := d.db.Read.QueryContext(ctx, "SELECT "+shardColumns+" FROM shards WHERE validator = $1", v[:])
+	rows, err := d.ix.Load().db.Read.QueryContext(ctx, "SELECT "+shardColumns+" FROM shards WHERE validator = $1", v[:])
 	if err != nil {
 		return nil, durable.ClassifyDB(err, d.indexPath())
 	}

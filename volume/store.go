@@ -82,21 +82,32 @@ type Store struct {
 
 // disk is a hotkey's directory on one db_path.
 type disk struct {
-	at   int // place in Config.Paths
-	dir  string
-	fs   vfs.FS
-	lock *durable.Lock
-	home os.FileInfo // of the lock's file, by which the directory is known
-	db   *durable.DB
+	at  int // place in Config.Paths
+	dir string
+	fs  vfs.FS
+	ix  atomic.Pointer[index] // another one when the disk was away and is back
 
-	commits       batch.Group[change]
-	writes, reads *statements // of db's two pools
-	gate          gate        // what serves goes first
-	tries         batch.Group[struct{}]
+	commits batch.Group[change]
+	gate    gate // what serves goes first
+	tries   batch.Group[struct{}]
+	again   func() (*index, error) // opens the directory anew
 
-	mu    sync.Mutex // guards files
+	mu    sync.Mutex // guards what follows
 	files map[strata.Hotkey]*files
+	away  time.Time // since when the disk does not work; zero: it does
+
+	lost atomic.Bool // its sectors are out of the manifests; changes under every publish
 }
+
+// index is what is held open of a directory beside sector files.
+type index struct {
+	lock          *durable.Lock
+	home          os.FileInfo // of the lock's file, by which the directory is known
+	db            *durable.DB
+	writes, reads *statements // of db's two pools
+}
+
+func (x *index) close() error { return errors.Join(x.db.Close(), x.lock.Release()) }
 
 // files are the two files of one partition on one disk.
 type files struct {
@@ -174,6 +185,7 @@ func Open(ctx context.Context, cfg Config) (*Store, error) {
 		if err != nil {
 			return nil, errors.Join(err, s.Close())
 		}
+		d.again = func() (*index, error) { return s.reopen(d) }
 		s.disks = append(s.disks, d)
 	}
 	if err := s.load(ctx); err != nil {
@@ -212,26 +224,37 @@ func openDisk(ctx context.Context, cfg Config, at int, dir string) (*disk, error
 	if err := durable.MkdirAll(dir); err != nil {
 		return nil, err
 	}
+	x, err := attach(ctx, cfg, dir)
+	if err != nil {
+		return nil, err
+	}
+	d := &disk{at: at, dir: dir, fs: cfg.fs, files: map[strata.Hotkey]*files{}}
+	d.ix.Store(x)
+	return d, nil
+}
+
+// attach locks a directory, which must be there, and opens its index.
+func attach(ctx context.Context, cfg Config, dir string) (*index, error) {
 	lock, err := durable.AcquireLock(filepath.Join(dir, lockFile))
 	if err != nil {
 		return nil, err
 	}
-	d := &disk{at: at, dir: dir, fs: cfg.fs, lock: lock, files: map[strata.Hotkey]*files{}}
+	x := &index{lock: lock}
 	list, err := readPartitions(dir)
 	if err == nil {
-		d.home, err = os.Stat(filepath.Join(dir, lockFile))
+		x.home, err = os.Stat(filepath.Join(dir, lockFile))
 	}
 	if err == nil {
 		err = checkPartitions(cfg, dir, list)
 	}
 	if err == nil {
-		d.db, err = openIndex(ctx, cfg, dir, slices.ContainsFunc(list, func(e partitionEntry) bool { return e.NChunks > 0 }))
+		x.db, err = openIndex(ctx, cfg, dir, slices.ContainsFunc(list, func(e partitionEntry) bool { return e.NChunks > 0 }))
 	}
 	if err != nil {
 		return nil, errors.Join(err, lock.Release())
 	}
-	d.writes, d.reads = newStatements(d.db.Write), newStatements(d.db.Read)
-	return d, nil
+	x.writes, x.reads = newStatements(x.db.Write), newStatements(x.db.Read)
+	return x, nil
 }
 
 func checkPartitions(cfg Config, dir string, list []partitionEntry) error {
@@ -275,13 +298,16 @@ func (p *partition) settle() {
 		if c.state == wire.Data {
 			p.data++
 		}
-		all = all && (c.hashed || !listed(c.state)) && c.changed <= p.head.Sequence
+		all = all && (c.hashed || !c.listed()) && c.changed <= p.head.Sequence
 	}
 	p.dirty = !all || p.head.Sequence == 0 || p.entriesRoot() != p.head.EntriesRoot
 }
 
 // listed says whether a sector in that state counts in a manifest.
 func listed(st wire.State) bool { return st != queued && st != wire.Gone }
+
+// listed says whether the sector counts in a manifest now.
+func (c *sector) listed() bool { return listed(c.state) && !c.disk.lost.Load() }
 
 // adopt takes a sector that an index holds. When two disks know a number (it
 // was released on one and came to the other), the one with a slot counts.
@@ -445,7 +471,7 @@ func (s *Store) Close() error {
 		for _, f := range d.files {
 			errs = append(errs, f.data.Close(), f.hashes.Close())
 		}
-		errs = append(errs, d.db.Close(), d.lock.Release())
+		errs = append(errs, d.ix.Load().close())
 	}
 	return errors.Join(errs...)
 }

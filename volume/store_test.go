@@ -462,7 +462,7 @@ func TestCommitFailsAlone(t *testing.T) {
 		}
 	}
 	var n int
-	if err := d.db.Read.QueryRow("SELECT count(*) FROM partitions WHERE length(validator) = 1").Scan(&n); err != nil || n != 16 {
+	if err := d.ix.Load().db.Read.QueryRow("SELECT count(*) FROM partitions WHERE length(validator) = 1").Scan(&n); err != nil || n != 16 {
 		t.Fatalf("%d of 16 committed, %v", n, err)
 	}
 }
@@ -493,5 +493,37 @@ func TestStartingOverIsAbove(t *testing.T) {
 	after, err := again.Head(context.Background(), alice, sign)
 	if err != nil || after.Sequence <= before.Sequence {
 		t.Errorf("sequence %d after %d, %v", after.Sequence, before.Sequence, err)
+	}
+}
+
+// TestClockJumps: sequences, sealing and what is stored go on whatever the clock
+// says, before and after a restart.
+func TestClockJumps(t *testing.T) {
+	ck := &clock{now: start}
+	cfg := testConfig(t.TempDir())
+	cfg.Clock = ck.Now
+	s := mustOpen(t, cfg)
+	plan(t, s, alice, 3)
+	fill(t, s)
+	last, _ := manifest(t, s, alice, 0)
+	var roots []strata.Root
+	for i, jump := range []time.Duration{-20 * 365 * 24 * time.Hour, 30 * 365 * 24 * time.Hour, -time.Hour, -100 * 365 * 24 * time.Hour} {
+		ck.Add(jump)
+		data, root := blob(uint64(i), 30_000)
+		r := put(t, s, alice, data)
+		roots = append(roots, root)
+		h, _ := manifest(t, s, alice, 0)
+		if h.Sequence != last.Sequence+1 || r.Sequence > h.Sequence || h.Previous != last.Hash(s.domain) {
+			t.Errorf("after a jump of %s: head %d follows %d, receipt %d", jump, h.Sequence, last.Sequence, r.Sequence)
+		}
+		last = h
+		s = reopen(t, s)
+		plan(t, s, alice, uint64(4+i))
+		fill(t, s)
+		if err := s.Compact(context.Background()); err != nil {
+			t.Fatal(err)
+		}
+		check(t, s, alice, roots...)
+		last, _ = manifest(t, s, alice, 0)
 	}
 }
