@@ -210,6 +210,10 @@ type Objects interface {
 	Versions(ctx context.Context, bucket, key string) ([]Object, error)
 	// Segments returns an object's segments in order, with their shards.
 	Segments(ctx context.Context, id strata.ObjectID) ([]Segment, error)
+	// SegmentHeads returns them without their shards, for who reads them one
+	// after the other; Shards those of one of them, whatever the object's state.
+	SegmentHeads(ctx context.Context, id strata.ObjectID) ([]Segment, error)
+	Shards(ctx context.Context, ref SegmentRef) ([]Shard, error)
 }
 
 // Uploads is the metadata of multipart uploads. A missing upload gives code NotFound.

@@ -61,23 +61,33 @@ func (s *Store) Stat(ctx context.Context, id strata.ObjectID) (Health, error) {
 // load returns a committed object with its segments: its own or, with a slice,
 // those that it shares.
 func (s *Store) load(ctx context.Context, id strata.ObjectID) (catalog.Object, []catalog.Segment, catalog.Slice, error) {
-	o, err := s.cat.Object(ctx, id)
-	if err != nil {
-		return o, nil, catalog.Slice{}, err
-	}
-	if o.State != catalog.Committed {
-		return o, nil, catalog.Slice{}, strata.E(strata.NotFound, "object %s is not stored yet", id)
-	}
-	slice, err := s.cat.Slice(ctx, id)
+	o, slice, err := s.find(ctx, id)
 	if err != nil {
 		return o, nil, slice, err
 	}
-	holder := id
-	if slice.Pack != (strata.ObjectID{}) {
-		holder = slice.Pack
-	}
-	segments, err := s.cat.Segments(ctx, holder)
+	segments, err := s.cat.Segments(ctx, holder(id, slice))
 	return o, segments, slice, err
+}
+
+// find returns a committed object, and where it lies if it shares segments.
+func (s *Store) find(ctx context.Context, id strata.ObjectID) (catalog.Object, catalog.Slice, error) {
+	o, err := s.cat.Object(ctx, id)
+	if err != nil {
+		return o, catalog.Slice{}, err
+	}
+	if o.State != catalog.Committed {
+		return o, catalog.Slice{}, strata.E(strata.NotFound, "object %s is not stored yet", id)
+	}
+	slice, err := s.cat.Slice(ctx, id)
+	return o, slice, err
+}
+
+// holder is the object whose segments hold an object's bytes.
+func holder(id strata.ObjectID, slice catalog.Slice) strata.ObjectID {
+	if slice.Pack != (strata.ObjectID{}) {
+		return slice.Pack
+	}
+	return id
 }
 
 // List returns a page of a bucket's objects. Code NotFound if there is no such

@@ -32,7 +32,11 @@ type Reader struct {
 // Open prepares to read an object; ctx bounds its Reads. Nothing is fetched
 // yet. Code NotFound if there is no such object, Corrupt if its records are damaged.
 func (s *Store) Open(ctx context.Context, id strata.ObjectID) (*Reader, error) {
-	o, segments, slice, err := s.load(ctx, id)
+	o, slice, err := s.find(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	segments, err := s.cat.SegmentHeads(ctx, holder(id, slice))
 	if err != nil {
 		return nil, err
 	}
@@ -318,21 +322,45 @@ func (t *stretch) advance() error {
 		t.now.f.close()
 		t.now, t.next = t.next, nil
 	}
-	for _, slot := range []**active{&t.now, &t.next} {
-		if *slot == nil && len(t.spans) > 0 {
-			a, err := t.open(t.spans[0])
-			if err != nil {
-				return err
-			}
-			*slot, t.spans = a, t.spans[1:]
-		}
+	if err := t.ready(&t.now); err != nil {
+		return err
 	}
-	return t.now.fetchRow()
+	if t.now == nil {
+		return strata.E(strata.Corrupt, "the record of a segment is missing: restore the metadata from a backup")
+	}
+	if err := t.now.fetchRow(); err != nil {
+		return err
+	}
+	return t.ready(&t.next) // not before: the first byte does not wait for it
 }
 
+// ready begins to fetch the next span, unless the slot has one or there is none.
+func (t *stretch) ready(slot **active) error {
+	if *slot != nil || len(t.spans) == 0 {
+		return nil
+	}
+	a, err := t.open(t.spans[0])
+	if err != nil {
+		return err
+	}
+	*slot, t.spans = a, t.spans[1:]
+	return nil
+}
+
+// open begins to fetch a span. Where its shards lie is looked up now, not when
+// the reading of the object began: a repair may have moved them since.
 func (t *stretch) open(sp span) (*active, error) {
+	if sp.segment.Shards == nil && t.s.cat != nil {
+		var err error
+		if sp.segment.Shards, err = t.s.cat.Shards(t.ctx, sp.segment.Ref()); err != nil {
+			return nil, err
+		}
+	}
 	f, err := t.s.newFetch(t.ctx, sp.segment, t.at, sp)
-	return &active{span: sp, f: f, row: sp.from}, err
+	if err != nil {
+		return nil, err
+	}
+	return &active{span: sp, f: f, row: sp.from}, nil
 }
 
 // fetchRow gets a row and cuts it to the span.

@@ -5,6 +5,7 @@ package catalogtest
 import (
 	"bytes"
 	"context"
+	"reflect"
 	"slices"
 	"testing"
 	"time"
@@ -177,6 +178,15 @@ func (s *suite) segments(id strata.ObjectID) []catalog.Segment {
 	s.Helper()
 	segs, err := s.c.Segments(s.Context(), id)
 	s.ok(err)
+	heads, err := s.c.SegmentHeads(s.Context(), id)
+	s.ok(err)
+	for i := range heads {
+		heads[i].Shards, err = s.c.Shards(s.Context(), heads[i].Ref())
+		s.ok(err)
+	}
+	if !reflect.DeepEqual(heads, segs) {
+		s.Fatalf("segments in parts are %+v, whole %+v", heads, segs)
+	}
 	return segs
 }
 

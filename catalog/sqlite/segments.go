@@ -128,3 +128,37 @@ func scanSegment(row scanner) (s catalog.Segment, err error) {
 	s.Shards = []catalog.Shard{h}
 	return s, err
 }
+
+// SegmentHeads implements catalog.Objects.
+func (db *DB) SegmentHeads(ctx context.Context, id strata.ObjectID) ([]catalog.Segment, error) {
+	segs, err := all(ctx, db.r, scanHead, `SELECT origin, number, codec, k, total, success, size, wrapped_key, key_id
+		FROM segments WHERE object_id = $1 ORDER BY seq`, id[:])
+	return segs, db.fail(err)
+}
+
+func scanHead(row scanner) (s catalog.Segment, err error) {
+	var origin []byte
+	var number int64
+	if err = row.Scan(&origin, &number, &s.Codec, &s.K, &s.Total, &s.Success, &s.Size, &s.Wrapped, &s.KeyID); err != nil {
+		return s, err
+	}
+	s.Number = uint64(number)
+	return s, fixed(s.Origin[:], origin)
+}
+
+// Shards implements catalog.Objects.
+func (db *DB) Shards(ctx context.Context, ref catalog.SegmentRef) ([]catalog.Shard, error) {
+	shards, err := all(ctx, db.r, scanShard, `SELECT idx, miner, root, length, state FROM shards
+		WHERE origin = $1 AND number = $2 ORDER BY idx`, ref.Origin[:], int64(ref.Number))
+	return shards, db.fail(err)
+}
+
+func scanShard(row scanner) (h catalog.Shard, err error) {
+	var miner, root []byte
+	var state string
+	if err = row.Scan(&h.Index, &miner, &root, &h.Length, &state); err != nil {
+		return h, err
+	}
+	h.State = catalog.ShardState(state)
+	return h, errors.Join(fixed(h.Miner[:], miner), fixed(h.Root[:], root))
+}

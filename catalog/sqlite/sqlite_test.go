@@ -226,3 +226,34 @@ func TestManyAtOnce(t *testing.T) {
 		t.Fatalf("%d current objects of one key (%v)", len(l), err)
 	}
 }
+
+// BenchmarkSegments reads the records of an object of 33 segments with 30 shards.
+func BenchmarkSegments(b *testing.B) {
+	db, err := sqlite.Open(b.Context(), filepath.Join(b.TempDir(), "strata.db"))
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer db.Close()
+	if err := db.CreateBucket(b.Context(), catalog.Bucket{Name: "b"}); err != nil {
+		b.Fatal(err)
+	}
+	id := strata.ObjectID{1}
+	if err := db.Begin(b.Context(), catalog.Object{ID: id, Bucket: "b", Key: "k"}); err != nil {
+		b.Fatal(err)
+	}
+	for n := range uint64(33) {
+		seg := catalog.Segment{Origin: id, Number: n, Codec: "rs8", K: 10, Total: 30, Success: 24, Size: 1, Wrapped: make([]byte, 80), KeyID: "0123456789abcdef"}
+		for i := range 30 {
+			seg.Shards = append(seg.Shards, catalog.Shard{Index: i, Miner: strata.Hotkey{byte(i)}, Root: strata.Root{byte(n), byte(i)}, Length: 1 << 20, State: catalog.Stored})
+		}
+		if err := db.AddSegment(b.Context(), id, n, seg); err != nil {
+			b.Fatal(err)
+		}
+	}
+	for b.Loop() {
+		segs, err := db.Segments(b.Context(), id)
+		if err != nil || len(segs) != 33 || len(segs[32].Shards) != 30 {
+			b.Fatal(len(segs), err)
+		}
+	}
+}
