@@ -12,6 +12,7 @@
 //	    partition.json           what is here, for people and for refusing mix-ups
 //	    strata.db                the index (schema.sql): the authority
 //	    strata.lock, .lock.pid   held by the running process
+//	    scrub.json               how far a scrub came, if it was stopped
 //
 // Sector numbers are unique over all disks. Each disk's index holds that disk's
 // sectors and shards only, so a lost disk loses only its own; manifest heads
@@ -27,7 +28,15 @@
 //	withdrawn an audit found it damaged; shards in it may still be read
 //	gone      released by a plan; the number may come back with the same root
 //
-// A sector whose shards are all gone is filled again, to its old root.
+// A sector whose shards are all gone is filled again, to its old root, and so is
+// one that was withdrawn. Scrub finds what is damaged before an audit does.
+//
+// # Sealing
+//
+// Package pipeline fills sectors in memory while earlier ones are written past
+// the system's cache, synced, read back from the disk and compared with the root
+// of what was in memory: only then are record and index written. Requests on a
+// disk go first (yield.go).
 //
 // # Crashes
 //
@@ -36,8 +45,10 @@
 //
 //	crash after                        leaves                       next
 //	slot committed                     a queued sector              Seal fills it
-//	part of a sector or record         a queued sector              filled again, same bytes
-//	data and record synced             a queued sector              filled again, same bytes
+//	part of a sector                   a queued sector              filled again, same bytes
+//	sector synced, not compared        a queued sector              the same
+//	part of a record                   a queued sector              the same
+//	data and record synced             a queued sector              the same
 //	sector committed                   filler
 //	tail bound committed               unclaimed bytes in a data    compaction seals it again
 //	                                   sector
@@ -48,9 +59,27 @@
 //	move of a shard, before commit     the shard where it was       moved again
 //	part of a sector sealed again      a data sector without        sealed again
 //	                                   shards, its tail intact
+//	damage found, before withdrawal    a damaged sector             found again
+//	withdrawal committed               a withdrawn sector           sealed again
+//	part of a record written again     a damaged record             found by its checksum
+//	part of a scrub                    an old scrub.json            what came after it is
+//	                                                                read again
 //	release committed                  a free slot with old bytes   reused or cut off
 //	head on some disks only            the highest sequence counts
+//	disk gone, another works           heads without it after two   the disk's index has an
+//	                                   minutes                      old head: the highest counts
 //	plan committed, list not written   an old partition.json        written by Open
+//
+// A crash while sealing loses the sectors in memory: those that are filled, wait
+// for their disk, or are being written to it: at most one for each worker and one
+// for each disk.
+//
+// # Disks that fail
+//
+// A disk that fails is set aside and tried again until it works (aside.go); the
+// others go on. Its files are opened anew then, and its index too where it was
+// unmounted, provided that the same sectors are there (away.go). What fails to
+// be read on a disk that does not work is not damaged, and withdraws nothing.
 //
 // # Concurrency
 //
