@@ -242,7 +242,6 @@ func TestLocalChainWeights(t *testing.T) {
 	}
 	_, err = l.client.SetWeights(ctx, validator, netuid, []chain.Weight{{UID: 77, Value: 1}}, nil)
 	l.fails(strata.BlockHash{}, err, "uid 77 is not on the subnet")
-	l.ok(l.client.AddStake(ctx, l.cold, minerB.hotkey(), netuid, 2*strata.RaoPerTao))
 	_, err = l.client.SetWeights(ctx, minerB, netuid, []chain.Weight{{UID: 1, Value: 1}}, nil)
 	l.fails(strata.BlockHash{}, err, "no validator permit")
 }

@@ -11,7 +11,7 @@ import (
 
 // quick are options under which a stall is noticed soon.
 var quick = Options{
-	Timeout: 300 * time.Millisecond, ProbeEvery: 20 * time.Millisecond, Stall: 300 * time.Millisecond,
+	Timeout: 2 * time.Second, ProbeEvery: 20 * time.Millisecond, Stall: time.Second,
 	MinBackoff: time.Millisecond, MaxBackoff: 5 * time.Millisecond,
 }
 

@@ -195,7 +195,7 @@ func TestTimeout(t *testing.T) {
 func TestWatchdog(t *testing.T) {
 	a, b := newStub(t, recordedMeta(t)), newStub(t, recordedMeta(t))
 	c, err := Dial(t.Context(), []string{a.url(), b.url()}, Options{
-		Timeout: 200 * time.Millisecond, ProbeEvery: 10 * time.Millisecond, MinBackoff: time.Millisecond, MaxBackoff: time.Millisecond,
+		Timeout: 2 * time.Second, ProbeEvery: 10 * time.Millisecond, MinBackoff: time.Millisecond, MaxBackoff: time.Millisecond,
 	})
 	if err != nil {
 		t.Fatal(err)
