@@ -182,8 +182,9 @@ func (s *commitState) fate(r commitRecord, hash [32]byte) fate {
 	return due
 }
 
-// reveal reveals one commit. Too early, a busy node and a broken connection
-// leave it for the next time; what the chain no longer knows is lost.
+// reveal reveals one commit. What the chain refuses for good is lost: a commit
+// that it does not know, weights that it does not take. Too early, a busy node,
+// a broken connection and a call that cannot be made leave it for the next time.
 func (c *Client) reveal(ctx context.Context, hot chain.Signer, r commitRecord) (fate, error) {
 	rt, err := c.runtime(ctx)
 	if err != nil {
@@ -193,14 +194,14 @@ func (c *Client) reveal(ctx context.Context, hot chain.Signer, r commitRecord) (
 		"netuid": uint16(r.Netuid), "uids": r.UIDs, "values": r.Values, "salt": r.Salt, "version_key": r.Version,
 	})
 	_, err = c.submit(ctx, hot, subtensorModule, name, args)
+	if err == nil {
+		return done, nil
+	}
 	switch strata.CodeOf(err) {
 	case strata.NotFound, strata.Invalid, strata.Forbidden:
-		if err != nil {
+		if errors.Is(err, errRefused) {
 			return lost, err
 		}
 	}
-	if err != nil {
-		return waiting, err
-	}
-	return done, nil
+	return waiting, err
 }

@@ -105,6 +105,38 @@ func TestTimelockPayload(t *testing.T) {
 	}
 }
 
+// TestRefusedReveal: what the chain refuses for good loses the commit; too
+// early, and what never reached the chain, leaves it.
+func TestRefusedReveal(t *testing.T) {
+	s := newStub(t, recordedMeta(t))
+	c, k := dialStub(t, s), newKey(t, 1)
+	r := commitRecord{Netuid: 3, Hotkey: k.PublicKey(), UIDs: []uint16{1}, Values: []uint16{2}, Salt: []uint16{3}}
+	for name, want := range map[string]fate{
+		"": done, "NoWeightsCommitFound": lost, "ExpiredWeightCommit": lost, "InvalidRevealCommitHashNotMatch": lost, "IncorrectWeightVersionKey": lost,
+		"NeuronNoValidatorPermit": lost, "RevealTooEarly": waiting, "CommitRevealDisabled": waiting,
+	} {
+		var failed scale.Value
+		if name != "" {
+			failed = moduleError(t, s.meta, "SubtensorModule", name)
+		}
+		s.with(func() {
+			s.onSubmit = func(*scale.Extrinsic) ([]string, scale.Value) { return []string{"BLOCK"}, failed }
+		})
+		if got, err := c.reveal(t.Context(), k, r); got != want || (err == nil) != (want == done) {
+			t.Errorf("%s: %d, %v; want %d", name, got, err, want)
+		}
+	}
+	s.with(func() { s.failures["author_submitAndWatchExtrinsic"] = &rpcError{Code: -32000, Message: "busy"} })
+	if got, err := c.reveal(t.Context(), k, r); got != waiting || err == nil {
+		t.Errorf("a busy node: %d, %v", got, err)
+	}
+	s.meta = &scale.Metadata{Registry: s.meta.Registry}
+	c.rt = &runtime{meta: s.meta, spec: 300}
+	if got, err := c.reveal(t.Context(), k, r); got != waiting || strata.CodeOf(err) != strata.NotFound {
+		t.Errorf("a call that the runtime does not have: %d, %v", got, err)
+	}
+}
+
 // TestRoundBlock: a chain of today has the epoch in which to open a commit, the
 // older one only the end of the epoch before.
 func TestRoundBlock(t *testing.T) {

@@ -43,6 +43,10 @@ func (c *Client) dispatchResult(ctx context.Context, rt *runtime, block strata.B
 	return strata.E(strata.Invalid, "block 0x%s says nothing of how extrinsic %d ended", block, index)
 }
 
+// errRefused says that the chain itself has refused a call, not that it could
+// not be made or sent.
+var errRefused = errors.New("the chain refused it")
+
 // dispatchError turns sp_runtime::DispatchError to an error that names the
 // pallet's own error and quotes its documentation.
 func dispatchError(meta *scale.Metadata, v scale.View) error {
@@ -55,21 +59,21 @@ func dispatchError(meta *scale.Metadata, v scale.View) error {
 		if err := v.Err(); err != nil {
 			return err
 		}
-		return strata.E(codeOfName(kind+detail), "the chain refused it: %s%s", kind, detail)
+		return strata.E(codeOfName(kind+detail), "%w: %s%s", errRefused, kind, detail)
 	}
 	index, number := inner.Field("index").U8(), inner.Field("error").Bytes()
 	if err := v.Err(); err != nil {
 		return err
 	}
 	if len(number) == 0 {
-		return strata.E(strata.Invalid, "the chain refused it, without saying why")
+		return strata.E(strata.Invalid, "%w, without saying why", errRefused)
 	}
 	pallet, is, err := meta.ModuleError(index, number[0])
 	if err != nil {
 		return err
 	}
 	docs := strings.Join(strings.Fields(strings.Join(is.Docs, " ")), " ")
-	return strata.E(codeOfName(is.Name), "the chain refused it: %s.%s: %s", pallet, is.Name, docs)
+	return strata.E(codeOfName(is.Name), "%w: %s.%s: %s", errRefused, pallet, is.Name, docs)
 }
 
 // errorCodes maps parts of pallets' error names to codes; the first that is
@@ -181,7 +185,7 @@ func invalidTx(r *rpcError) error {
 	if digits, ok := strings.CutPrefix(detail, "Custom error: "); ok {
 		if n, err := strconv.Atoi(digits); err == nil && n >= 0 && n < len(customReasons) {
 			why := customReasons[n]
-			return strata.E(why.code, "the chain refused it: %s", why.text)
+			return strata.E(why.code, "%w: %s", errRefused, why.text)
 		}
 	}
 	lower := strings.ToLower(detail)
@@ -195,5 +199,5 @@ func invalidTx(r *rpcError) error {
 	case strings.Contains(lower, "ancient birth block"):
 		return strata.E(strata.Conflict, "the extrinsic came too late for its era: try again")
 	}
-	return strata.E(strata.Invalid, "the chain refused it: %w", r)
+	return strata.E(strata.Invalid, "%w: %s", errRefused, r)
 }
