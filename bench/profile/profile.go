@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"strata"
+	benchseal "strata/bench/seal"
 	"strata/internal/hugepage"
 	"strata/seal"
 )
@@ -90,24 +91,14 @@ func memoryFor(sectors strata.ByteSize, p strata.Profile) strata.ByteSize {
 	return sectors * p.SectorSize() / 3 * 4
 }
 
-// refill returns how long it takes to fill a sector of the profile: the better
-// of two, in memory that the system has handed out.
-func refill(ctx context.Context, p strata.Profile) (best time.Duration, err error) {
+// refill returns how long it takes to fill a sector of the profile.
+func refill(ctx context.Context, p strata.Profile) (time.Duration, error) {
 	m, err := hugepage.Alloc(p.SectorSize())
 	if err != nil {
 		return 0, err
 	}
 	defer m.Free()
-	for i := range 2 {
-		began := time.Now()
-		if err := (seal.Sector{Blocks: p.Blocks, Passes: p.Passes}).Fill(ctx, m.Bytes()); err != nil {
-			return 0, err
-		}
-		if took := time.Since(began); i == 0 || took < best {
-			best = took
-		}
-	}
-	return best, nil
+	return benchseal.Refill(ctx, seal.Sector{Blocks: p.Blocks, Passes: p.Passes}, m.Bytes())
 }
 
 // Judge compares what was measured with what a profile asks for.

@@ -4,8 +4,9 @@
 // what it costs to open and to verify a leaf.
 //
 // Rates on a shared machine mean little, ratios within one run do: the
-// permutation is measured again beside every fill, and a block-pass is the
-// median over stretches too short for other programs to fall into most.
+// permutation is measured again beside every fill. Of it the fastest look counts,
+// and of a fill's short stretches the tenth part that other programs disturb
+// least; rates and the time of a sector are those of a whole fill.
 package seal
 
 import (
@@ -43,7 +44,7 @@ type Row struct {
 	Passes      uint32    `json:"passes"`
 	Workers     int       `json:"workers"`           // fills at once
 	Perm        float64   `json:"perm_ns"`           // one permutation and its feed-forward, in the first cache
-	BlockPass   float64   `json:"block_pass_ns"`     // one block in one pass, of one worker: the median over short stretches
+	BlockPass   float64   `json:"block_pass_ns"`     // one block in one pass, of one worker: in the calmer stretches of the fill
 	Fill        float64   `json:"fill_mb_s"`         // 10⁶ bytes of sectors in a second, all workers together
 	Sector      float64   `json:"sector_s"`          // one sector
 	Pipeline    maybe     `json:"pipeline_mb_s"`     // sealed: filled, written, read back, entered in the index
@@ -209,7 +210,7 @@ func (p plan) measure(ctx context.Context) (Row, error) {
 	}
 	row.Perm, row.Clock = c.perm, c.clock
 	row.Sector = best.Seconds()
-	row.BlockPass = m.median()
+	row.BlockPass = m.calm()
 	row.Fill = float64(p.workers) * float64(p.sector.Size()) / 1e6 / best.Seconds()
 	if !p.open {
 		return row, nil
@@ -235,10 +236,7 @@ func (p plan) memory() (bufs [][]byte, free func(), err error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	const page = 4096
-	for i := 0; i < len(all.Bytes()); i += page {
-		all.Bytes()[i] = 1
-	}
+	touch(all.Bytes())
 	return slices.Collect(slices.Chunk(all.Bytes(), int(p.sector.Size()))), all.Free, nil
 }
 

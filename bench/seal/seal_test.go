@@ -104,18 +104,28 @@ func TestPlans(t *testing.T) {
 	}
 }
 
-func TestMedianOfStretches(t *testing.T) {
-	at := func(ms ...int) (list []time.Time) {
-		for _, m := range ms {
-			list = append(list, time.UnixMilli(int64(m)))
-		}
-		return list
+func TestCalmStretchesCount(t *testing.T) {
+	var looks []time.Time
+	at := time.UnixMilli(0)
+	for i := range 21 { // stretches of 1 to 20 ms, in any order
+		looks = append(looks, at)
+		at = at.Add(time.Duration(1+i*7%20) * time.Millisecond)
 	}
-	s := stretches{blockPasses: 4e6} // a million in each of four stretches
-	s.add(at(0, 1, 500, 502))
-	s.add(at(10, 13, 16, 19))
-	if got := s.median(); got != 3 {
-		t.Errorf("median %v ns, want 3", got)
+	s := stretches{blockPasses: 21e6} // a million in each of them and the last
+	s.add(looks)
+	if got := s.calm(); got != 3 {
+		t.Errorf("%v ns, want 3", got)
+	}
+}
+
+func TestRefill(t *testing.T) {
+	s := rules.Sector{Blocks: 64, Passes: 4}
+	buf := make([]byte, s.Size())
+	if took, err := Refill(t.Context(), s, buf); err != nil || took <= 0 {
+		t.Errorf("%v, %v", took, err)
+	}
+	if _, err := Refill(t.Context(), s, buf[1:]); strata.CodeOf(err) != strata.Invalid {
+		t.Errorf("a short buffer: %v", err)
 	}
 }
 

@@ -46,6 +46,7 @@ var sideways = map[string][]string{
 	"cmd/strata":          {"bench/pipeline", "devnet", "web", "bench", "bench/attack", "bench/audit", "bench/cheaters", "bench/objects", "bench/profile", "bench/seal", "sim"},
 	"devnet":              {"web"},
 	"bench/objects":       {"bench", "devnet"},
+	"bench/profile":       {"bench/seal"},
 	"bench/seal":          {"bench", "bench/pipeline"},
 }
 
