@@ -81,6 +81,13 @@ func (db *DB) open(ctx context.Context, roles []Role) error {
 		}
 		db.locks = append(db.locks, l)
 	}
+	// Two processes that start at once take turns: neither switching a new file
+	// to its log nor migrating it waits for the other by itself.
+	turn := flock.New(db.path + ".migrate.lock")
+	if err := turn.Lock(); err != nil {
+		return fmt.Errorf("cannot lock the metadata file for its migration: %w", err)
+	}
+	defer turn.Close()
 	var err error
 	if db.file, err = durable.OpenDB(ctx, db.path, readers); err != nil {
 		return err
@@ -89,15 +96,9 @@ func (db *DB) open(ctx context.Context, roles []Role) error {
 	return db.migrate(ctx)
 }
 
-// migrate brings the schema up to date. Two processes that start at once on a
-// new file take turns; a crash leaves a migration done or not done.
+// migrate brings the schema up to date. A crash leaves a migration done or not
+// done.
 func (db *DB) migrate(ctx context.Context) error {
-	turn := flock.New(db.path + ".migrate.lock")
-	if err := turn.Lock(); err != nil {
-		return fmt.Errorf("cannot lock the metadata file for its migration: %w", err)
-	}
-	defer turn.Close()
-
 	files, err := fs.Sub(migrations, "migrations")
 	if err != nil {
 		return err
