@@ -67,6 +67,7 @@ type Secret interface {
 type Pace struct {
 	Flush  time.Duration // between two looks for changes (5 s)
 	Commit time.Duration // between two commitments on chain (20 s locally, 20 min elsewhere)
+	Watch  time.Duration // between two looks at another's backup (20 s locally, 5 min elsewhere)
 	Ask    time.Duration // for a miner to take or give a superblock (10 s)
 	Now    func() time.Time
 }
@@ -78,6 +79,11 @@ func (p Pace) withDefaults(prof strata.Profile) Pace {
 	if p.Commit == 0 {
 		if p.Commit = 20 * time.Minute; prof.Name == strata.LocalProfile.Name {
 			p.Commit = 20 * time.Second
+		}
+	}
+	if p.Watch == 0 {
+		if p.Watch = 5 * time.Minute; prof.Name == strata.LocalProfile.Name {
+			p.Watch = 20 * time.Second
 		}
 	}
 	if p.Ask == 0 {
@@ -158,7 +164,7 @@ func (k *Keeper) Status() Status {
 // it does not name may be deleted from miners.
 func (k *Keeper) Sound() bool {
 	st := k.Status()
-	return st.Version > 0 && st.Behind == "" && !st.Saved.IsZero() && st.Quorum
+	return st.Version > 0 && st.Behind == "" && st.Quorum
 }
 
 func (k *Keeper) set(change func(*Status)) {
@@ -180,6 +186,29 @@ func (k *Keeper) Run(ctx context.Context) error {
 	return nil
 }
 
+// Watch finds out now and then whether the catalog is the latest there is, for
+// Sound, until ctx is done: for a validator whose catalog the gateway of another
+// process backs up.
+func (k *Keeper) Watch(ctx context.Context) error {
+	for lifecycle.Sleep(ctx, k.Pace.Watch) == nil {
+		err := k.glance(ctx)
+		if ctx.Err() != nil {
+			break
+		}
+		k.complain(err)
+	}
+	return nil
+}
+
+// glance is one look of Watch. What cannot be found out is not known.
+func (k *Keeper) glance(ctx context.Context) error {
+	err := k.check(ctx)
+	if err != nil {
+		k.set(func(s *Status) { s.Quorum = false })
+	}
+	return err
+}
+
 // complain logs an error once, as long as it stays the same.
 func (k *Keeper) complain(err error) {
 	text := ""
@@ -187,13 +216,17 @@ func (k *Keeper) complain(err error) {
 		text = err.Error()
 	}
 	if text != "" && text != k.trouble {
-		k.Log.Warn("the metadata is not backed up; trying again", "err", err)
+		k.Log.Warn("the backup of the metadata is not well; trying again", "err", err)
 	}
 	k.trouble = text
 }
 
 func (k *Keeper) round(ctx context.Context) error {
 	if !k.checked {
+		err := k.Catalog.CreateBucket(ctx, catalog.Bucket{Name: catalog.BackupBucket, Created: k.Pace.Now()})
+		if err != nil && strata.CodeOf(err) != strata.Conflict {
+			return err
+		}
 		if err := k.check(ctx); err != nil {
 			return err
 		}
@@ -201,14 +234,10 @@ func (k *Keeper) round(ctx context.Context) error {
 	return k.flush(ctx)
 }
 
-// check compares the catalog's version with those on miners, once: a catalog
+// check compares the catalog's version with those on miners and on chain: a catalog
 // that was restored from an old copy must neither replace the later backup nor
 // have miners delete what it does not know.
 func (k *Keeper) check(ctx context.Context) error {
-	err := k.Catalog.CreateBucket(ctx, catalog.Bucket{Name: catalog.BackupBucket, Created: k.Pace.Now()})
-	if err != nil && strata.CodeOf(err) != strata.Conflict {
-		return err
-	}
 	st, err := k.Catalog.BackupState(ctx)
 	if err != nil {
 		return err

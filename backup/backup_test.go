@@ -511,6 +511,45 @@ func TestOldCopyOfTheCatalog(t *testing.T) {
 	w.whole(w.files)
 }
 
+// TestWatch: a validator without a gateway knows from miners and chain whether
+// the catalog that it shares is the latest.
+func TestWatch(t *testing.T) {
+	w := newWorld(t)
+	watcher := New(w.keep.Config)
+	watcher.Config.Store = nil
+	watcher.Config.Committed = func(context.Context) (wire.Commitment, error) { return w.chain, nil }
+	look := func(when string, want bool) {
+		t.Helper()
+		err := watcher.glance(t.Context())
+		if got := watcher.Sound(); got != want {
+			t.Errorf("%s: sound %v, want %v (%v)", when, got, want, err)
+		}
+	}
+	look("before the first backup", false)
+	w.put("a", 100)
+	w.flush()
+	look("after it", true)
+	for _, m := range w.fleet.miners[:4] {
+		m.away = true
+	}
+	look("most miners are away", false)
+	for _, m := range w.fleet.miners[:4] {
+		m.away = false
+	}
+	w.chain.Superblock += 5
+	look("the chain knows a later one", false)
+	w.chain.Superblock -= 5
+	look("all is well again", true)
+	later := *w.fleet.miners[5].block
+	later.Version += 9
+	w.fleet.miners[5].block = &later
+	w.fleet.reader = w.key.hotkey(t)
+	if err := later.Sign(domain, w.key); err != nil {
+		t.Fatal(err)
+	}
+	look("one miner has a later one", false)
+}
+
 // TestCrashInFlush crashes before and after each step of a backup: the backup
 // before, or this one, is recovered, and later ones leave nothing behind.
 func TestCrashInFlush(t *testing.T) {

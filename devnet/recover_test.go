@@ -12,22 +12,38 @@ import (
 	"strata"
 )
 
-// TestRecoverFromTheMiners takes away everything that a validator has on its
-// disk but the hotkey, while one miner is away, and reads all files back.
-func TestRecoverFromTheMiners(t *testing.T) {
+// TestRecovery puts an old copy of the metadata back under a gateway, which is
+// noticed: nothing that the old copy does not know is deleted from miners. Then
+// everything that the validator has on its disk is taken away, while one miner is
+// away too, and all files come back with the hotkey alone.
+func TestRecovery(t *testing.T) {
 	t.Parallel()
 	ctx := within(t)
 	n := start(t, 5)
-	stored := n.fill(ctx, t, 5<<20+3, 700, 1)
+	stored := n.fill(ctx, t, 3<<20, 700)
 	n.awaitBackup(ctx, t, stored)
+	n.stopValidator(ctx, t)
+	old, err := os.ReadFile(n.metadata(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	n.startValidator(ctx, t)
+	later := n.fill(ctx, t, 5<<20+3, 900, 1)
+	n.awaitBackup(ctx, t, later)
+	n.replaceMetadata(ctx, t, old)
+
+	block := n.awaitBehind(ctx, t)
+	until(ctx, t, "manifests were compared twice", func() bool {
+		st, err := n.Status(ctx)
+		return err == nil && st.Block >= block+60 // of 200 ms, and they are every 5 s
+	})
+	wantFiles(ctx, t, n, stored)
 	n.killed(ctx, t, name("validator", 0), minerName(2))
-	dir := filepath.Join(n.Dir(), name("validator", 0))
-	if err := os.RemoveAll(dir); err != nil {
+	if err := os.RemoveAll(filepath.Join(n.Dir(), name("validator", 0))); err != nil {
 		t.Fatal(err)
 	}
 	args := append([]string{"gateway", "recover"}, n.roleArgs(name("validator", 0))...)
-	out, err := exec.CommandContext(ctx, n.cfg.Binary, args...).CombinedOutput()
-	if err != nil || !strings.Contains(string(out), "recovered version") {
+	if out, err := exec.CommandContext(ctx, n.cfg.Binary, args...).CombinedOutput(); err != nil || !strings.Contains(string(out), "recovered version") {
 		t.Fatalf("recover: %v\n%s", err, out)
 	}
 	if again, err := exec.CommandContext(ctx, n.cfg.Binary, args...).CombinedOutput(); err == nil || !strings.Contains(string(again), "exists") {
@@ -36,15 +52,45 @@ func TestRecoverFromTheMiners(t *testing.T) {
 	n.forget(name("validator", 0))
 	n.startValidator(ctx, t)
 	wantFiles(ctx, t, n, stored)
+	wantFiles(ctx, t, n, later)
+
 	n.forget(minerName(2))
 	n.startMiners(ctx, t, 2, 3)
 	more := n.fill(ctx, t, 3000)
 	n.awaitBackup(ctx, t, more)
-	wantFiles(ctx, t, n, stored)
 	wantFiles(ctx, t, n, more)
-	if g, err := dial(ctx, t, n.ChainURL()).Commitment(ctx, n.netuid(), hotkeyOf(t, n, name("validator", 0))); err != nil || len(g) == 0 {
-		t.Errorf("nothing is committed on chain: %x, %v", g, err)
+	if c, err := dial(ctx, t, n.ChainURL()).Commitment(ctx, n.netuid(), hotkeyOf(t, n, name("validator", 0))); err != nil || len(c) == 0 {
+		t.Errorf("nothing is committed on chain: %x, %v", c, err)
 	}
+}
+
+// replaceMetadata puts an old copy in the place of the first validator's
+// strata.db, between two runs.
+func (n *Network) replaceMetadata(ctx context.Context, t *testing.T, old []byte) {
+	t.Helper()
+	n.stopValidator(ctx, t)
+	file := n.metadata(t)
+	for _, suffix := range []string{"-wal", "-shm"} {
+		if err := os.Remove(file + suffix); err != nil && !errors.Is(err, os.ErrNotExist) {
+			t.Fatal(err)
+		}
+	}
+	if err := os.WriteFile(file, old, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	n.startValidator(ctx, t)
+}
+
+// awaitBehind waits until the gateway says that its metadata is an old copy, and
+// returns the block.
+func (n *Network) awaitBehind(ctx context.Context, t *testing.T) (block uint64) {
+	t.Helper()
+	until(ctx, t, "the old copy is noticed", func() bool {
+		st, err := n.Status(ctx)
+		block = st.Block
+		return err == nil && st.Backup != nil && st.Backup.Behind != ""
+	})
+	return block
 }
 
 // forget takes ended processes of a name from the list, so that what is started
@@ -59,61 +105,6 @@ func (n *Network) forget(name string) {
 		}
 	}
 	n.processes = kept
-}
-
-// TestOldMetadataDeletesNothing puts an old copy of the metadata back under a
-// gateway: it is noticed, nothing that the old copy does not know is deleted
-// from miners, and a recovery brings all of it back.
-func TestOldMetadataDeletesNothing(t *testing.T) {
-	t.Parallel()
-	ctx := within(t)
-	n := start(t, 4)
-	stored := n.fill(ctx, t, 3<<20, 700)
-	n.awaitBackup(ctx, t, stored)
-	file := n.metadata(t)
-	n.stopValidator(ctx, t)
-	old, err := os.ReadFile(file)
-	if err != nil {
-		t.Fatal(err)
-	}
-	n.startValidator(ctx, t)
-	later := n.fill(ctx, t, 2<<20, 900)
-	n.awaitBackup(ctx, t, later)
-	n.stopValidator(ctx, t)
-	for _, suffix := range []string{"-wal", "-shm"} {
-		if err := os.Remove(file + suffix); err != nil && !errors.Is(err, os.ErrNotExist) {
-			t.Fatal(err)
-		}
-	}
-	if err := os.WriteFile(file, old, 0o600); err != nil {
-		t.Fatal(err)
-	}
-
-	n.startValidator(ctx, t)
-	var block uint64
-	until(ctx, t, "the old copy is noticed", func() bool {
-		st, err := n.Status(ctx)
-		if err == nil {
-			block = st.Block
-		}
-		return err == nil && st.Backup != nil && st.Backup.Behind != ""
-	})
-	until(ctx, t, "manifests were compared several times", func() bool {
-		st, err := n.Status(ctx)
-		return err == nil && st.Block >= block+80
-	})
-	wantFiles(ctx, t, n, stored)
-	n.stopValidator(ctx, t)
-	if err := os.Rename(file, file+".old"); err != nil {
-		t.Fatal(err)
-	}
-	args := append([]string{"gateway", "recover"}, n.roleArgs(name("validator", 0))...)
-	if out, err := exec.CommandContext(ctx, n.cfg.Binary, args...).CombinedOutput(); err != nil {
-		t.Fatalf("recover: %v\n%s", err, out)
-	}
-	n.startValidator(ctx, t)
-	wantFiles(ctx, t, n, stored)
-	wantFiles(ctx, t, n, later)
 }
 
 // metadata is the path of the first validator's strata.db.

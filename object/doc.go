@@ -69,6 +69,14 @@
 // check, breaks off or is slow is replaced by a spare from that row on. A full
 // read of an object is checked against the digest taken when it was written.
 //
+// # Renewing
+//
+// A shard's bytes follow from the object's key and the others, so a repair
+// (package repair) re-creates it with its old root: k shards are read row by row,
+// verified, and the missing ones made (rebuild.go, gather.go), each for a miner
+// that has none of the segment (placer.go). The shard of a miner that leaves is
+// copied. A place is reserved in the deletion queue before it is used.
+//
 // # Crashes
 //
 // Nothing is in memory only. A crash before Commit leaves a pending object, all

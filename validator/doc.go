@@ -9,6 +9,8 @@
 //	check.go      commitment checks
 //	audit.go      snap audits
 //	reconcile.go  shards that should be on a miner and are not
+//	orphans.go    shards that are on a miner and should not be
+//	standing.go   what the shards on a miner are worth, for repair
 //	refuse.go     shards that a miner would not take
 //	weigh.go      credits and weights
 //	status.go     what users and the gateway see

@@ -25,8 +25,8 @@ type backupFlags struct {
 	NoCommit bool `name:"no_commit" help:"Do not put the backup's version on chain: a recovery could then be shown an older one."`
 }
 
-// startBackup starts the backup in a group.
-func (f backupFlags) startBackup(g *lifecycle.Group, n *node, store *object.Store, net object.Network) *backup.Keeper {
+// keeper makes the keeper of a catalog's backup.
+func (f backupFlags) keeper(n *node, store *object.Store, net object.Network) *backup.Keeper {
 	c := backup.Config{
 		Catalog: n.db, Store: store, Network: net, Miners: n.peers, Secret: n.key, Signer: n.key,
 		Domain: n.domain(), Profile: n.profile, Log: n.log,
@@ -37,7 +37,12 @@ func (f backupFlags) startBackup(g *lifecycle.Group, n *node, store *object.Stor
 			return n.commits.change(ctx, func(w wire.Commitment) wire.Commitment { return w.WithSuperblock(s) })
 		}
 	}
-	k := backup.New(c)
+	return backup.New(c)
+}
+
+// startBackup starts the backup in a group.
+func (f backupFlags) startBackup(g *lifecycle.Group, n *node, store *object.Store, net object.Network) *backup.Keeper {
+	k := f.keeper(n, store, net)
 	if f.NoBackup {
 		n.log.Warn("the metadata is not backed up on miners: a lost disk loses all files")
 		return k
@@ -45,6 +50,13 @@ func (f backupFlags) startBackup(g *lifecycle.Group, n *node, store *object.Stor
 	g.Go("backup", k.Run)
 	n.keeping.keeper.Store(k)
 	return k
+}
+
+// watchBackup looks at the backup that a gateway in another process makes.
+func (f backupFlags) watchBackup(g *lifecycle.Group, n *node, net object.Network) {
+	k := f.keeper(n, nil, net)
+	g.Go("backup", k.Watch)
+	n.keeping.keeper.Store(k)
 }
 
 // keeping says which shards miners are to keep: the catalog knows, once the

@@ -64,6 +64,8 @@ func (c *validatorCmd) Run(ctx context.Context, s streams) error {
 		if addresses, err = c.serveGateway(g, n, v, v.Judge(n.peers), s); err != nil {
 			return abandon(g, err)
 		}
+	} else {
+		c.watchBackup(g, n, v)
 	}
 	if err := c.serveLog(g, n, addresses); err != nil {
 		return abandon(g, err)
