@@ -63,7 +63,7 @@ func (m *Miner) waitGrown(ctx context.Context, after <-chan time.Time) bool {
 // sealQueue seals until nothing is queued. When the allocation grows meanwhile
 // it stops with errGrown, to be called again: a validator that is new gets its
 // first sector now rather than after everybody's last, which on large disks is
-// weeks away. That costs the sectors half filled, one for each worker.
+// weeks away. That costs the sectors under way: one for each worker and disk.
 func (m *Miner) sealQueue(ctx context.Context) error {
 	run, stop := context.WithCancel(ctx)
 	defer stop()

@@ -6,6 +6,8 @@ import (
 	"io"
 	"math/rand/v2"
 	"net/http"
+	"os"
+	"path/filepath"
 	"slices"
 	"testing"
 	"testing/synctest"
@@ -15,6 +17,7 @@ import (
 	"strata/chain"
 	"strata/merkle"
 	"strata/miner"
+	"strata/volume"
 	"strata/wallet"
 	"strata/wire"
 )
@@ -567,6 +570,47 @@ func TestProgressIsLogged(t *testing.T) {
 		n := serving(t)
 		if n.logs.count("msg=sealing done=\"2 MiB\" of=\"2 MiB\"") != 1 {
 			t.Error("the end of sealing was not logged once")
+		}
+	})
+}
+
+// TestMendsByItself: a bit that flips where no audit looks is found, withdrawn
+// and mended while the miner serves.
+func TestMendsByItself(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		alice, bob := key(t, "Alice"), key(t, "Bob")
+		n := serving(t)
+		before, entries := n.manifest(alice)
+		path := filepath.Join(volume.Dir(n.dirs[0], "w", "h"), "data-"+alice.Hotkey().String())
+		f, err := os.OpenFile(path, os.O_RDWR, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer f.Close()
+		at := int64(small.SectorSize()) - 1
+		b := make([]byte, 1)
+		if _, err := f.ReadAt(b, at); err != nil {
+			t.Fatal(err)
+		}
+		was := b[0]
+		b[0] ^= 1
+		if _, err := f.WriteAt(b, at); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(25 * time.Hour)
+		synctest.Wait()
+		if _, err := f.ReadAt(b, at); err != nil || b[0] != was {
+			t.Errorf("the byte is %d, was %d, %v", b[0], was, err)
+		}
+		after, now := n.manifest(alice)
+		if after.Sequence <= before.Sequence || len(now) != len(entries) {
+			t.Errorf("it was not withdrawn: head %+v follows %+v", after, before)
+		}
+		n.audit(bob, alice, now)
+		for _, e := range now {
+			if e.State != wire.Filler || e.Root != entries[e.Number].Root {
+				t.Errorf("sector %d: %+v", e.Number, e)
+			}
 		}
 	})
 }
