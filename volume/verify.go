@@ -9,7 +9,9 @@ import (
 	"sync"
 
 	"strata"
+	"strata/internal/background"
 	"strata/internal/durable"
+	"strata/internal/hugepage"
 	"strata/merkle"
 	"strata/seal"
 	"strata/volume/vfs"
@@ -128,8 +130,16 @@ func (h *hashing) run(ctx context.Context, workers int) error {
 	var wg sync.WaitGroup
 	for range workers {
 		wg.Go(func() {
-			buf := make([]byte, h.sectors[0].Size())
-			for h.one(ctx, buf) {
+			background.Lower()
+			m, err := hugepage.Alloc(strata.ByteSize(h.sectors[0].Size()))
+			if err != nil {
+				h.mu.Lock()
+				defer h.mu.Unlock()
+				h.err = err // all workers lack the same memory
+				return
+			}
+			defer m.Free()
+			for h.one(ctx, m.Bytes()) {
 			}
 		})
 	}
