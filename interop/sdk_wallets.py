@@ -93,7 +93,7 @@ def encrypted_of_theirs():
     equal(ours("vault")["cold_kept"], "encrypted", "kept")
     strata("wallet", "sign", "--use", "coldkey", "x", *at("vault"), fails=True)
     strata("wallet", "sign", "--use", "coldkey", "x", *at("vault"), env={"BT_WALLET_PASSWORD": OTHER}, fails=True)
-    signs_alike("vault", w.get_coldkey(password=PASSWORD), "--wallet.password_file", PASSWORD_FILE)
+    signs_alike("vault", w.coldkey, "--wallet.password_file", PASSWORD_FILE)
     w.coldkey_file.save_password_to_env(PASSWORD)  # below Python's own copy of the environment
     signature = strata("wallet", "sign", "--use", "coldkey", "x", *at("vault")).strip()
     equal(Keypair(ss58_address=address).verify(b"x", bytes.fromhex(signature)), True, "the signature")
