@@ -87,12 +87,10 @@ func (e Event) Score() (score.Event, error) {
 }
 
 // Coverage is what a miner lists in one validator's partition, and how much of
-// it filler and ordered shards cover, in bytes.
+// it filler and ordered shards cover, by cohort.
 type Coverage struct {
 	Validator strata.Hotkey `json:"validator"`
-	Listed    uint64        `json:"listed"`
-	Covered   uint64        `json:"covered"`
-	Data      uint64        `json:"data,omitempty"` // of it, by shards
+	Batches   []score.Batch `json:"batches,omitempty"`
 }
 
 // Share is a validator's part of the stake, in ppm.

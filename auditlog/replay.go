@@ -71,7 +71,7 @@ func Replay(items iter.Seq2[Item, error], visit func(Line)) (Report, error) {
 type played struct {
 	known    bool // its state is known: it was stated, or the log is whole
 	score    score.Miner
-	holdings map[strata.Hotkey]Coverage
+	holdings map[strata.Hotkey][]score.Batch // by validator
 }
 
 type player struct {
@@ -98,7 +98,7 @@ func (p *player) miner(h strata.Hotkey) *played {
 	m := p.miners[h]
 	if m == nil {
 		// In the middle of a log a miner that no state speaks of is a new one.
-		m = &played{known: p.report.Header.First == 1, holdings: map[strata.Hotkey]Coverage{}}
+		m = &played{known: p.report.Header.First == 1, holdings: map[strata.Hotkey][]score.Batch{}}
 		p.miners[h] = m
 	}
 	return m
@@ -148,17 +148,27 @@ func (p *player) event(e Entry, ev Event) {
 	}
 	if err != nil {
 		p.differs(e.Miner, "%v", err)
+		return
+	}
+	if s.Kind == score.Arrived {
+		m := p.miner(*e.Miner)
+		for v, batches := range m.holdings {
+			m.holdings[v] = score.Arrive(batches, s.Cohort)
+		}
 	}
 }
 
 // state takes over what the log says of a miner, and compares it if it is known.
 func (p *player) state(e Entry) {
 	m := p.miner(*e.Miner)
-	want := map[strata.Hotkey]Coverage{}
+	want := map[strata.Hotkey][]score.Batch{}
 	for _, c := range e.State.Holdings {
-		want[c.Validator] = c
+		want[c.Validator] = e.State.Score.Fold(c.Batches)
 	}
 	if m.known {
+		for v, batches := range m.holdings {
+			m.holdings[v] = m.score.Fold(batches)
+		}
 		if !sameScore(m.score, e.State.Score) {
 			p.differs(e.Miner, "its score is not what the entries before make it: %+v, not %+v", e.State.Score, m.score)
 		}
@@ -195,10 +205,12 @@ func (p *player) head(e Entry) {
 }
 
 func (p *player) cover(e Entry, c Coverage) {
-	if c.Covered > c.Listed || c.Data > c.Covered {
-		p.differs(e.Miner, "%d bytes are covered of %d, %d by shards", c.Covered, c.Listed, c.Data)
+	for _, b := range c.Batches {
+		if b.Covered > b.Listed || b.Data > b.Covered {
+			p.differs(e.Miner, "%d bytes are covered of %d, %d by shards", b.Covered, b.Listed, b.Data)
+		}
 	}
-	p.miner(*e.Miner).holdings[c.Validator] = c
+	p.miner(*e.Miner).holdings[c.Validator] = c.Batches
 }
 
 // check compares what was found with how it was counted.
@@ -272,8 +284,8 @@ func (p *player) credit(w Weight, block uint64, stakes map[strata.Hotkey]uint64)
 		return 0
 	}
 	var parts []score.Part
-	for v, c := range m.holdings {
-		parts = append(parts, score.Part{Listed: c.Listed, Covered: c.Covered, Data: c.Data, Share: stakes[v]})
+	for v, batches := range m.holdings {
+		parts = append(parts, m.score.Part(batches, stakes[v]))
 	}
 	covered, listed, _ := score.Trusted(p.rules, parts)
 	return score.Covered(m.score.Credit(p.rules, block), covered, listed)

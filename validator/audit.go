@@ -223,6 +223,9 @@ func (v *Validator) questions(ctx context.Context, b *book) (strata.Hotkey, []qu
 		if err != nil {
 			return validator, nil, err
 		}
+		if !inData && !b.counts(s.Cohort) {
+			continue
+		}
 		leaf := uint32(v.draw(int(v.Profile.Blocks)))
 		if inData {
 			leaf = v.dataLeaf(s.Entry)

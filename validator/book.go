@@ -86,13 +86,14 @@ type place struct {
 // holding is what the miner holds for one validator.
 type holding struct {
 	head    wire.Head
-	numbers numbers   // sectors that count
-	pending numbers   // of these, those in no cohort yet
-	data    numbers   // of these, those with shards
-	covered uint64    // bytes of these that are proven filler or ordered shards
-	free    uint64    // bytes of filler in them
-	filler  int       // sectors that are all filler
-	vain    time.Time // since when its manifest could not be read; zero: it can be
+	numbers numbers       // sectors that count
+	pending numbers       // of these, those in no cohort yet
+	data    numbers       // of these, those with shards
+	covered uint64        // bytes of these that are proven filler or ordered shards
+	free    uint64        // bytes of filler in them
+	batches []score.Batch // the same by cohort
+	filler  int           // sectors that are all filler
+	vain    time.Time     // since when its manifest could not be read; zero: it can be
 }
 
 func newBook(v *Validator, r catalog.MinerRecord) *book {
@@ -131,6 +132,11 @@ func (h *holding) count(v *Validator, s catalog.Sector) {
 		h.data.add(s.Entry.Number)
 	}
 	covered, free := v.cover(s.Entry)
+	h.batch(s.Cohort, func(b *score.Batch) {
+		b.Listed += uint64(v.Profile.SectorSize())
+		b.Covered += covered
+		b.Data += covered - min(covered, free)
+	})
 	h.covered += covered
 	h.free += free
 	if s.Entry.State == wire.Filler {
@@ -139,16 +145,33 @@ func (h *holding) count(v *Validator, s catalog.Sector) {
 }
 
 // drop takes out a sector that has turned out to be void.
-func (h *holding) drop(v *Validator, e wire.Entry) {
+func (h *holding) drop(v *Validator, s catalog.Sector) {
+	e := s.Entry
 	h.numbers = h.numbers.without(e.Number)
 	h.pending = h.pending.without(e.Number)
 	h.data = h.data.without(e.Number)
 	covered, free := v.cover(e)
+	h.batches = slices.Clone(h.batches) // they may be shared
+	h.batch(s.Cohort, func(b *score.Batch) {
+		b.Listed -= min(b.Listed, uint64(v.Profile.SectorSize()))
+		b.Covered -= min(b.Covered, covered)
+		b.Data -= min(b.Data, covered-min(covered, free))
+	})
 	h.covered -= covered
 	h.free -= free
 	if e.State == wire.Filler {
 		h.filler--
 	}
+}
+
+// batch changes the batch of a cohort.
+func (h *holding) batch(cohort uint64, change func(*score.Batch)) {
+	i := slices.IndexFunc(h.batches, func(b score.Batch) bool { return b.Cohort == cohort })
+	if i < 0 {
+		i = len(h.batches)
+		h.batches = append(h.batches, score.Batch{Cohort: cohort})
+	}
+	change(&h.batches[i])
 }
 
 // cover returns how many bytes of a sector are proven (filler or shards) and
@@ -245,14 +268,6 @@ func (b *book) after(r catalog.MinerRecord, rules score.Rules, block uint64, ent
 	return r
 }
 
-// part is what a holding counts for.
-func (h *holding) part(v *Validator, share uint64) score.Part {
-	return score.Part{
-		Listed: uint64(h.numbers.count) * uint64(v.Profile.SectorSize()), Covered: h.covered,
-		Data: h.covered - min(h.covered, h.free), Share: share,
-	}
-}
-
 // credit returns the proven bytes at the present block: the score's credit for
 // the part of the sectors' bytes that filler and ordered shards cover, those of
 // one validator's orders as far as its stake goes (score.Trusted). A miner
@@ -273,7 +288,7 @@ func (b *book) creditAt(rules score.Rules, block uint64, stakes shares) uint64 {
 	}
 	var parts []score.Part
 	for validator, h := range b.holdings {
-		parts = append(parts, h.part(b.v, stakes[validator]))
+		parts = append(parts, b.rec.Score.Part(h.batches, stakes[validator]))
 	}
 	covered, listed, _ := score.Trusted(rules, parts)
 	return score.Covered(b.rec.Score.Credit(rules, block), covered, listed)
@@ -335,6 +350,7 @@ func (b *book) arrived(members []catalog.Mark) {
 	}
 	for _, h := range b.holdings {
 		h.pending = numbers{}
+		h.batches = b.rec.Score.Fold(score.Arrive(h.batches, members[0].Cohort))
 	}
 	b.waiting = 0
 }
@@ -348,6 +364,13 @@ func (b *book) wait(cohort uint64, at place) {
 		b.unchecked[cohort] = s
 	}
 	s.add(at, b.v.draw)
+}
+
+// fold returns batches under the ids of the cohorts that there are now.
+func (b *book) fold(batches []score.Batch) []score.Batch {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.rec.Score.Fold(batches)
 }
 
 // seen notes an answer of the miner.

@@ -17,7 +17,6 @@ import (
 	"strata/merkle"
 	"strata/score"
 	"strata/seal"
-	"strata/wire"
 )
 
 // makeCheck makes the next check, another validator's or ours, and says whether
@@ -208,9 +207,9 @@ func (v *Validator) compare(ctx context.Context, b *book, at place, before catal
 		b.checked(at)
 		return nil
 	}
-	var gone *wire.Entry
+	var gone *catalog.Sector
 	if mark.Void && now.Listed() {
-		gone = &now.Entry
+		gone = &now
 	}
 	entry := b.checkEntry(at, before.Entry.Root, root, gone)
 	if by != nil {

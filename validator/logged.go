@@ -11,7 +11,6 @@ import (
 	"strata/chain"
 	"strata/internal/lifecycle"
 	"strata/score"
-	"strata/wire"
 )
 
 const (
@@ -83,18 +82,17 @@ func (b *book) backlog() bool {
 }
 
 // coverage is what a holding lists and covers, as the log has it.
-func (h *holding) coverage(v *Validator, validator strata.Hotkey) auditlog.Coverage {
-	p := h.part(v, 0)
-	return auditlog.Coverage{Validator: validator, Listed: p.Listed, Covered: p.Covered, Data: p.Data}
+func (h *holding) coverage(validator strata.Hotkey) auditlog.Coverage {
+	return auditlog.Coverage{Validator: validator, Batches: h.batches}
 }
 
-func headEntry(v *Validator, validator strata.Hotkey, h *holding) auditlog.Entry {
-	return auditlog.Entry{Kind: auditlog.Listed, Head: &auditlog.Head{Signed: hex.EncodeToString(h.head.Encode()), Coverage: h.coverage(v, validator)}}
+func headEntry(validator strata.Hotkey, h *holding) auditlog.Entry {
+	return auditlog.Entry{Kind: auditlog.Listed, Head: &auditlog.Head{Signed: hex.EncodeToString(h.head.Encode()), Coverage: h.coverage(validator)}}
 }
 
-// checkEntry is the entry of a check. gone is the sector's entry if it counts no
+// checkEntry is the entry of a check. gone is the sector if it counts no
 // more. The caller has the turn.
-func (b *book) checkEntry(at place, said, is strata.Root, gone *wire.Entry) auditlog.Entry {
+func (b *book) checkEntry(at place, said, is strata.Root, gone *catalog.Sector) auditlog.Entry {
 	c := auditlog.Coverage{Validator: at.validator}
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -103,7 +101,7 @@ func (b *book) checkEntry(at place, said, is strata.Root, gone *wire.Entry) audi
 		if gone != nil {
 			after.drop(b.v, *gone)
 		}
-		c = after.coverage(b.v, at.validator)
+		c = after.coverage(at.validator)
 	}
 	return auditlog.Entry{Kind: auditlog.Checked, Check: &auditlog.Check{Number: at.number, Said: said, Is: is, Coverage: c}}
 }
@@ -141,7 +139,7 @@ func (s settled) stateEntry(block uint64) auditlog.Entry {
 	s.b.mu.Lock()
 	defer s.b.mu.Unlock()
 	for _, validator := range s.b.validators() {
-		st.Holdings = append(st.Holdings, s.b.holdings[validator].coverage(s.b.v, validator))
+		st.Holdings = append(st.Holdings, s.b.holdings[validator].coverage(validator))
 	}
 	return auditlog.Entry{Kind: auditlog.Stated, Block: block, Miner: &s.b.hotkey, State: st}
 }

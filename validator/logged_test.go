@@ -220,7 +220,13 @@ func TestTamperedAccount(t *testing.T) {
 			e.Head.Signed = e.Head.Signed[:150] + "0000" + e.Head.Signed[154:]
 			return true
 		}, "manifest's head"},
-		"more covered": {auditlog.Listed, func(e *auditlog.Entry) bool { e.Head.Covered = e.Head.Listed + 1; return true }, "are covered of"},
+		"more covered": {auditlog.Listed, func(e *auditlog.Entry) bool {
+			if len(e.Head.Batches) == 0 {
+				return false
+			}
+			e.Head.Batches[0].Covered = e.Head.Batches[0].Listed + 1
+			return true
+		}, "are covered of"},
 		"a state invented": {auditlog.Stated, func(e *auditlog.Entry) bool {
 			if len(e.State.Score.Cohorts) == 0 {
 				return false

@@ -236,11 +236,11 @@ func (v *Validator) pullFrom(ctx context.Context, b *book, validator strata.Hotk
 	if err != nil {
 		return err
 	}
-	m.hold.head = head
+	m.hold.head, m.hold.batches = head, b.fold(m.hold.batches)
 	if proof, ok := v.showTwoRoots(ctx, b, m, head); ok {
 		v.keep(proof)
 	}
-	return b.commit(headEntry(v, validator, &m.hold), m.events, func(r catalog.MinerRecord) error {
+	return b.commit(headEntry(validator, &m.hold), m.events, func(r catalog.MinerRecord) error {
 		return v.Ledger.SavePull(ctx, r, p, head, m.changed)
 	}, func() {
 		hold := m.hold // a copy: the rest of what was merged is not kept with it

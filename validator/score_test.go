@@ -290,3 +290,83 @@ func TestRoundTrips(t *testing.T) {
 		}
 	}
 }
+
+// TestGrowthCannotStandIn: a miner that was proven gives up most of it, and
+// lists ten times as much that nobody has checked. It is asked for what was
+// proven, and paid for what of that is left.
+func TestGrowthCannotStandIn(t *testing.T) {
+	w := newWorld(t)
+	m := w.proven("//Grower", 40)
+	self := w.key.Hotkey()
+	w.start()
+	w.earn(m)
+	before := w.book(m).credit()
+
+	// Nine tenths turn into data sectors without data, which nobody asks for.
+	for n := range uint64(36) {
+		m.alter(self, n, func(s *sector) { s.entry.State, s.entry.Tail = wire.Data, prof.Blocks })
+	}
+	for n := range uint64(400) {
+		m.fake(self, 40+n, 1) // made up, and answered
+	}
+	w.seen(m)
+	if got := w.book(m).credit(); got > before/9 {
+		t.Errorf("credit %d for a tenth, it was %d for all", got, before)
+	}
+	asked := map[uint64]int{}
+	m.asked = func(r wire.AuditRequest) {
+		for _, l := range r.Leaves {
+			asked[l.Sector]++
+		}
+	}
+	w.audit(m, 10)
+	for n := range asked {
+		if n < 36 || n >= 40 {
+			t.Errorf("sector %d was asked for", n)
+		}
+	}
+	if len(asked) != 4 {
+		t.Errorf("asked for %v, want what was proven and is left", asked)
+	}
+	w.consistent(m)
+}
+
+// TestGrowingCostsNothing: new sectors, in any number and at any time, never
+// lower the credit of what was there, from their listing to their checks.
+func TestGrowingCostsNothing(t *testing.T) {
+	w := newWorld(t)
+	m := w.proven("//Grower", 20)
+	self := w.key.Hotkey()
+	w.start()
+	w.earn(m)
+	last, have := w.book(m).credit(), uint64(20)
+	step := func(what string) {
+		t.Helper()
+		now := w.book(m).credit()
+		if now < last {
+			t.Errorf("%s took the credit from %d to %d, with %d sectors", what, last, now, have)
+		}
+		last = now
+	}
+	for _, more := range []uint64{1, 40, 3, 2} {
+		m.seal(self, have, have+more)
+		have += more
+		w.seen(m)
+		step("a listing")
+		for range w.pace.Cohort + 1 {
+			w.chain.mu.Lock()
+			w.chain.graph.Head.Number++
+			h := w.chain.graph.Head
+			w.chain.mu.Unlock()
+			w.v.advance(t.Context(), h)
+			w.v.formCohorts(t.Context())
+		}
+		w.audit(m, 1)
+		last = min(last, w.book(m).credit()) // leaves come and go with time
+		step("an arrival")
+		for w.check(1) == 1 {
+			step("a check")
+		}
+	}
+	w.consistent(m)
+}

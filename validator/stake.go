@@ -1,6 +1,7 @@
 package validator
 
 import (
+	"math"
 	"math/bits"
 	"slices"
 
@@ -63,7 +64,7 @@ func (b *book) doubted(rules score.Rules, stakes shares) map[strata.Hotkey]uint6
 	validators := b.validators()
 	parts := make([]score.Part, len(validators))
 	for i, validator := range validators {
-		parts[i] = b.holdings[validator].part(b.v, stakes[validator])
+		parts[i] = b.rec.Score.Part(b.holdings[validator].batches, stakes[validator])
 	}
 	_, _, counts := score.Trusted(rules, parts)
 	out := map[strata.Hotkey]uint64{}
@@ -76,21 +77,46 @@ func (b *book) doubted(rules score.Rules, stakes shares) map[strata.Hotkey]uint6
 }
 
 // drawPartition draws a partition to be audited, in proportion to the bytes that
-// count there; doubted of data bytes of its shards do not. Otherwise answers for
-// bytes that count nothing would outweigh missing ones.
+// count there, by what their checks prove; doubted of data bytes of its shards do
+// not. Otherwise answers for bytes that count nothing would outweigh missing
+// ones, and audits of what is not verified stand in for those of what is.
 func (b *book) drawPartition(rules score.Rules, stakes shares) (validator strata.Hotkey, doubted, data uint64, ok bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	excess := b.doubted(rules, stakes)
-	for range 256 {
-		at, found := b.drawSector()
-		if !found {
-			break
+	excess, validators := b.doubted(rules, stakes), b.validators()
+	weights, total := make([]uint64, len(validators)), uint64(0)
+	worth := map[uint64]uint64{} // by cohort
+	for i, v := range validators {
+		h, sum := b.holdings[v], uint64(0)
+		for _, x := range h.batches {
+			if _, ok := worth[x.Cohort]; !ok {
+				worth[x.Cohort] = b.rec.Score.Weight(x.Cohort)
+			}
+			sum += x.Listed / strata.BlockSize * worth[x.Cohort] / 1000
 		}
-		p := b.holdings[at.validator].part(b.v, 0)
-		if n := excess[at.validator]; n == 0 || uint64(b.v.draw(int(p.Listed))) >= n {
-			return at.validator, n, p.Data, true
+		p := b.rec.Score.Part(h.batches, 0)
+		weights[i] = score.Covered(sum, p.Listed-min(p.Listed, excess[v]), p.Listed)
+		total += weights[i]
+	}
+	if total == 0 || total > math.MaxInt {
+		return strata.Hotkey{}, 0, 0, false
+	}
+	at := uint64(b.v.draw(int(total)))
+	for i, w := range weights {
+		if at < w {
+			v := validators[i]
+			return v, excess[v], b.rec.Score.Part(b.holdings[v].batches, 0).Data, true
 		}
+		at -= w
 	}
 	return strata.Hotkey{}, 0, 0, false
+}
+
+// counts draws whether a sector of a cohort is asked for: with the chance with
+// which it counts.
+func (b *book) counts(cohort uint64) bool {
+	b.mu.Lock()
+	weight := b.rec.Score.Weight(cohort)
+	b.mu.Unlock()
+	return uint64(b.v.draw(score.PPM)) < weight
 }

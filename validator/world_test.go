@@ -345,6 +345,17 @@ func (w *world) consistent(m *fakeMiner) {
 				known, waiting, h.covered, h.free, numbers, pending, covered, free)
 		}
 	}
+	for validator, h := range b.holdings {
+		var batches []score.Batch
+		for _, s := range w.sectors(m, validator) {
+			if c, free := w.v.cover(s.Entry); s.Listed() {
+				batches = append(batches, score.Batch{Cohort: s.Cohort, Listed: sectorSize, Covered: c, Data: c - min(c, free)})
+			}
+		}
+		if got, want := b.rec.Score.Fold(h.batches), b.rec.Score.Fold(batches); !slices.Equal(got, want) {
+			w.t.Errorf("memory has batches %+v, the ledger %+v", got, want)
+		}
+	}
 	for _, c := range b.rec.Score.Cohorts {
 		if members[c.ID] != c.Bytes {
 			w.t.Errorf("cohort %d has %d bytes, its sectors %d", c.ID, c.Bytes, members[c.ID])
