@@ -42,10 +42,10 @@ var three = setup{blocks: 16, stakes: []strata.Rao{400, 350, 250}, sectors: 999,
 var stored = setup{blocks: 256, stakes: []strata.Rao{1000}, sectors: 30, epochs: 8, hotkeys: 1, users: true}
 
 // few makes users' data a small part of the space.
-func few(s *setup) { s.sectors = 240 }
+func few(s *setup) { s.sectors, s.epochs = 240, 6 }
 
 // league is a game with a validator that has a twentieth of the stake.
-var league = setup{blocks: 256, stakes: []strata.Rao{950, 50}, sectors: 24, epochs: 8, hotkeys: 1}
+var league = setup{blocks: 256, stakes: []strata.Rao{950, 50}, sectors: 12, epochs: 6, hotkeys: 1}
 
 // with changes a game.
 func (s setup) with(change func(*setup)) setup {
@@ -101,7 +101,7 @@ func Zoo() []Cheater {
 		{"throttles-puts", "says of every shard that it comes too fast", "", stored, joinKeeper(func(k *keeper) { k.refuses = strata.Throttled })},
 		{"always-leaving", "says that it leaves, gets no shards, and stays", "a miner that says that it leaves is paid for its filler without end", stored,
 			joinKeeper(func(k *keeper) { k.leaving = true })},
-		{"rebuilds", "drops shards and computes them from its friends' when asked", "", stored.with(func(s *setup) { s.friends = 3 }), joinRebuilder(3, false)},
+		{"rebuilds", "drops shards and computes them from its friends' when asked", "", stored.with(func(s *setup) { s.friends, s.epochs = 3, 5 }), joinRebuilder(3, false)},
 		{"uploads-to-itself", "stores bytes as a customer that it can compute again, and drops its shards", "", stored, joinRebuilder(0, true)},
 		{"starves-one", "answers all validators but one with a quarter of the stake", "", three, joinStarver},
 		{"two-faced", "shows each validator the truth of its own partition, and doubles the others'", "", three, joinTwoFaced},

@@ -17,7 +17,7 @@ type benchCheatersCmd struct {
 	Names  []string `arg:"" optional:"" name:"name" help:"Cheaters to play, all by default."`
 	Seeds  int      `default:"20" help:"Games for each; the same seeds, the same table."`
 	Rules  string   `enum:"fast,main" default:"fast" help:"fast: the local profile's rules and the main network's deadlines, a few epochs. main: the main network's rules, which takes long."`
-	Epochs int      `help:"Epochs in a game; by default as many as the cheater needs."`
+	Epochs int      `help:"Epochs in a game; by default as many as the cheater needs, and 30 days of them by the main rules."`
 	JSON   bool     `name:"json" help:"Print JSON, one cheater a line."`
 }
 
@@ -30,6 +30,9 @@ func (c *benchCheatersCmd) Run(ctx context.Context, s streams) error {
 	o := cheaters.Options{Rules: cheaters.Fast(), Seeds: c.Seeds, Epochs: c.Epochs}
 	if c.Rules == "main" {
 		o.Rules = cheaters.Main()
+		if o.Epochs == 0 {
+			o.Epochs = 600 // 30 days
+		}
 	}
 	var lib cheaters.Library
 	var results []cheaters.Result
