@@ -368,6 +368,22 @@ func TestShedding(t *testing.T) {
 	})
 }
 
+// TestSheddingKeepsWhatNobodyTakes: a miner that has more than it plans for keeps
+// it all the same; only those that go are rid of what nobody else can take.
+func TestSheddingKeepsWhatNobodyTakes(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := &world{miners: network(30), fails: strata.E(strata.NoSpace, "no room")}
+		w.add(1, 0)
+		w.miners[1].Shed = 1000
+		r := w.start(t, Pace{})
+		time.Sleep(time.Minute)
+		synctest.Wait()
+		if st := r.Status(); len(w.letGo) != 0 || st.Moving != 1 || st.Blocked != 1 {
+			t.Errorf("let go %v, status %+v", w.letGo, st)
+		}
+	})
+}
+
 func TestSurveyThatFails(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := &world{miners: network(30), err: errors.New("disk I/O error")}

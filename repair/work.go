@@ -3,6 +3,7 @@ package repair
 import (
 	"context"
 	"log/slog"
+	"slices"
 	"time"
 
 	"strata"
@@ -67,17 +68,29 @@ func (r *Repairer) move(ctx context.Context, seg catalog.Segment, s health.Segme
 		}
 	}
 	done, err := r.Store.Copy(ctx, object.Renewal{Segment: seg, Renew: leaving, Kept: kept(seg, conditions, leaving)})
-	if strata.CodeOf(err) != strata.NoSpace || len(done.Placed) > 0 || !s.MayLetGo() {
+	going := r.going(seg, leaving)
+	if strata.CodeOf(err) != strata.NoSpace || len(done.Placed) > 0 || len(going) == 0 || !s.MayLetGo() {
 		return done, err
 	}
-	for _, i := range leaving {
+	for _, i := range going {
 		if err := r.Catalog.LetGo(ctx, seg.Ref(), i); err != nil {
 			return done, err
 		}
 	}
 	r.Log.Info("shards of a leaving miner were let go: no other miner can take them, and enough are safe",
-		"object", seg.Origin, "segment", seg.Number, "shards", len(leaving), "safe", s.Safe, "needed", s.K)
+		"object", seg.Origin, "segment", seg.Number, "shards", len(going), "safe", s.Safe, "needed", s.K)
 	return done, nil
+}
+
+// going returns which of the shards are at miners that go: one that only has too
+// many keeps what nobody else takes.
+func (r *Repairer) going(seg catalog.Segment, indices []int) (out []int) {
+	for _, h := range seg.Shards {
+		if slices.Contains(indices, h.Index) && r.miners[h.Miner].Condition == health.Leaving {
+			out = append(out, h.Index)
+		}
+	}
+	return out
 }
 
 // kept returns the miners of the shards that stay, beside which the new ones are
