@@ -28,6 +28,7 @@ const (
 func several(ctx context.Context, t *testing.T) (*Network, *subtensor.Client, *wallet.Key) {
 	t.Helper()
 	cfg := small(t.TempDir(), 3)
+	cfg.BlockTime = 120 * time.Millisecond
 	cfg.Validators, cfg.Stakes, cfg.Permits = 3, []strata.Rao{firstStake, secondStake, thirdStake}, 3
 	n := open(t, cfg)
 	if err := n.startChain(ctx); err != nil {

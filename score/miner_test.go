@@ -2,6 +2,7 @@ package score
 
 import (
 	"reflect"
+	"slices"
 	"testing"
 
 	"pgregory.net/rapid"
@@ -247,4 +248,42 @@ func checkInvariants(t *rapid.T, m Miner, block uint64) {
 	if len(m.Audits) > int(testRules.LeafKeep) {
 		t.Fatalf("%d buckets are kept, %d count", len(m.Audits), testRules.LeafKeep)
 	}
+}
+
+// An arrival, and each passed check after it, never lowers a credit: from any
+// state that events can lead to.
+func TestGrowingNeverLowersCredit(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		var m Miner
+		block, next := uint64(0), uint64(1)
+		for range rapid.IntRange(1, 80).Draw(t, "events") {
+			block += rapid.Uint64Range(0, 4).Draw(t, "blocks")
+			e := Event{Kind: Kind(rapid.IntRange(0, int(SecondRoot)).Draw(t, "kind")), Block: block}
+			switch e.Kind {
+			case Arrived:
+				e.Cohort, e.Bytes = next, rapid.Uint64Range(1, 1000).Draw(t, "sectors")*sector
+				next++
+			case Matched, Mismatched, Withdrawn:
+				e.Cohort, e.Bytes = rapid.Uint64Range(0, next).Draw(t, "cohort"), sector
+			case Audited:
+				e.Leaves = Leaves{Passed: 16}
+			case Refused, SecondRoot:
+				if rapid.IntRange(0, 9).Draw(t, "rarely") > 0 {
+					continue
+				}
+			}
+			after, err := m.Apply(testRules, e)
+			if err != nil {
+				continue
+			}
+			// Of what was there a check of a cohort with mismatches may prove less
+			// when it is merged in the end; without them nothing is ever lost.
+			clean := !slices.ContainsFunc(after.Cohorts, func(c Cohort) bool { return c.Failed > 0 })
+			before, now := m.Credit(testRules, block), after.Credit(testRules, block)
+			if (e.Kind == Arrived || e.Kind == Matched && clean) && now < before {
+				t.Fatalf("%+v takes the credit from %d to %d", e, before, now)
+			}
+			m = after
+		}
+	})
 }
