@@ -3,6 +3,8 @@ package strata
 import (
 	"errors"
 	"io"
+	"math/big"
+	"slices"
 	"strings"
 	"testing"
 
@@ -148,6 +150,45 @@ func TestProfiles(t *testing.T) {
 		}
 		if (p.Penalty == 0) == (p.PenaltyTempos == 0) || (p.LeafWindow == 0) == (p.LeafTempos == 0) {
 			t.Errorf("profile %s must give each window in exactly one unit", p.Name)
+		}
+	}
+}
+
+// TestSS58MatchesBigNumbers compares both ways with base58 done by math/big.
+func TestSS58MatchesBigNumbers(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		var key [32]byte
+		copy(key[:], rapid.SliceOfN(rapid.Byte(), 32, 32).Draw(t, "key"))
+		if rapid.Bool().Draw(t, "small") {
+			clear(key[:20])
+		}
+		raw := append([]byte{42}, key[:]...)
+		sum := ss58Checksum(raw)
+		n := new(big.Int).SetBytes(append(raw, sum[0], sum[1]))
+		var want []byte
+		for digit := new(big.Int); n.Sign() > 0; {
+			n.DivMod(n, big.NewInt(58), digit)
+			want = append(want, ss58Alphabet[digit.Int64()])
+		}
+		slices.Reverse(want)
+		got := EncodeSS58(key)
+		if got != string(want) {
+			t.Fatalf("%x is %s, want %s", key, got, want)
+		}
+		if back, err := DecodeSS58(got); err != nil || back != key {
+			t.Fatalf("%s decodes to %x, %v", got, back, err)
+		}
+		if _, err := DecodeSS58("1" + got); CodeOf(err) != Invalid {
+			t.Fatalf("a leading zero digit: %v", err)
+		}
+	})
+}
+
+func BenchmarkSS58(b *testing.B) {
+	key := [32]byte{1, 2, 3}
+	for b.Loop() {
+		if _, err := DecodeSS58(EncodeSS58(key)); err != nil {
+			b.Fatal(err)
 		}
 	}
 }
