@@ -225,7 +225,7 @@ func (n *Network) validatorArgs(i int) []string {
 	if i == 0 {
 		port = n.cfg.Port
 	}
-	return append(n.roleArgs(name("validator", i)), "--gateway.listen", fmt.Sprintf("127.0.0.1:%d", port))
+	return append(n.roleArgs(name("validator", i)), "--gateway.listen", fmt.Sprintf("127.0.0.1:%d", port), "--auditlog.listen", "127.0.0.1:0")
 }
 
 func (n *Network) minerArgs(i int) []string {

@@ -4,12 +4,16 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"net/http"
 	"os"
+	"os/exec"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
 	"strata"
+	"strata/auditlog"
 	"strata/chain"
 	"strata/chain/subtensor"
 	"strata/wallet"
@@ -161,6 +165,11 @@ func TestSeveralValidators(t *testing.T) {
 	ready(ctx, t, n)
 	stored := storeFiles(ctx, t, n)
 
+	// What each has logged leads to the weights that stand on chain.
+	for _, who := range []string{"validator-1", "validator-3"} {
+		wantReplay(ctx, t, n, who)
+	}
+
 	// A little more for one, then for the other: nothing moves.
 	before := all(t, n)
 	for _, who := range []string{"validator-1", "validator-3", "validator-1"} {
@@ -191,6 +200,29 @@ func TestSeveralValidators(t *testing.T) {
 	wantFiles(ctx, t, n, stored)
 	pass(ctx, t, c, 2*strata.LocalProfile.StakeGrid)
 	wantFiles(ctx, t, n, stored)
+}
+
+// wantReplay computes a validator's log again, in a process of its own, compares
+// it with the chain, and looks at what is public of it.
+func wantReplay(ctx context.Context, t *testing.T, n *Network, who string) {
+	t.Helper()
+	log := filepath.Join(n.Dir(), who, who, "default", "auditlog")
+	var out []byte
+	// The log is being written: a line or a segment may be on its way.
+	until(ctx, t, "the log of "+who+" is replayed", func() bool {
+		var err error
+		out, err = exec.CommandContext(ctx, command, "replay", log, "--subtensor.chain_endpoint", n.ChainURL()).CombinedOutput()
+		return err == nil
+	})
+	for _, want := range []string{"everything follows", "the weights are those of the log", "is committed"} {
+		if !strings.Contains(string(out), want) {
+			t.Errorf("the replay of %s does not say %q:\n%s", who, want, out)
+		}
+	}
+	p := auditlog.Peer{URL: n.address(who, "auditlog"), Client: http.DefaultClient}
+	if frauds, err := p.List(ctx); err != nil || len(frauds) > 0 {
+		t.Errorf("%s publishes %v, %v", who, frauds, err)
+	}
 }
 
 func allAre(got [3]map[strata.Hotkey]uint64, want map[strata.Hotkey]uint64) bool {
