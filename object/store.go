@@ -79,7 +79,7 @@ type Timing struct {
 
 // defaultMemory keeps a gateway that streams well below 256 MiB resident: the
 // garbage collector lets the heap grow to twice what is live.
-const defaultMemory = 64 * strata.MiB
+const defaultMemory = 96 * strata.MiB
 
 // Options configures a Store. All but Memory, Timing, Now and Log are needed.
 type Options struct {

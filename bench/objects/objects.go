@@ -114,11 +114,11 @@ func Run(ctx context.Context, cfg Config) (res Result, err error) {
 	return r.res, nil
 }
 
-// devnet sizes the miners: three times the bytes, the padding of shards, the
-// small objects, and twice that for placement to choose from.
+// devnet sizes the miners: three times the bytes and a quarter more, and the small
+// objects if they came one by one.
 func (c Config) devnet() devnet.Config {
 	bytes := uint64(c.Size)*uint64(c.Rounds+1) + uint64(c.Stream)
-	space := bytes*3/uint64(c.Miners)*3/2 + uint64(c.Small)*(64<<10)/uint64(c.Miners) + uint64(64*strata.MiB)
+	space := bytes*3/uint64(c.Miners)*5/4 + uint64(c.Small)*(64<<10)/uint64(c.Miners) + uint64(64*strata.MiB)
 	return devnet.Config{
 		Dir: filepath.Join(c.Dir, "net"), Binary: c.Binary, Miners: c.Miners, Validators: 1,
 		Space: strata.ByteSize(space) / strata.MiB * strata.MiB, Tempo: 20, BlockTime: time.Second, Log: c.Log,

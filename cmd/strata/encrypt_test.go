@@ -75,9 +75,11 @@ type user struct {
 	dir   string
 }
 
-func newUser(t *testing.T) *user {
+func newUser(t *testing.T) *user { return newUserWith(t, nil) }
+
+func newUserWith(t *testing.T, o gateway.Owner) *user {
 	s, token := &shelf{by: map[strata.ObjectID]gateway.Object{}, data: map[strata.ObjectID][]byte{}}, gateway.NewToken()
-	g, err := gateway.New(gateway.Config{Token: token, Objects: s})
+	g, err := gateway.New(gateway.Config{Token: token, Objects: s, Owner: o})
 	if err != nil {
 		t.Fatal(err)
 	}
