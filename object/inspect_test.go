@@ -55,16 +55,13 @@ func TestInspect(t *testing.T) {
 // are left, and the manifest of a small one opens no other in its pack.
 func TestManifest(t *testing.T) {
 	w := newWorld(t, 6)
-	w.fleet.gate = make(chan struct{}, 100)
+	w.fleet.gate = make(chan struct{})
 	big := noise(1, segment+3*row+5)
 	small := make(chan object.Info, 2)
 	for _, name := range []string{"one", "two"} {
 		go func() { small <- w.put(name, []byte(name+" small")) }()
 	}
-	for range 100 {
-		w.fleet.gate <- struct{}{}
-	}
-	w.fleet.gate = nil
+	close(w.fleet.gate) // nobody waits any more
 	infos := []object.Info{<-small, <-small, w.put("big", big)}
 	w.fleet.set(refuses, 3)
 	w.fleet.set(corrupt, 4)
