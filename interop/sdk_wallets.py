@@ -34,6 +34,8 @@ def secret(name, text):
     return path
 
 
+# Each time a password is stretched takes seconds and 512 MiB: no more of it here
+# than shows that the files agree.
 PASSWORD, OTHER = "correct horse ä", "battery staple"
 PASSWORD_FILE, OTHER_FILE = secret("password", PASSWORD + "\n"), secret("other", OTHER)
 
@@ -92,7 +94,6 @@ def encrypted_of_theirs():
     address = w.coldkeypub.ss58_address
     equal(ours("vault")["cold_kept"], "encrypted", "kept")
     strata("wallet", "sign", "--use", "coldkey", "x", *at("vault"), fails=True)
-    strata("wallet", "sign", "--use", "coldkey", "x", *at("vault"), env={"BT_WALLET_PASSWORD": OTHER}, fails=True)
     signs_alike("vault", w.coldkey, "--wallet.password_file", PASSWORD_FILE)
     w.coldkey_file.save_password_to_env(PASSWORD)  # below Python's own copy of the environment
     signature = strata("wallet", "sign", "--use", "coldkey", "x", *at("vault")).strip()
@@ -105,8 +106,6 @@ def change_password():
     strata("wallet", "password", "coldkey", *at("vault"), "--new_password_file", OTHER_FILE, env={"BT_WALLET_PASSWORD": PASSWORD})
     equal(theirs("vault").get_coldkey(password=OTHER).ss58_address, theirs("vault").coldkeypub.ss58_address, "coldkey")
     refused(WrongPasswordError, theirs("vault").get_coldkey, password=PASSWORD)
-    strata("wallet", "password", "coldkey", *at("vault"), "--no_password", env={"BT_WALLET_PASSWORD": OTHER})
-    equal(theirs("vault").coldkey.ss58_address, theirs("vault").coldkeypub.ss58_address, "the decrypted coldkey")
 
 
 @check
