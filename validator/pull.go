@@ -36,8 +36,23 @@ const (
 // pullLoop keeps what is known of one miner's manifests fresh.
 func (v *Validator) pullLoop(ctx context.Context, b *book) {
 	var t visits
+	if lifecycle.Sleep(ctx, v.spread(b)) != nil {
+		return
+	}
 	for v.visit(ctx, b, &t) == nil && lifecycle.Sleep(ctx, v.Pace.Pull) == nil {
 	}
+}
+
+// spread is how long a miner that is known waits for its first look: a validator
+// that starts again does not look at all at once, which would make it late with
+// its own audits and blame the miners.
+func (v *Validator) spread(b *book) time.Duration {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if len(b.holdings) == 0 {
+		return 0
+	}
+	return time.Duration(v.draw(int(max(v.Pace.Pull, 1))))
 }
 
 // visits is when a miner's rarer turns were last taken.

@@ -471,3 +471,27 @@ func TestHiddenManifest(t *testing.T) {
 		t.Error("a look that was given up counts")
 	}
 }
+
+// TestFirstLooksAreSpread: after a start miners that are known are not all
+// looked at at once; a new one is, without delay.
+func TestFirstLooksAreSpread(t *testing.T) {
+	w := newWorld(t)
+	w.pace.Pull = time.Minute
+	known, fresh := w.proven("//Known", 2), w.miner("//Fresh")
+	w.start()
+	w.seen(known)
+	if got := w.v.spread(w.book(fresh)); got != 0 {
+		t.Errorf("a new miner waits %s", got)
+	}
+	early, late := false, false
+	for range 200 {
+		d := w.v.spread(w.book(known))
+		if d < 0 || d >= time.Minute {
+			t.Fatalf("a known miner waits %s", d)
+		}
+		early, late = early || d < 20*time.Second, late || d > 40*time.Second
+	}
+	if !early || !late {
+		t.Error("first looks are not spread over the minute")
+	}
+}
