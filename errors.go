@@ -40,8 +40,9 @@ func E(code Code, format string, args ...any) error {
 // Error returns the text.
 func (e *Error) Error() string { return e.err.Error() }
 
-// Unwrap returns what the text was made from, so errors.Is sees through.
-func (e *Error) Unwrap() error { return errors.Unwrap(e.err) }
+// Unwrap returns what the text was made from, so errors.Is sees through, every
+// %w of it.
+func (e *Error) Unwrap() error { return e.err }
 
 // CodeOf returns the code of the outermost Error in err's chain, Internal if
 // there is none, and "" for nil.
