@@ -44,12 +44,13 @@ type Figures struct {
 func (f Figures) Ratio() float64 { return f.Seal / max(min(f.Fill, f.Raw), 1e-9) }
 
 // perWorker is how many sectors each worker seals in a round. The first of each
-// is not counted, since nothing is written while it is filled.
+// is not counted, since nothing is written while it is filled, nor is the one
+// for which the system hands out the last buffer.
 const perWorker = 4
 
 // Measure fills, writes and seals in turn, so that what else the machine does
 // meanwhile meets all three. It takes Workers × perWorker sectors of disk and
-// one sector more than Workers of memory, and stops when ctx is done. Code
+// one more, and one sector more than Workers of memory, and stops when ctx is done. Code
 // NoSpace or Unavailable if there is not so much.
 func Measure(ctx context.Context, o Options) (f Figures, err error) {
 	if o.Workers < 1 {
@@ -182,7 +183,7 @@ func (m *measuring) whole(ctx context.Context) error {
 	}
 	defer os.RemoveAll(dir)
 	defer store.Close()
-	n := uint64(m.Workers * perWorker)
+	n := uint64(m.Workers*perWorker + 1)
 	target := allocation.Target{Validator: strata.Hotkey{2}, Sectors: n, Holdings: []allocation.Holding{{Volume: dir, Sectors: n}}}
 	if err := store.SetTargets(ctx, []allocation.Target{target}); err != nil {
 		return err
@@ -190,7 +191,7 @@ func (m *measuring) whole(ctx context.Context) error {
 	var began time.Time
 	first := uint64(0)
 	err = store.Seal(ctx, m.Workers, func(_, _ strata.ByteSize) {
-		if sealed := store.Sealed()[0].Sealed; sealed >= uint64(m.Workers) && began.IsZero() {
+		if sealed := store.Sealed()[0].Sealed; sealed > uint64(m.Workers) && began.IsZero() {
 			began, first = time.Now(), sealed
 		}
 	})

@@ -3,13 +3,13 @@ package pipeline
 import (
 	"context"
 	"fmt"
-	"sync"
 
 	"github.com/ncw/directio"
 	"github.com/zeebo/blake3"
 	"golang.org/x/sync/errgroup"
 
 	"strata"
+	"strata/internal/hugepage"
 	"strata/merkle"
 	"strata/volume/vfs"
 )
@@ -135,23 +135,41 @@ func (p Place) Root(ctx context.Context, n int64, watch func(done uint64)) (root
 	return root, err
 }
 
-// scratch are buffers of one piece, fit for direct reads.
-var scratch = sync.Pool{New: func() any { b := directio.AlignedBlock(Piece); return &b }}
+// scratch keeps a few buffers of one piece for the next reader. They are of
+// huge pages: a direct read into memory in one piece is twice as fast as one
+// into pages from everywhere.
+var scratch = make(chan *hugepage.Memory, 4)
 
-func take(n int64) *[]byte {
-	if n < Piece/2 { // a small sector
-		b := directio.AlignedBlock(int(n))
-		return &b
-	}
-	b := scratch.Get().(*[]byte)
-	*b = (*b)[:n]
-	return b
+// piece is a buffer for direct reads, of a piece or less.
+type piece struct {
+	bytes []byte
+	mem   *hugepage.Memory // nil: the collector's
 }
 
-func give(b *[]byte) {
-	if cap(*b) >= Piece {
-		*b = (*b)[:Piece]
-		scratch.Put(b)
+func take(n int64) (p piece) {
+	if n < Piece/2 { // a small sector
+		return piece{bytes: directio.AlignedBlock(int(n))}
+	}
+	select {
+	case p.mem = <-scratch:
+	default:
+		var err error
+		if p.mem, err = hugepage.Alloc(Piece); err != nil {
+			return piece{bytes: directio.AlignedBlock(int(n))} // slower, and the collector may find the memory
+		}
+	}
+	p.bytes = p.mem.Bytes()[:n]
+	return p
+}
+
+func (p piece) give() {
+	if p.mem == nil {
+		return
+	}
+	select {
+	case scratch <- p.mem:
+	default:
+		p.mem.Free()
 	}
 }
 
@@ -160,20 +178,19 @@ func give(b *[]byte) {
 // has one. watch, which may be nil, is told the bytes visited.
 func (p Place) Read(ctx context.Context, n int64, visit func(piece []byte) error, watch func(done uint64)) error {
 	g, ctx := errgroup.WithContext(ctx)
-	pieces := make(chan *[]byte) // has no room, so at most two are in use
+	pieces := make(chan piece) // has no room, so at most two are in use
 	g.Go(func() error {
 		defer close(pieces)
 		for at := int64(0); at < n; at += int64(p.piece()) {
 			b := take(min(int64(p.piece()), n-at))
-			if err := p.Pace.Read(ctx, len(*b)); err != nil {
+			if err := p.readPiece(ctx, b.bytes, at); err != nil {
+				b.give()
 				return err
-			}
-			if _, err := p.File.ReadDirect(*b, p.Off+at); err != nil {
-				return fmt.Errorf("reading a sector: %w", err)
 			}
 			select {
 			case pieces <- b:
 			case <-ctx.Done():
+				b.give()
 				return ctx.Err()
 			}
 		}
@@ -182,15 +199,27 @@ func (p Place) Read(ctx context.Context, n int64, visit func(piece []byte) error
 	g.Go(func() error {
 		done := uint64(0)
 		for b := range pieces {
-			if err := visit(*b); err != nil {
+			err := visit(b.bytes)
+			done += uint64(len(b.bytes))
+			b.give()
+			if err != nil {
 				return err
 			}
-			if done += uint64(len(*b)); watch != nil {
+			if watch != nil {
 				watch(done)
 			}
-			give(b)
 		}
 		return nil
 	})
 	return g.Wait()
+}
+
+func (p Place) readPiece(ctx context.Context, b []byte, at int64) error {
+	if err := p.Pace.Read(ctx, len(b)); err != nil {
+		return err
+	}
+	if _, err := p.File.ReadDirect(b, p.Off+at); err != nil {
+		return fmt.Errorf("reading a sector: %w", err)
+	}
+	return nil
 }
