@@ -5,7 +5,7 @@ SEEDS   ?= 200
 BIN     := bin/strata
 
 .DEFAULT_GOAL := help
-.PHONY: help build test race lint fmt cross fuzz bench devnet accept stream soak web web-check clean
+.PHONY: help build test race lint fmt cross fuzz bench devnet accept stream soak interop endure generate-check bench-objects web web-check clean
 
 help: ## show the targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -54,6 +54,18 @@ stream: ## 2 GiB through a network and back, within 256 MiB of memory (Linux)
 
 soak: ## SEEDS seeds of 2,000 operations against a model, miners losing power, the gateway killed
 	$(GO) test -count=1 -timeout 0 -v -run '^TestSoak$$' ./devnet -soak.ops 2000 -soak.seeds $(SEEDS)
+
+interop: ## the Python SDK and polkadot.js against a devnet (needs python3, node, npm)
+	interop/run.sh
+
+endure: ## ten minutes with a node that is killed, hangs and is upgraded (Unix)
+	STRATA_ENDURE=10m $(GO) test -count=1 -timeout 20m -v -run '^TestEndurance$$' ./devnet
+
+generate-check: ## fail if the committed assembly differs from its generator
+	$(GO) -C tools test ./sealasm
+
+bench-objects: ## files up and down through thirty miners
+	$(GO) run ./cmd/strata bench objects
 
 web: ## rebuild the page (needs Node)
 	cd web && npm ci && npm run build

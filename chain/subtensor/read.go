@@ -208,7 +208,9 @@ func (c *Client) forward(ctx context.Context, latest <-chan *header, out chan<- 
 		case h := <-latest:
 			next, err := c.headOf(ctx, h)
 			if err != nil {
-				c.link.log.Warn("new block not read", "err", err)
+				if ctx.Err() == nil {
+					c.link.log.Warn("new block not read", "err", err)
+				}
 				continue
 			}
 			head = next
