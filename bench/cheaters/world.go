@@ -11,7 +11,6 @@ import (
 	"strata/allocation"
 	"strata/chain"
 	"strata/peer"
-	"strata/score"
 	"strata/validator"
 	"strata/wallet"
 	"strata/wire"
@@ -254,12 +253,6 @@ func (w *world) credit(h strata.Hotkey) (bytes float64) {
 		stake += float64(s.stake)
 	}
 	return bytes / stake
-}
-
-// standing is a miner's at the first validator.
-func (w *world) standing(h strata.Hotkey) score.Standing {
-	_, st := w.validators[0].drive.Credit(h)
-	return st
 }
 
 // event is something that happens at a time; do returns after how long again, 0
