@@ -5,10 +5,10 @@ SEEDS   ?= 200
 BIN     := bin/strata
 
 .DEFAULT_GOAL := help
-.PHONY: help build test race lint fmt cross fuzz bench devnet accept stream soak interop endure generate-check bench-objects web web-check clean
+.PHONY: help build test race lint fmt cross arm64 fuzz bench devnet accept stream soak interop endure generate-check bench-objects web web-check clean
 
 help: ## show the targets
-	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F':.*## ' '/^[a-z0-9-]+:.*## /{printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 build: ## build bin/strata
 	CGO_ENABLED=0 $(GO) build -trimpath -o $(BIN) ./cmd/strata
@@ -32,6 +32,10 @@ cross: ## build for every supported system
 	  echo "build $$t"; \
 	  CGO_ENABLED=0 GOOS=$${t%/*} GOARCH=$${t#*/} $(GO) build -trimpath -o /dev/null ./cmd/strata || exit 1; \
 	done
+
+arm64: ## the rules on arm64, emulated (needs qemu-user-static)
+	CGO_ENABLED=0 GOARCH=arm64 $(GO) test -exec qemu-aarch64-static ./score ./health ./placement ./allocation ./yuma
+	CGO_ENABLED=0 GOARCH=arm64 $(GO) test -exec qemu-aarch64-static -run Vector ./seal
 
 fuzz: ## run every fuzz target for 20 s
 	@for p in $$($(GO) list ./...); do \
