@@ -212,10 +212,10 @@ func TestDailyLimit(t *testing.T) {
 			n.chain.mine(block)
 			n.wantSectors("the first day", map[*wallet.Key]uint64{alice: 22, bob: 18})
 		}
-		n.ahead += 24*time.Hour - time.Minute
+		n.ahead.Add(int64(24*time.Hour - time.Minute))
 		n.chain.mine(61)
 		n.wantSectors("nearly a day later", map[*wallet.Key]uint64{alice: 22, bob: 18})
-		n.ahead += time.Minute
+		n.ahead.Add(int64(time.Minute))
 		n.chain.mine(62)
 		n.wantSectors("a day later", map[*wallet.Key]uint64{alice: 24, bob: 16})
 	})

@@ -8,6 +8,7 @@ import (
 	"net/netip"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -267,7 +268,7 @@ type node struct {
 	key   *wallet.Key
 	dirs  []string
 	logs  *logs
-	ahead time.Duration // of the miner's clock over the bubble's
+	ahead atomic.Int64 // nanoseconds of the miner's clock over the bubble's
 
 	config func(*miner.Config) // changes what open makes; may be nil
 
@@ -283,7 +284,7 @@ func newNode(t *testing.T, c *fakeChain) *node {
 	return n
 }
 
-func (n *node) clock() time.Time { return time.Now().Add(n.ahead) }
+func (n *node) clock() time.Time { return time.Now().Add(time.Duration(n.ahead.Load())) }
 
 // open opens the disks and makes the miner.
 func (n *node) open() {

@@ -89,7 +89,7 @@ func TestLeaveWithoutThoseWhoCannotMove(t *testing.T) {
 			t.Fatalf("it went within the former validator's time: %v", err)
 		default:
 		}
-		n.ahead = 31 * 24 * time.Hour
+		n.ahead.Store(int64(31 * 24 * time.Hour))
 		time.Sleep(10 * time.Second)
 		synctest.Wait()
 		if err := <-n.ended; !errors.Is(err, miner.ErrLeft) {

@@ -227,10 +227,10 @@ func TestFormerValidator(t *testing.T) {
 		check("at once", keeps...)
 		n.chain.mine(41) // its filler goes, its data stays
 		n.wantSectors("the next plan", map[*wallet.Key]uint64{alice: 1, bob: 7})
-		n.ahead += 30*24*time.Hour - time.Second
+		n.ahead.Add(int64(30*24*time.Hour - time.Second))
 		n.chain.mine(46)
 		check("nearly 30 days later", keeps...)
-		n.ahead += time.Second
+		n.ahead.Add(int64(time.Second))
 		check("30 days later")
 
 		n.chain.edit(alice.Hotkey(), func(r *chain.Neuron) { r.Permit = true })
@@ -257,7 +257,7 @@ func TestFormerValidatorAfterRestart(t *testing.T) {
 		if err := errors.Join(may(), n.get(alice, root)); err != nil {
 			t.Error(err)
 		}
-		n.ahead += 30 * 24 * time.Hour
+		n.ahead.Add(int64(30 * 24 * time.Hour))
 		wantCode(t, "30 days after the restart", may(), strata.Forbidden)
 	})
 }

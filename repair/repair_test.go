@@ -167,8 +167,26 @@ func (w *world) start(t *testing.T, p Pace) *Repairer {
 	return r
 }
 
+// renewals returns what was rebuilt so far.
+func (w *world) renewals() (list []object.Renewal) {
+	w.edit(func() { list = slices.Clone(w.rebuilt) })
+	return list
+}
+
+// copies returns what was copied so far.
+func (w *world) copies() (list []object.Renewal) {
+	w.edit(func() { list = slices.Clone(w.copied) })
+	return list
+}
+
+// surveys returns how many surveys there were.
+func (w *world) surveys() (n int) {
+	w.edit(func() { n = w.surveyed })
+	return n
+}
+
 func (w *world) order() (ids []byte) {
-	for _, r := range w.rebuilt {
+	for _, r := range w.renewals() {
 		ids = append(ids, r.Segment.Origin[0])
 	}
 	return ids
@@ -189,7 +207,7 @@ func TestMostEndangeredFirst(t *testing.T) {
 		if got := w.order(); !bytes.Equal(got, []byte{5, 3, 4, 2}) {
 			t.Errorf("repaired %v, want 5, 3, 4, 2", got)
 		}
-		if got := w.rebuilt[1]; len(got.Renew) != 20 || len(got.Kept) != 10 {
+		if got := w.renewals()[1]; len(got.Renew) != 20 || len(got.Kept) != 10 {
 			t.Errorf("segment 3: renewed %v beside %d", got.Renew, len(got.Kept))
 		}
 		st := r.Status()
@@ -211,14 +229,14 @@ func TestThirdOfTheMinersGoes(t *testing.T) {
 		r := w.start(t, Pace{Budget: strata.GiB})
 		time.Sleep(3 * time.Second)
 		synctest.Wait()
-		before := len(w.rebuilt)
+		before := len(w.renewals())
 		if before == 0 || before > 10 || r.Status().Endangered != 40 {
 			t.Fatalf("%d repaired, status %+v", before, r.Status())
 		}
 		w.edit(func() { w.miners = network(20) }) // shards 20 to 29 are gone
 		time.Sleep(3 * time.Second)
 		synctest.Wait()
-		for _, x := range w.rebuilt[before+1:][:1] {
+		for _, x := range w.renewals()[before+1:][:1] {
 			if x.Segment.Ref().Origin[0] >= 100 {
 				t.Errorf("segment %v, with less to lose, came first", x.Segment.Ref())
 			}
@@ -228,7 +246,7 @@ func TestThirdOfTheMinersGoes(t *testing.T) {
 		if st := r.Status(); st.Endangered != 0 {
 			t.Errorf("not worked off: %+v", st)
 		}
-		if !slices.ContainsFunc(w.rebuilt, func(x object.Renewal) bool { return x.Segment.Ref() == risky }) {
+		if !slices.ContainsFunc(w.renewals(), func(x object.Renewal) bool { return x.Segment.Ref() == risky }) {
 			t.Error("the segment that lost ten shards was not repaired")
 		}
 	})
@@ -261,7 +279,7 @@ func TestBudget(t *testing.T) {
 		w.start(t, Pace{Budget: 500})
 		time.Sleep(52 * time.Second)
 		synctest.Wait()
-		if n := len(w.rebuilt); n < 10 || n > 11 {
+		if n := len(w.renewals()); n < 10 || n > 11 {
 			t.Errorf("%d repairs of 2500 bytes in 52 s at 500 bytes/s, want 10 or 11", n)
 		}
 	})
@@ -280,13 +298,13 @@ func TestUsersFirst(t *testing.T) {
 		time.Sleep(101 * time.Second)
 		synctest.Wait()
 		// 3000 bytes at 2000/s, then 2500 each at 125/s.
-		if n := len(w.rebuilt); n < 5 || n > 7 || w.order()[0] != 100 {
+		if n := len(w.renewals()); n < 5 || n > 7 || w.order()[0] != 100 {
 			t.Errorf("%d repairs in 101 s: %v, want the urgent one and one each 20 s", n, w.order())
 		}
 		w.edit(func() { w.busy = false })
 		time.Sleep(101 * time.Second)
 		synctest.Wait()
-		if n := len(w.rebuilt); n < 20 {
+		if n := len(w.renewals()); n < 20 {
 			t.Errorf("%d repairs, want the rest done at the full budget", n)
 		}
 	})
@@ -299,7 +317,7 @@ func TestFailuresRest(t *testing.T) {
 		r := w.start(t, Pace{Survey: time.Second})
 		time.Sleep(10 * time.Minute)
 		synctest.Wait()
-		if n := len(w.rebuilt); n < 5 || n > 12 {
+		if n := len(w.renewals()); n < 5 || n > 12 {
 			t.Errorf("tried %d times in 10 minutes, want a few that double their rest", n)
 		}
 		if st := r.Status(); st.Blocked != 1 || st.Endangered != 1 {
@@ -322,8 +340,8 @@ func TestLeavingMinersShardsAreCopied(t *testing.T) {
 		w.start(t, Pace{})
 		time.Sleep(time.Minute)
 		synctest.Wait()
-		if len(w.rebuilt) != 0 || len(w.copied) != 1 || !slices.Equal(w.copied[0].Renew, []int{2}) {
-			t.Errorf("rebuilt %v, copied %v", w.rebuilt, w.copied)
+		if len(w.renewals()) != 0 || len(w.copies()) != 1 || !slices.Equal(w.copies()[0].Renew, []int{2}) {
+			t.Errorf("rebuilt %v, copied %v", w.renewals(), w.copies())
 		}
 	})
 }
@@ -362,8 +380,8 @@ func TestShedding(t *testing.T) {
 		w.edit(func() { w.miners = network(30) }) // it has said that it is rid of enough
 		time.Sleep(time.Minute)
 		synctest.Wait()
-		if len(w.copied) != 3 || len(w.rebuilt) != 0 {
-			t.Errorf("%d copied and %d rebuilt, want 3 moved", len(w.copied), len(w.rebuilt))
+		if len(w.copies()) != 3 || len(w.renewals()) != 0 {
+			t.Errorf("%d copied and %d rebuilt, want 3 moved", len(w.copies()), len(w.renewals()))
 		}
 	})
 }
@@ -391,14 +409,14 @@ func TestSurveyThatFails(t *testing.T) {
 		w.start(t, Pace{})
 		time.Sleep(10 * time.Second)
 		synctest.Wait()
-		if len(w.rebuilt) != 0 || w.surveyed < 5 {
-			t.Errorf("%d repaired after %d surveys that failed", len(w.rebuilt), w.surveyed)
+		if len(w.renewals()) != 0 || w.surveys() < 5 {
+			t.Errorf("%d repaired after %d surveys that failed", len(w.renewals()), w.surveys())
 		}
 		w.edit(func() { w.err = nil })
 		time.Sleep(10 * time.Second)
 		synctest.Wait()
-		if len(w.rebuilt) != 1 {
-			t.Errorf("%d repaired, want 1", len(w.rebuilt))
+		if len(w.renewals()) != 1 {
+			t.Errorf("%d repaired, want 1", len(w.renewals()))
 		}
 	})
 }
