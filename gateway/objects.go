@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"context"
 	"encoding/json"
 	"io"
 	"net/http"
@@ -59,13 +60,22 @@ func listRequest(q url.Values) (ListRequest, error) {
 }
 
 // stat answers GET /api/objects/{hash}.
-func (s *Server) stat(w http.ResponseWriter, r *http.Request) {
+func (s *Server) stat(w http.ResponseWriter, r *http.Request) { s.one(w, r, s.cfg.Objects.Stat) }
+
+// undelete answers POST /api/objects/{hash}/undelete with the object that is
+// back.
+func (s *Server) undelete(w http.ResponseWriter, r *http.Request) {
+	s.one(w, r, s.cfg.Objects.Undelete)
+}
+
+// one answers with the object that do returns for the path's id.
+func (s *Server) one(w http.ResponseWriter, r *http.Request, do func(context.Context, strata.ObjectID) (Object, error)) {
 	id, err := strata.ParseObjectID(r.PathValue("id"))
 	if err != nil {
 		fail(w, err)
 		return
 	}
-	object, err := s.cfg.Objects.Stat(r.Context(), id)
+	object, err := do(r.Context(), id)
 	if err != nil {
 		fail(w, err)
 		return
