@@ -140,7 +140,7 @@ type Keeper struct {
 
 	// What follows is Run's alone.
 	checked   bool // the miners' superblocks were compared with the catalog's
-	trouble   string
+	trouble   lifecycle.Complaint
 	swept     bool            // nothing is left of what a crash may have left
 	block     wire.Superblock // the last that was shown
 	committed uint64
@@ -209,16 +209,9 @@ func (k *Keeper) glance(ctx context.Context) error {
 	return err
 }
 
-// complain logs an error once, as long as it stays the same.
+// complain says once what is wrong, as long as it stays the same.
 func (k *Keeper) complain(err error) {
-	text := ""
-	if err != nil {
-		text = err.Error()
-	}
-	if text != "" && text != k.trouble {
-		k.Log.Warn("the backup of the metadata is not well; trying again", "err", err)
-	}
-	k.trouble = text
+	k.trouble.Say(k.Log, "the backup of the metadata is not well; trying again", err)
 }
 
 func (k *Keeper) round(ctx context.Context) error {

@@ -122,7 +122,7 @@ type Repairer struct {
 	status Status // guarded by mu
 
 	// What follows is Run's alone.
-	trouble string // the last error of a round
+	trouble lifecycle.Complaint // about rounds
 	miners  standings
 	queue   []job // the most endangered first
 	more    bool  // the survey found more than the queue holds
@@ -157,7 +157,7 @@ func (r *Repairer) Run(ctx context.Context) error {
 	for ctx.Err() == nil {
 		err := r.round(ctx)
 		if ctx.Err() == nil {
-			r.complain(err)
+			r.trouble.Say(r.Log, "segments are not surveyed for repair; trying again", err)
 		}
 		if err == nil && len(r.queue) > 0 {
 			continue // it is long enough since the last look
@@ -167,18 +167,6 @@ func (r *Repairer) Run(ctx context.Context) error {
 		}
 	}
 	return nil
-}
-
-// complain logs an error once, as long as it stays the same.
-func (r *Repairer) complain(err error) {
-	text := ""
-	if err != nil {
-		text = err.Error()
-	}
-	if text != "" && text != r.trouble {
-		r.Log.Warn("segments are not surveyed for repair; trying again", "err", err)
-	}
-	r.trouble = text
 }
 
 // round looks at the miners, surveys if something changed or it is time, and

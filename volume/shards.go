@@ -476,22 +476,11 @@ func (s *Store) loadTree(ctx context.Context, row *shardRow) (merkle.Tree, error
 // put back, until the profile's undelete window ends. Deleting again changes
 // nothing; a shard that is not here gives code NotFound.
 func (s *Store) DeleteShard(ctx context.Context, validator strata.Hotkey, root strata.Root) error {
-	p, err := s.partition(validator)
+	p, row, release, err := s.claimShard(ctx, validator, root)
 	if err != nil {
 		return err
 	}
-	done, err := p.claim(ctx, root)
-	if err != nil {
-		return err
-	}
-	defer done()
-	row, err := s.findShard(ctx, p, root)
-	if err != nil {
-		return err
-	}
-	if row == nil {
-		return s.notHere(p, root)
-	}
+	defer release()
 	_, err = s.mark(p, row, s.cfg.Clock().UnixNano())
 	return err
 }
