@@ -21,7 +21,7 @@ import (
 type Options struct {
 	Timeout    time.Duration // for one request, and to connect; 0 = 15 s
 	ProbeEvery time.Duration // how often the node is asked whether it is well; 0 = 10 s
-	Stall      time.Duration // after so long without a new block the next endpoint is tried; 0 = 28 s
+	Stall      time.Duration // after so long without a new block the next endpoint is tried; 0 = 28 s, or three block times of the chain if they are longer
 	MinBackoff time.Duration // first pause between reconnections; 0 = 250 ms
 	MaxBackoff time.Duration // longest pause; 0 = 30 s
 	MaxMessage int64         // most bytes in one answer; 0 = 64 MiB
@@ -79,15 +79,27 @@ func Dial(ctx context.Context, endpoints []string, o Options) (*Client, error) {
 	if len(endpoints) == 0 {
 		return nil, strata.E(strata.Invalid, "no chain endpoint given: set --subtensor.network or --subtensor.chain_endpoint")
 	}
+	fixed := o.Stall > 0
 	o = o.withDefaults()
 	c := &Client{nonces: nonceBook{accounts: map[[32]byte]*accountNonces{}}}
-	c.link = &link{opts: o, endpoints: endpoints, log: o.Logger, accept: c.accept}
+	c.link = &link{
+		opts: o, endpoints: endpoints, log: o.Logger, accept: c.accept,
+		pulse: pulse{now: time.Now, endpoints: len(endpoints), limit: o.Stall, fixed: fixed},
+	}
 	if err := c.link.open(ctx); err != nil {
 		return nil, err
 	}
 	err := c.link.subscribe(ctx, &subscription{ // by which a node that stalls is noticed
 		method: "chain_subscribeNewHeads", unsubscribe: "chain_unsubscribeNewHeads",
-		notify: func(json.RawMessage) { c.link.progressed() },
+		notify: func(raw json.RawMessage) {
+			var h header
+			if json.Unmarshal(raw, &h) != nil {
+				return
+			}
+			if number, err := h.number(); err == nil {
+				c.link.pulse.block(number)
+			}
+		},
 	})
 	if err == nil {
 		err = c.link.subscribe(ctx, &subscription{
@@ -198,6 +210,7 @@ func (c *Client) runtime(ctx context.Context) (*runtime, error) {
 		c.keep(c.rt)
 	}
 	c.rt = rt
+	c.link.pulse.expect(blockTimeOf(rt.meta))
 	return c.rt, nil
 }
 

@@ -6,8 +6,8 @@
 // fetched again whenever its spec version changes.
 //
 // A Client keeps one connection. When that breaks, or its node answers nothing
-// or makes no blocks for half a minute, or falls behind, it tries its endpoints
-// in turn, with growing pauses, and restores its subscriptions; reads in flight
+// or makes no blocks for half a minute or three block times, or falls behind, it
+// tries its endpoints in turn, with growing pauses, and restores its subscriptions; reads in flight
 // are asked again, and a submission whose outcome was being awaited is looked
 // for in the blocks. An endpoint with another genesis is never used.
 //

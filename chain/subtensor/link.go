@@ -7,7 +7,6 @@ import (
 	"log/slog"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"strata"
@@ -35,15 +34,7 @@ type link struct {
 	subs map[*subscription]struct{}
 	next int // the endpoint to try first
 
-	progress atomic.Int64 // when the connection was made or last told of a block, Unix ns
-}
-
-// progressed notes that the node told of a block.
-func (l *link) progressed() { l.progress.Store(time.Now().UnixNano()) }
-
-// stalled says whether the node has told of no block for too long.
-func (l *link) stalled() bool {
-	return time.Since(time.Unix(0, l.progress.Load())) > l.opts.Stall
+	pulse pulse // of the node
 }
 
 // subscription is one that is restored on every new connection.
@@ -95,8 +86,8 @@ func (l *link) keep(c *conn) {
 			c.close(context.Canceled)
 			return
 		case <-tick.C:
-			if l.stalled() {
-				c.close(strata.E(strata.Unavailable, "the node has shown no new block for %s", l.opts.Stall))
+			if limit, stalled := l.pulse.stalled(); stalled {
+				c.close(strata.E(strata.Unavailable, "the node has shown no new block for %s", limit))
 			}
 			continue
 		case <-c.done:
@@ -167,7 +158,7 @@ func oneLine(err error) string { return strings.Join(strings.Fields(err.Error())
 func (l *link) setUp(c *conn) {
 	l.mu.Lock()
 	l.cur = c
-	l.progressed()
+	l.pulse.connected()
 	close(l.up)
 	subs := make([]*subscription, 0, len(l.subs))
 	for s := range l.subs {

@@ -76,12 +76,13 @@ const maxSkew = 2 * time.Second
 // carries the time at which its author began it, so it is up to one block time
 // old when it gets here; the two blocks give that time.
 func checkClock(ctx context.Context, c chain.Reader, now func() time.Time) error {
-	ctx, cancel := context.WithTimeout(ctx, time.Minute)
-	defer cancel()
 	last, err := c.Head(ctx)
 	if err != nil {
 		return err
 	}
+	patience := blockPatience(ctx, c, last)
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
 	heads, err := c.Heads(ctx)
 	if err != nil {
 		return err
@@ -92,7 +93,21 @@ func checkClock(ctx context.Context, c chain.Reader, now func() time.Time) error
 		}
 		return judgeClock(now(), h, last)
 	}
-	return strata.E(strata.Unavailable, "the chain made no block within a minute: the node may be syncing or stalled; try another endpoint")
+	return strata.E(strata.Unavailable, "the chain made no block within %s: the node may be syncing or stalled; try another endpoint", patience.Round(time.Second))
+}
+
+// blockPatience is how long the next block is waited for: a minute, or three
+// times what the last block took if that is longer, up to ten minutes.
+func blockPatience(ctx context.Context, c chain.Reader, last chain.Head) time.Duration {
+	patience := time.Minute
+	if last.Number < 2 {
+		return patience
+	}
+	before, err := c.BlockAt(ctx, last.Number-1)
+	if err != nil {
+		return patience // an old node may keep no more than its head
+	}
+	return min(max(patience, 3*last.Time.Sub(before.Time)), 10*time.Minute)
 }
 
 func judgeClock(now time.Time, h, before chain.Head) error {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"strings"
 	"testing"
 	"time"
@@ -34,6 +35,35 @@ func TestJudgeClock(t *testing.T) {
 			t.Errorf("%s: %v", name, err)
 		case c.says != "" && (strata.CodeOf(err) != strata.Invalid || !strings.Contains(err.Error(), c.says)):
 			t.Errorf("%s: %v, want code invalid and %q", name, err, c.says)
+		}
+	}
+}
+
+// twoBlocks is a chain of which the last two blocks are known.
+type twoBlocks struct {
+	chain.Reader
+	took time.Duration
+	err  error
+}
+
+func (c twoBlocks) BlockAt(_ context.Context, number uint64) (chain.Head, error) {
+	return chain.Head{Number: number, Time: time.Unix(1_800_000_000, 0).Add(-c.took)}, c.err
+}
+
+func TestBlockPatience(t *testing.T) {
+	for name, c := range map[string]struct {
+		chain  twoBlocks
+		number uint64
+		want   time.Duration
+	}{
+		"fast":           {twoBlocks{took: 250 * time.Millisecond}, 9, time.Minute},
+		"a block a min.": {twoBlocks{took: time.Minute}, 9, 3 * time.Minute},
+		"on demand":      {twoBlocks{took: 48 * time.Hour}, 9, 10 * time.Minute},
+		"first block":    {twoBlocks{took: 48 * time.Hour}, 1, time.Minute},
+		"no history":     {twoBlocks{err: strata.E(strata.NotFound, "pruned")}, 9, time.Minute},
+	} {
+		if got := blockPatience(t.Context(), c.chain, chain.Head{Number: c.number, Time: time.Unix(1_800_000_000, 0)}); got != c.want {
+			t.Errorf("%s: %s, want %s", name, got, c.want)
 		}
 	}
 }
