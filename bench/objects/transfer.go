@@ -104,8 +104,9 @@ func (r *run) small(ctx context.Context) error {
 	var err error
 	r.res.SmallPut, err = r.crowd(ctx, func(ctx context.Context, i int) error {
 		body := make([]byte, smallSize)
-		newNoise(i + 1).Read(body)
-		ids[i], err = r.api.Put(ctx, fmt.Sprintf("small-%06d", i), smallSize, bytes.NewReader(body), nil)
+		_, _ = newNoise(i + 1).Read(body) // never fails
+		id, err := r.api.Put(ctx, fmt.Sprintf("small-%06d", i), smallSize, bytes.NewReader(body), nil)
+		ids[i] = id
 		return err
 	})
 	if err != nil {
