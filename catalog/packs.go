@@ -32,16 +32,25 @@ type Packed struct {
 	Condition Condition
 }
 
-// Packs is the metadata of small objects that share segments.
+// Pack is what CommitPack is told.
+type Pack struct {
+	ID      strata.ObjectID
+	Size    int64 // of its plaintext
+	At      time.Time
+	Shards  []ShardUpdate // of its segment: who has signed, and who did not
+	Objects []Packed
+}
+
+// Packs is the metadata of small objects that share a segment.
 type Packs interface {
-	// BeginPack records a pending pack. Segments are added as to any object, and
-	// AbortPending deletes it as one.
-	BeginPack(ctx context.Context, id strata.ObjectID, at time.Time) error
-	// CommitPack makes a pending pack of so many bytes and its objects visible in
-	// one transaction. Each object succeeds or fails alone, with the codes of
-	// Begin and Commit in errs; when all fail, so that nothing lies in the pack,
-	// it is deleted. err is that of the whole: then nothing is there.
-	CommitPack(ctx context.Context, id strata.ObjectID, size int64, at time.Time, objects []Packed) (errs []error, err error)
+	// BeginPack records a pending pack with its one segment, number 0, and all
+	// shards that may come to exist. AbortPending deletes it as any object.
+	BeginPack(ctx context.Context, id strata.ObjectID, at time.Time, s Segment) error
+	// CommitPack records what became of a pending pack's shards and makes it and its
+	// objects visible, in one transaction. Each object succeeds or fails alone, with
+	// the codes of Begin and Commit in errs; when all fail, so that nothing lies in
+	// the pack, it is deleted. err is that of the whole: then nothing has changed.
+	CommitPack(ctx context.Context, p Pack) (errs []error, err error)
 	// Slice returns where an object lies in a pack; Pack is zero if it has segments
 	// of its own. A pack is deleted with the last object that can come back.
 	Slice(ctx context.Context, id strata.ObjectID) (Slice, error)

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"io"
 	"maps"
-	"sync"
 
 	"github.com/zeebo/blake3"
 
@@ -15,33 +14,9 @@ import (
 	"strata/envelope"
 )
 
-const (
-	// packLimit is the largest object that shares a segment: one chunk, so that
-	// it is sealed in one piece.
-	packLimit = envelope.ChunkPlain
-	// packBytes and packObjects bound one pack.
-	packBytes   = 1 << 20
-	packObjects = 512
-	// packsAtOnce is how many packs are on their way. While they are, those who
-	// come wait and share the next.
-	packsAtOnce = 2
-)
-
-// packer puts small objects together. No object waits for company: one that
-// finds no pack on its way leaves at once.
-type packer struct {
-	mu      sync.Mutex // guards what follows
-	waiting []*small
-	running int
-}
-
-// small is a small object on its way.
-type small struct {
-	packed catalog.Packed
-	sealed []byte
-	ctx    context.Context
-	done   chan error // gets one value
-}
+// packLimit is the largest object that shares a segment: one chunk, so that it
+// is sealed in one piece.
+const packLimit = envelope.ChunkPlain
 
 // takeSmall reads a body that may be small. It returns its bytes if it is, else
 // a body that yields all of it.
@@ -97,7 +72,7 @@ func (s *Store) putSmall(ctx context.Context, r PutRequest, plain []byte) (Info,
 		packed: catalog.Packed{Object: o, Slice: catalog.Slice{Length: int64(len(sealed)), Wrapped: wrapped, KeyID: keyID}, Condition: r.Condition},
 		sealed: sealed, ctx: ctx, done: make(chan error, 1),
 	}
-	s.pack(it)
+	s.packs.add(it)
 	if err := <-it.done; err != nil {
 		return Info{}, err
 	}
@@ -123,99 +98,74 @@ func sliceSealer(key envelope.Key) (*envelope.Sealer, error) {
 	return envelope.NewSealer(k)
 }
 
-// pack queues an object and starts a pack if none is on its way.
-func (s *Store) pack(it *small) {
-	p := &s.packs
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.waiting = append(p.waiting, it)
-	if p.running < packsAtOnce {
-		p.running++
-		s.wg.Go(s.packAll)
-	}
-}
-
-// packAll sends packs until nobody waits.
-func (s *Store) packAll() {
-	for {
-		batch := s.packs.next()
-		if batch == nil {
-			return
-		}
-		s.sendPack(batch)
-	}
-}
-
-// next takes what fits into one pack, and those who have gone away; nil when
-// nobody waits.
-func (p *packer) next() (batch []*small) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	size := 0
-	for len(p.waiting) > 0 && len(batch) < packObjects && (size == 0 || size+len(p.waiting[0].sealed) <= packBytes) {
-		it := p.waiting[0]
-		p.waiting = p.waiting[1:]
-		if err := it.ctx.Err(); err != nil {
-			it.done <- err
-			continue
-		}
-		size += len(it.sealed)
-		batch = append(batch, it)
-	}
-	if batch == nil {
-		p.running--
-		p.waiting = nil
-	}
-	return batch
-}
-
 // sendPack stores a pack and tells each of its objects how it went. An object is
 // acknowledged as any other: its segment's shards have Success receipts, and the
 // catalog names it.
 func (s *Store) sendPack(batch []*small) {
-	errs, err := s.storePack(batch)
-	for i, it := range batch {
-		switch {
-		case err != nil:
-			it.done <- err
-		default:
-			it.done <- errs[i]
+	for len(batch) > 0 {
+		n, errs, err := s.storePack(batch)
+		for i, it := range batch[:n] {
+			if err == nil {
+				it.done <- errs[i]
+			} else {
+				it.done <- err
+			}
 		}
+		batch = batch[n:]
 	}
 }
 
-func (s *Store) storePack(batch []*small) ([]error, error) {
-	var plain []byte
-	packed := make([]catalog.Packed, len(batch))
-	for i, it := range batch {
-		it.packed.Slice.Off = int64(len(plain))
-		packed[i] = it.packed
-		plain = append(plain, it.sealed...)
+// storePack stores as many of the objects, one at least, as one segment holds:
+// most often all. It returns how many these were and how it went for each, or
+// for all.
+func (s *Store) storePack(batch []*small) (n int, errs []error, err error) {
+	w, err := s.newWriter(s.life, sealedSize(batch))
+	if err != nil {
+		return len(batch), nil, err
 	}
-	w, err := s.newWriter(s.life, int64(len(plain)))
+	most := w.scheme.rows * w.scheme.rowPlain()
+	var plain []byte
+	var packed []catalog.Packed
+	for _, it := range batch {
+		if n > 0 && len(plain)+len(it.sealed) > most {
+			break
+		}
+		it.packed.Slice.Off = int64(len(plain))
+		packed = append(packed, it.packed)
+		plain = append(plain, it.sealed...)
+		n++
+	}
+	if errs, err = w.sendPack(plain, packed); err != nil {
+		w.abandon()
+		return n, nil, errors.Join(err, s.undo(s.life, w.id))
+	}
+	w.release()
+	return n, errs, nil
+}
+
+func sealedSize(batch []*small) (n int64) {
+	for _, it := range batch {
+		n += int64(len(it.sealed))
+	}
+	return n
+}
+
+// sendPack stores the bytes of a pack. Its metadata is written twice: the pack
+// with its shards, before the first is sent, and then all that the
+// acknowledgement says, the objects and who has signed for them. A crash
+// between leaves a pending pack; Run deletes it.
+func (w *writer) sendPack(plain []byte, packed []catalog.Packed) (errs []error, err error) {
+	p, err := w.encodeAll(w.s.life, plain)
 	if err != nil {
 		return nil, err
 	}
-	// A crash from here to the commit leaves a pending pack; Run deletes it.
-	if err := s.cat.BeginPack(s.life, w.id, s.now()); err != nil {
-		w.abandon()
-		return nil, err
+	p.enter = func(ctx context.Context) error { return w.s.cat.BeginPack(ctx, w.id, w.s.now(), p.record) }
+	p.count = func(ctx context.Context, stored []catalog.ShardUpdate) error {
+		var err error
+		errs, err = w.s.cat.CommitPack(ctx, catalog.Pack{ID: w.id, Size: int64(len(plain)), At: w.s.now(), Shards: stored, Objects: packed})
+		return err
 	}
-	if err = w.sendBytes(s.life, plain); err == nil {
-		var errs []error
-		if errs, err = s.cat.CommitPack(context.WithoutCancel(s.life), w.id, int64(len(plain)), s.now(), packed); err == nil {
-			w.release()
-			return errs, nil
-		}
-	}
-	w.abandon()
-	return nil, errors.Join(err, s.undo(s.life, w.id))
-}
-
-// sendBytes stores bytes at hand as the object's segments.
-func (w *writer) sendBytes(ctx context.Context, plain []byte) error {
-	var o catalog.Object
-	return w.stream(ctx, PutRequest{Body: bytes.NewReader(plain), Size: int64(len(plain))}, &o)
+	return errs, p.send(w.s.life)
 }
 
 // small returns the bytes of an object that lies in a pack. They are fetched

@@ -229,27 +229,57 @@ func (w *writer) segments(ctx context.Context, g *errgroup.Group, rows *rowReade
 // encode reads one segment. The memory that it reserves belongs to the parcel.
 func (w *writer) encode(ctx context.Context, number uint64, first row, rows *rowReader, left int64) (*parcel, error) {
 	w.s.use.touch()
-	shardLen := w.expect(first, left)
-	p := &parcel{w: w, weight: min(w.s.memory, shardLen*int64(w.scheme.total))}
-	p.left = p.weight
-	if err := w.s.reserve.Acquire(ctx, p.weight); err != nil {
+	p, e, err := w.begin(ctx, number, w.expect(first, left))
+	if err != nil {
 		rows.recycle(first)
 		return nil, err
 	}
-	e, err := newEncoder(w.codec, w.key, number, w.s.takeShards(w.scheme.total, shardLen))
-	if err == nil {
-		err = w.fill(e, first, rows)
-	}
+	return p, p.finish(e, w.fill(e, first, rows))
+}
+
+// encodeAll makes one segment, the object's only one, of bytes at hand.
+func (w *writer) encodeAll(ctx context.Context, plain []byte) (*parcel, error) {
+	w.s.use.touch()
+	p, e, err := w.begin(ctx, 0, layout{w.scheme.k, int64(len(plain))}.shardLen())
 	if err != nil {
-		w.s.reserve.Release(p.weight)
 		return nil, err
 	}
-	p.bodies = e.shards
+	for full := w.scheme.rowPlain(); len(plain) > 0 && err == nil; {
+		n := min(full, len(plain))
+		err = e.add(plain[:n:n], n == len(plain))
+		plain = plain[n:]
+	}
+	return p, p.finish(e, err)
+}
+
+// begin reserves memory for a segment with shards of that length, at most.
+func (w *writer) begin(ctx context.Context, number uint64, shardLen int64) (*parcel, *encoder, error) {
+	p := &parcel{w: w, weight: min(w.s.memory, shardLen*int64(w.scheme.total))}
+	p.left = p.weight
+	p.enter, p.count = p.add, p.note
+	if err := w.s.reserve.Acquire(ctx, p.weight); err != nil {
+		return nil, nil, err
+	}
+	e, err := newEncoder(w.codec, w.key, number, w.s.takeShards(w.scheme.total, shardLen))
+	if err != nil {
+		w.s.reserve.Release(p.weight)
+		return nil, nil, err
+	}
 	p.record = catalog.Segment{
 		Origin: w.id, Number: number, Codec: w.codec.Name(), K: w.scheme.k, Total: w.scheme.total, Success: w.scheme.success,
-		Size: e.size, Wrapped: w.wrapped, KeyID: w.keyID, Shards: e.records(),
+		Wrapped: w.wrapped, KeyID: w.keyID,
 	}
-	return p, nil
+	return p, e, nil
+}
+
+// finish takes over what was encoded, or frees the parcel if that failed.
+func (p *parcel) finish(e *encoder, err error) error {
+	if err != nil {
+		p.w.s.reserve.Release(p.weight)
+		return err
+	}
+	p.bodies, p.record.Size, p.record.Shards = e.shards, e.size, e.records()
+	return nil
 }
 
 // expect returns how long the next segment's shards will be, at most.

@@ -23,6 +23,9 @@ type parcel struct {
 	weight int64 // of Store.reserve
 	left   int64 // of weight, what is still to be given back; the sends' when they have begun
 
+	enter func(context.Context) error                        // records it before its first shard is sent
+	count func(context.Context, []catalog.ShardUpdate) error // records that Success have signed, and who
+
 	mu   sync.Mutex
 	all  []Candidate // of Network, when the sends began; guarded by mu
 	used []Candidate // miners that were given a shard; guarded by mu
@@ -43,7 +46,7 @@ func (p *parcel) send(ctx context.Context) error {
 		return err
 	}
 	// A crash from here on leaves rows that name every shard that may exist.
-	if err := w.s.cat.AddSegment(ctx, w.id, p.record.Number, p.record); err != nil {
+	if err := p.enter(ctx); err != nil {
 		p.close()
 		return err
 	}
@@ -167,14 +170,14 @@ func (p *parcel) deliver(ctx context.Context, counts chan<- error) {
 		case told:
 		case t.stored >= p.record.Success:
 			detach()
-			told, counts = tell(counts, p.note(&t))
+			told, counts = tell(counts, t.record(p.count))
 			defer time.AfterFunc(p.w.s.timing.SendTail, cancel).Stop()
 		case len(shards)-len(t.errs) < p.record.Success:
 			cancel()
 			told, counts = tell(counts, p.failure(ctx, t))
 		}
 	}
-	if err := p.note(&t); err != nil && strata.CodeOf(err) != strata.Conflict {
+	if err := t.record(p.note); err != nil && strata.CodeOf(err) != strata.Conflict {
 		// Its shards stay Sending in the catalog: reads try them last.
 		p.w.s.log.Warn("cannot record where shards are", "object", p.w.id, "segment", p.record.Number, "err", err)
 	}
@@ -209,16 +212,26 @@ func (t *tally) add(o outcome) {
 	t.news = append(t.news, catalog.ShardUpdate{Index: o.index, State: state})
 }
 
-// note records news in the catalog. Code Conflict: the object is deleted.
-func (p *parcel) note(t *tally) error {
+// record hands the news to fn, if there is any.
+func (t *tally) record(fn func(context.Context, []catalog.ShardUpdate) error) error {
 	if len(t.news) == 0 {
 		return nil
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), cleanupLimit)
 	defer cancel()
-	err := p.w.s.cat.UpdateShards(ctx, p.w.id, p.record.Number, t.news)
+	err := fn(ctx, t.news)
 	t.news = nil
 	return err
+}
+
+// add records the segment in the catalog.
+func (p *parcel) add(ctx context.Context) error {
+	return p.w.s.cat.AddSegment(ctx, p.w.id, p.record.Number, p.record)
+}
+
+// note records news in the catalog. Code Conflict: the object is deleted.
+func (p *parcel) note(ctx context.Context, news []catalog.ShardUpdate) error {
+	return p.w.s.cat.UpdateShards(ctx, p.w.id, p.record.Number, news)
 }
 
 // failure says why a segment does not count.

@@ -113,7 +113,7 @@ type Store struct {
 	buffers  sync.Pool // *[]byte, encoded shards
 	chunks   sync.Pool // *[]byte of envelope.ChunkSealed
 	rows     sync.Pool // *[]byte, rows of bodies
-	packs    packer
+	packs    *packer
 	use      use      // of users
 	inflight inflight // shards whose sending has not ended
 	wake     chan struct{}
@@ -137,6 +137,7 @@ func New(ctx context.Context, o Options) (*Store, error) {
 	}
 	s.opener = s.keys
 	s.life, s.end = context.WithCancel(context.Background())
+	s.packs = newPacker(s.life, &s.wg, s.now, s.sendPack)
 	return s, nil
 }
 

@@ -11,14 +11,13 @@ import (
 func (s *suite) pack(keys ...string) (pack strata.ObjectID, ids []strata.ObjectID) {
 	s.Helper()
 	pack = s.id()
-	s.ok(s.c.BeginPack(s.Context(), pack, at(1)))
-	s.ok(s.c.AddSegment(s.Context(), pack, 0, segment(pack, 0, 3)))
+	s.ok(s.c.BeginPack(s.Context(), pack, at(1), segment(pack, 0, 3)))
 	var packed []catalog.Packed
 	for i, k := range keys {
 		ids = append(ids, s.id())
 		packed = append(packed, slice(ids[i], k, i))
 	}
-	errs, err := s.c.CommitPack(s.Context(), pack, 1000, at(2), packed)
+	errs, err := s.c.CommitPack(s.Context(), catalog.Pack{ID: pack, Size: 1000, At: at(2), Objects: packed})
 	s.ok(err)
 	for _, err := range errs {
 		s.ok(err)
@@ -101,14 +100,13 @@ func packAlone(s *suite) {
 	ctx := s.Context()
 	_, ids := s.pack("x")
 	p := s.id()
-	s.ok(s.c.BeginPack(ctx, p, at(1)))
-	s.ok(s.c.AddSegment(ctx, p, 0, segment(p, 0, 3)))
+	s.ok(s.c.BeginPack(ctx, p, at(1), segment(p, 0, 3)))
 	nowhere, taken, twice := slice(s.id(), "y", 0), slice(s.id(), "x", 1), slice(s.id(), "z", 2)
 	nowhere.Object.Bucket = "none"
 	taken.Condition.Absent = true
 	again := slice(s.id(), "z", 3)
 	again.Condition.Absent = true
-	errs, err := s.c.CommitPack(ctx, p, 1, at(2), []catalog.Packed{nowhere, taken, twice, again})
+	errs, err := s.c.CommitPack(ctx, catalog.Pack{ID: p, Size: 1, At: at(2), Objects: []catalog.Packed{nowhere, taken, twice, again}})
 	s.ok(err)
 	s.code(strata.NotFound, errs[0])
 	s.code(strata.Conflict, errs[1])
@@ -123,13 +121,12 @@ func packAlone(s *suite) {
 
 	// Where all fail, the pack goes.
 	p = s.id()
-	s.ok(s.c.BeginPack(ctx, p, at(1)))
-	s.ok(s.c.AddSegment(ctx, p, 0, segment(p, 0, 3)))
-	errs, err = s.c.CommitPack(ctx, p, 1, at(2), []catalog.Packed{nowhere})
+	s.ok(s.c.BeginPack(ctx, p, at(1), segment(p, 0, 3)))
+	errs, err = s.c.CommitPack(ctx, catalog.Pack{ID: p, Size: 1, At: at(2), Objects: []catalog.Packed{nowhere}})
 	s.ok(err)
 	s.code(strata.NotFound, errs[0])
 	s.wantQueue(3)
-	if _, err := s.c.CommitPack(ctx, p, 1, at(2), []catalog.Packed{twice}); strata.CodeOf(err) != strata.Conflict {
+	if _, err := s.c.CommitPack(ctx, catalog.Pack{ID: p, Size: 1, At: at(2), Objects: []catalog.Packed{twice}}); strata.CodeOf(err) != strata.Conflict {
 		s.Fatalf("%v: a pack that is gone was committed", err)
 	}
 }

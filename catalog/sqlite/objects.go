@@ -33,13 +33,19 @@ func (db *DB) insertObject(ctx context.Context, tx *sql.Tx, o catalog.Object) er
 // admit says whether an object may be entered: its name, its metadata and its
 // bucket.
 func (db *DB) admit(ctx context.Context, tx *sql.Tx, o catalog.Object) error {
-	if _, err := encodeMeta(o.Meta); err != nil {
+	if err := admissible(o); err != nil {
 		return err
 	}
+	_, err := db.bucket(ctx, tx, o.Bucket)
+	return err
+}
+
+// admissible says whether an object's name and metadata may be entered.
+func admissible(o catalog.Object) error {
 	if o.Key == "" || len(o.Key) > catalog.MaxKey {
 		return strata.E(strata.Invalid, "a name of %d bytes: names have 1 to %d", len(o.Key), catalog.MaxKey)
 	}
-	_, err := db.bucket(ctx, tx, o.Bucket)
+	_, err := encodeMeta(o.Meta)
 	return err
 }
 
@@ -104,21 +110,24 @@ func (db *DB) makeCurrent(ctx context.Context, tx *sql.Tx, id strata.ObjectID, a
 	if err != nil {
 		return err
 	}
-	old, err := scanID(tx.QueryRowContext(ctx, `SELECT id FROM objects WHERE bucket = $1 AND object_key = $2 AND is_current = 1`, o.Bucket, []byte(o.Key)))
-	switch {
-	case errors.Is(err, sql.ErrNoRows):
-	case err != nil:
-		return err
-	case b.Versioned:
-		_, err = exec(ctx, tx, `UPDATE objects SET is_current = 0 WHERE id = $1`, old[:])
-	default:
-		err = drop(ctx, tx, old, at)
+	old, err := current(ctx, tx, o.Bucket, o.Key)
+	if err == nil && old != (strata.ObjectID{}) {
+		err = supersede(ctx, tx, b, old, at)
 	}
-	if err != nil && !errors.Is(err, sql.ErrNoRows) {
+	if err != nil {
 		return err
 	}
 	_, err = exec(ctx, tx, `UPDATE objects SET is_current = 1, version = 1 + (SELECT MAX(version) FROM objects WHERE bucket = $2 AND object_key = $3) WHERE id = $1`,
 		id[:], o.Bucket, []byte(o.Key))
+	return err
+}
+
+// supersede makes way for a new current object of a key.
+func supersede(ctx context.Context, tx *sql.Tx, b catalog.Bucket, old strata.ObjectID, at time.Time) error {
+	if !b.Versioned {
+		return drop(ctx, tx, old, at)
+	}
+	_, err := exec(ctx, tx, `UPDATE objects SET is_current = 0 WHERE id = $1`, old[:])
 	return err
 }
 

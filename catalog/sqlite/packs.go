@@ -14,25 +14,35 @@ import (
 // methods that take a bucket's name knows it.
 const packBucket = ""
 
-// BeginPack implements catalog.Packs. A crash after it leaves a pending object.
-func (db *DB) BeginPack(ctx context.Context, id strata.ObjectID, at time.Time) error {
+// BeginPack implements catalog.Packs. A crash after it leaves a pending object
+// whose rows name every shard that may exist.
+func (db *DB) BeginPack(ctx context.Context, id strata.ObjectID, at time.Time, s catalog.Segment) error {
 	o := catalog.Object{ID: id, Bucket: packBucket, Key: id.String(), Created: at, State: catalog.Pending}
-	return db.write(ctx, func(tx *sql.Tx) error { return addObject(ctx, tx, o) })
+	return db.write(ctx, func(tx *sql.Tx) error {
+		if err := addObject(ctx, tx, o); err != nil {
+			return err
+		}
+		return addSegment(ctx, tx, id, 0, s)
+	})
 }
 
 // CommitPack implements catalog.Packs. A crash before it leaves a pending pack,
 // after it the pack with its objects.
-func (db *DB) CommitPack(ctx context.Context, id strata.ObjectID, size int64, at time.Time, objects []catalog.Packed) ([]error, error) {
+func (db *DB) CommitPack(ctx context.Context, p catalog.Pack) ([]error, error) {
 	var errs []error
 	err := db.write(ctx, func(tx *sql.Tx) error {
-		errs = make([]error, len(objects))
-		if err := finish(ctx, tx, catalog.Object{ID: id, Size: size, Modified: at}, catalog.Pending, catalog.Committed); err != nil {
+		errs = make([]error, len(p.Objects))
+		if err := updateShards(ctx, tx, p.ID, 0, p.Shards); err != nil {
+			return err
+		}
+		if err := finish(ctx, tx, catalog.Object{ID: p.ID, Size: p.Size, Modified: p.At}, catalog.Pending, catalog.Committed); err != nil {
 			return err
 		}
 		good := 0
-		for i, p := range objects {
-			p.Slice.Pack = id
-			err := db.addPacked(ctx, tx, p)
+		buckets := map[string]catalog.Bucket{}
+		for i, o := range p.Objects {
+			o.Slice.Pack = p.ID
+			err := db.addPacked(ctx, tx, o, buckets)
 			if strata.CodeOf(err) == strata.Internal && err != nil {
 				return err // the database's: nothing of this may stand
 			}
@@ -43,34 +53,64 @@ func (db *DB) CommitPack(ctx context.Context, id strata.ObjectID, size int64, at
 		if good > 0 {
 			return nil
 		}
-		return drop(ctx, tx, id, at)
+		return drop(ctx, tx, p.ID, p.At)
 	})
 	return errs, err
 }
 
 // addPacked enters one object. What can be wrong with it is found before the
-// first row is written, so that an error of it leaves none.
-func (db *DB) addPacked(ctx context.Context, tx *sql.Tx, p catalog.Packed) error {
+// first row is written, so that an error of it leaves none. buckets are those
+// read so far in this transaction.
+func (db *DB) addPacked(ctx context.Context, tx *sql.Tx, p catalog.Packed, buckets map[string]catalog.Bucket) error {
 	o, s := p.Object, p.Slice
-	if err := db.admit(ctx, tx, o); err != nil {
+	b, ok := buckets[o.Bucket]
+	if !ok {
+		var err error
+		if b, err = db.bucket(ctx, tx, o.Bucket); err != nil {
+			return err
+		}
+		buckets[o.Bucket] = b
+	}
+	if err := admissible(o); err != nil {
 		return err
 	}
-	if err := holds(ctx, tx, o.Bucket, o.Key, p.Condition); err != nil {
-		return err
-	}
-	o.State = catalog.Pending
-	if err := addObject(ctx, tx, o); err != nil {
-		return err
-	}
-	if err := finish(ctx, tx, o, catalog.Pending, catalog.Committed); err != nil {
-		return err
-	}
-	_, err := exec(ctx, tx, `INSERT INTO slices (object_id, pack_id, start, length, wrapped_key, key_id) VALUES ($1, $2, $3, $4, $5, $6)`,
-		o.ID[:], s.Pack[:], s.Off, s.Length, s.Wrapped, s.KeyID)
+	old, err := current(ctx, tx, o.Bucket, o.Key)
 	if err != nil {
 		return err
 	}
-	return db.makeCurrent(ctx, tx, o.ID, o.Modified)
+	if err := met(p.Condition, o.Key, old); err != nil {
+		return err
+	}
+	if err := addCommitted(ctx, tx, o, old == (strata.ObjectID{})); err != nil {
+		return err
+	}
+	_, err = exec(ctx, tx, `INSERT INTO slices (object_id, pack_id, start, length, wrapped_key, key_id) VALUES ($1, $2, $3, $4, $5, $6)`,
+		o.ID[:], s.Pack[:], s.Off, s.Length, s.Wrapped, s.KeyID)
+	if err != nil || old == (strata.ObjectID{}) {
+		return err
+	}
+	if err := supersede(ctx, tx, b, old, o.Modified); err != nil {
+		return err
+	}
+	_, err = exec(ctx, tx, `UPDATE objects SET is_current = 1 WHERE id = $1`, o.ID[:])
+	return err
+}
+
+// addCommitted enters an object that is complete, as the newest version of its
+// key, and as the current one if there is none.
+func addCommitted(ctx context.Context, tx *sql.Tx, o catalog.Object, isCurrent bool) error {
+	meta, err := encodeMeta(o.Meta)
+	if err != nil {
+		return err
+	}
+	n, err := exec(ctx, tx, `INSERT INTO objects (id, bucket, object_key, state, size, digest, content_type, meta, created, modified, is_current, version)
+		VALUES ($1, $2, $3, 'committed', $4, $5, $6, $7, $8, $9, $10,
+			1 + (SELECT COALESCE(MAX(version), 0) FROM objects WHERE bucket = $2 AND object_key = $3)) ON CONFLICT DO NOTHING`,
+		o.ID[:], o.Bucket, []byte(o.Key), o.Size, o.Digest[:], o.ContentType, meta, nanos(o.Created), nanos(o.Modified), flag(isCurrent))
+	if err == nil && n == 0 {
+		return strata.E(strata.Conflict, "object %s exists already", o.ID)
+	}
+	return err
 }
 
 // Slice implements catalog.Packs.
@@ -111,19 +151,31 @@ func holds(ctx context.Context, tx *sql.Tx, bucket, key string, c catalog.Condit
 	if c == (catalog.Condition{}) {
 		return nil
 	}
-	now, err := scanID(tx.QueryRowContext(ctx, `SELECT id FROM objects WHERE bucket = $1 AND object_key = $2 AND is_current = 1`, bucket, []byte(key)))
-	switch {
-	case errors.Is(err, sql.ErrNoRows):
-		if c.Match == (strata.ObjectID{}) {
-			return nil
-		}
-		return strata.E(strata.Conflict, "%q is not there: the version %s that was to be replaced is gone", key, c.Match)
-	case err != nil:
+	now, err := current(ctx, tx, bucket, key)
+	if err != nil {
 		return err
+	}
+	return met(c, key, now)
+}
+
+// met checks a condition on a key's current object, zero for none.
+func met(c catalog.Condition, key string, now strata.ObjectID) error {
+	switch {
+	case c == (catalog.Condition{}), c.Absent && now == (strata.ObjectID{}), !c.Absent && now == c.Match:
+		return nil
+	case now == (strata.ObjectID{}):
+		return strata.E(strata.Conflict, "%q is not there: the version %s that was to be replaced is gone", key, c.Match)
 	case c.Absent:
 		return strata.E(strata.Conflict, "%q is there already, as %s", key, now)
-	case c.Match != now:
-		return strata.E(strata.Conflict, "%q is %s by now, not %s", key, now, c.Match)
 	}
-	return nil
+	return strata.E(strata.Conflict, "%q is %s by now, not %s", key, now, c.Match)
+}
+
+// current returns the object that a key names, zero if none.
+func current(ctx context.Context, tx *sql.Tx, bucket, key string) (strata.ObjectID, error) {
+	id, err := scanID(tx.QueryRowContext(ctx, `SELECT id FROM objects WHERE bucket = $1 AND object_key = $2 AND is_current = 1`, bucket, []byte(key)))
+	if errors.Is(err, sql.ErrNoRows) {
+		err = nil
+	}
+	return id, err
 }

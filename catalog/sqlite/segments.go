@@ -12,18 +12,20 @@ import (
 // AddSegment implements catalog.Objects. It is called before the first shard is
 // sent: a crash from here on leaves rows that name every shard that may exist.
 func (db *DB) AddSegment(ctx context.Context, id strata.ObjectID, seq uint64, s catalog.Segment) error {
-	return db.write(ctx, func(tx *sql.Tx) error {
-		n, err := exec(ctx, tx, `INSERT INTO segments (origin, number, object_id, seq, codec, k, total, success, size, wrapped_key, key_id)
-			SELECT $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11 FROM objects WHERE id = $3 AND state = 'pending' ON CONFLICT DO NOTHING`,
-			s.Origin[:], int64(s.Number), id[:], int64(seq), s.Codec, s.K, s.Total, s.Success, s.Size, s.Wrapped, s.KeyID)
-		if err != nil {
-			return err
-		}
-		if n == 0 {
-			return strata.E(strata.Conflict, "object %s is no longer being written, or has a segment %d already", id, s.Number)
-		}
-		return insertShards(ctx, tx, s)
-	})
+	return db.write(ctx, func(tx *sql.Tx) error { return addSegment(ctx, tx, id, seq, s) })
+}
+
+func addSegment(ctx context.Context, tx *sql.Tx, id strata.ObjectID, seq uint64, s catalog.Segment) error {
+	n, err := exec(ctx, tx, `INSERT INTO segments (origin, number, object_id, seq, codec, k, total, success, size, wrapped_key, key_id)
+		SELECT $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11 FROM objects WHERE id = $3 AND state = 'pending' ON CONFLICT DO NOTHING`,
+		s.Origin[:], int64(s.Number), id[:], int64(seq), s.Codec, s.K, s.Total, s.Success, s.Size, s.Wrapped, s.KeyID)
+	if err != nil {
+		return err
+	}
+	if n == 0 {
+		return strata.E(strata.Conflict, "object %s is no longer being written, or has a segment %d already", id, s.Number)
+	}
+	return insertShards(ctx, tx, s)
 }
 
 func insertShards(ctx context.Context, tx *sql.Tx, s catalog.Segment) error {
@@ -43,22 +45,27 @@ func insertShards(ctx context.Context, tx *sql.Tx, s catalog.Segment) error {
 // UpdateShards implements catalog.Objects. A crash leaves all of the update or
 // none of it; in particular no old place is forgotten.
 func (db *DB) UpdateShards(ctx context.Context, origin strata.ObjectID, number uint64, updates []catalog.ShardUpdate) error {
-	return db.write(ctx, func(tx *sql.Tx) error {
-		owner, err := scanID(tx.QueryRowContext(ctx, `SELECT o.id FROM segments s JOIN objects o ON o.id = s.object_id
-			WHERE s.origin = $1 AND s.number = $2 AND o.state <> 'deleted'`, origin[:], int64(number)))
-		if errors.Is(err, sql.ErrNoRows) {
-			return strata.E(strata.Conflict, "segment %d of object %s was deleted meanwhile", number, origin)
-		}
-		if err != nil {
+	return db.write(ctx, func(tx *sql.Tx) error { return updateShards(ctx, tx, origin, number, updates) })
+}
+
+func updateShards(ctx context.Context, tx *sql.Tx, origin strata.ObjectID, number uint64, updates []catalog.ShardUpdate) error {
+	if len(updates) == 0 {
+		return nil
+	}
+	owner, err := scanID(tx.QueryRowContext(ctx, `SELECT o.id FROM segments s JOIN objects o ON o.id = s.object_id
+		WHERE s.origin = $1 AND s.number = $2 AND o.state <> 'deleted'`, origin[:], int64(number)))
+	if errors.Is(err, sql.ErrNoRows) {
+		return strata.E(strata.Conflict, "segment %d of object %s was deleted meanwhile", number, origin)
+	}
+	if err != nil {
+		return err
+	}
+	for _, u := range updates {
+		if err := updateShard(ctx, tx, owner, origin, number, u); err != nil {
 			return err
 		}
-		for _, u := range updates {
-			if err := updateShard(ctx, tx, owner, origin, number, u); err != nil {
-				return err
-			}
-		}
-		return nil
-	})
+	}
+	return nil
 }
 
 func updateShard(ctx context.Context, tx *sql.Tx, owner, origin strata.ObjectID, number uint64, u catalog.ShardUpdate) error {
