@@ -90,6 +90,7 @@ func (e Event) Score() (score.Event, error) {
 // it filler and ordered shards cover, by cohort.
 type Coverage struct {
 	Validator strata.Hotkey `json:"validator"`
+	Leaving   bool          `json:"leaving,omitempty"` // as the partition's head says
 	Batches   []score.Batch `json:"batches,omitempty"`
 }
 

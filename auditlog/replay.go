@@ -4,6 +4,7 @@ import (
 	"encoding/hex"
 	"fmt"
 	"iter"
+	"maps"
 	"reflect"
 	"slices"
 
@@ -72,6 +73,12 @@ type played struct {
 	known    bool // its state is known: it was stated, or the log is whole
 	score    score.Miner
 	holdings map[strata.Hotkey][]score.Batch // by validator
+	leaving  map[strata.Hotkey]bool          // what each partition's head says
+}
+
+// leaves says whether any head says that the miner leaves.
+func (m *played) leaves() bool {
+	return slices.Contains(slices.Collect(maps.Values(m.leaving)), true)
 }
 
 type player struct {
@@ -98,7 +105,7 @@ func (p *player) miner(h strata.Hotkey) *played {
 	m := p.miners[h]
 	if m == nil {
 		// In the middle of a log a miner that no state speaks of is a new one.
-		m = &played{known: p.report.Header.First == 1, holdings: map[strata.Hotkey][]score.Batch{}}
+		m = &played{known: p.report.Header.First == 1, holdings: map[strata.Hotkey][]score.Batch{}, leaving: map[strata.Hotkey]bool{}}
 		p.miners[h] = m
 	}
 	return m
@@ -129,6 +136,11 @@ func (p *player) play() {
 	}
 	for _, ev := range e.Events {
 		p.event(e, ev)
+	}
+	if e.Kind == Listed || e.Kind == Stated {
+		if m := p.miner(*e.Miner); m.known && m.score.Leaving != m.leaves() {
+			p.differs(e.Miner, "its heads say that it leaves: %v; counted is %v", m.leaves(), m.score.Leaving)
+		}
 	}
 }
 
@@ -161,9 +173,10 @@ func (p *player) event(e Entry, ev Event) {
 // state takes over what the log says of a miner, and compares it if it is known.
 func (p *player) state(e Entry) {
 	m := p.miner(*e.Miner)
-	want := map[strata.Hotkey][]score.Batch{}
+	want, leaving := map[strata.Hotkey][]score.Batch{}, map[strata.Hotkey]bool{}
 	for _, c := range e.State.Holdings {
 		want[c.Validator] = e.State.Score.Fold(c.Batches)
+		leaving[c.Validator] = c.Leaving
 	}
 	if m.known {
 		for v, batches := range m.holdings {
@@ -175,8 +188,11 @@ func (p *player) state(e Entry) {
 		if !reflect.DeepEqual(m.holdings, want) {
 			p.differs(e.Miner, "what it holds is not what the entries before say")
 		}
+		if !maps.Equal(m.leaving, leaving) {
+			p.differs(e.Miner, "whether its heads say that it leaves is not what the entries before say")
+		}
 	}
-	m.known, m.score, m.holdings = true, e.State.Score, want
+	m.known, m.score, m.holdings, m.leaving = true, e.State.Score, want, leaving
 }
 
 // sameScore compares two states; an empty list is as good as none.
@@ -197,6 +213,9 @@ func (p *player) head(e Entry) {
 		if err == nil && h.Validator != e.Head.Validator {
 			err = strata.E(strata.Invalid, "the head is that of another partition")
 		}
+		if err == nil && h.Leaving != e.Head.Leaving {
+			err = strata.E(strata.Invalid, "that it leaves is signed as %v and told as %v", h.Leaving, e.Head.Leaving)
+		}
 	}
 	if err != nil {
 		p.differs(e.Miner, "its manifest's head: %v", err)
@@ -210,7 +229,8 @@ func (p *player) cover(e Entry, c Coverage) {
 			p.differs(e.Miner, "%d bytes are covered of %d, %d by shards", b.Covered, b.Listed, b.Data)
 		}
 	}
-	p.miner(*e.Miner).holdings[c.Validator] = c.Batches
+	m := p.miner(*e.Miner)
+	m.holdings[c.Validator], m.leaving[c.Validator] = c.Batches, c.Leaving
 }
 
 // check compares what was found with how it was counted.
@@ -287,6 +307,5 @@ func (p *player) credit(w Weight, block uint64, stakes map[strata.Hotkey]uint64)
 	for v, batches := range m.holdings {
 		parts = append(parts, m.score.Part(batches, stakes[v]))
 	}
-	covered, listed, _ := score.Trusted(p.rules, parts)
-	return score.Covered(m.score.Credit(p.rules, block), covered, listed)
+	return m.score.Earned(p.rules, block, parts)
 }

@@ -26,7 +26,6 @@ type MinerRecord struct {
 	// Journal is what the write of this record adds to the Journal, in order. It
 	// is empty in a record that was read.
 	Journal [][]byte
-	Leaving bool // as it last said of itself: its shards are to be moved away
 }
 
 // Sector is one sector as a miner's manifest last showed it.

@@ -176,6 +176,7 @@ type Miner struct {
 	Weight       uint16        `json:"weight"`    // last set, of 65535
 	LastSeen     time.Time     `json:"last_seen"` // zero: never
 	LastError    string        `json:"last_error,omitempty"`
+	Leaving      bool          `json:"leaving,omitempty"` // it takes no shards, and is paid for none of its filler
 }
 
 // Stored answers POST /store/.

@@ -27,7 +27,7 @@ func errLeaving() error {
 }
 
 // leave waits until the validators have moved their shards away. They learn from
-// the status that they are to. What is marked deleted is not waited for, nor what
+// the heads of its manifests that they are to. What is marked deleted is not waited for, nor what
 // belongs to validators that are no longer let in: nobody can move that.
 func (m *Miner) leave(ctx context.Context) error {
 	each := leaveEach
@@ -35,6 +35,7 @@ func (m *Miner) leave(ctx context.Context) error {
 		each = leaveEachLocal
 	}
 	last := left{}
+	m.Log.Info("leaving: no new shards are taken, and filler earns nothing from now on; the shards that are here earn until they are moved away")
 	for {
 		now, err := m.remaining(ctx)
 		switch {

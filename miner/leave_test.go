@@ -10,6 +10,7 @@ import (
 	"strata"
 	"strata/chain"
 	"strata/miner"
+	"strata/wallet"
 )
 
 // TestLeave: a leaving miner says so, takes nothing new, serves what it has, and
@@ -22,11 +23,18 @@ func TestLeave(t *testing.T) {
 		n.put(alice, data)
 		more, last := shard(2, 700)
 		n.put(bob, more)
+		before, _ := n.manifest(alice)
 		n.stop()
 		n.config = func(c *miner.Config) { c.Leave = true }
 		n.run()
-		if !n.Status(t.Context()).Leaving {
-			t.Error("the status does not say that it leaves")
+		for _, v := range []*wallet.Key{alice, bob} {
+			h, _ := n.manifest(v)
+			if !h.Leaving {
+				t.Error("the manifest does not say that it leaves")
+			}
+			if v == alice && (h.Sequence != before.Sequence+1 || h.Previous != before.Hash(domain) || before.Leaving) {
+				t.Errorf("head %+v does not follow %+v", h, before)
+			}
 		}
 		fresh, _ := shard(3, 900)
 		o := n.order(alice, fresh)

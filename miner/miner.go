@@ -43,6 +43,8 @@ type Space interface {
 	Seal(ctx context.Context, workers int, p Progress) error
 	// Sealed returns how far each partition is.
 	Sealed() []wire.Partition
+	// Leave makes all manifest heads from here on say whether the miner leaves.
+	Leave(leaving bool)
 
 	// Manifest returns a page of at most limit entries, 0 for as many as fit;
 	// sign signs the head when a new one is due.
@@ -113,6 +115,7 @@ func New(c Config) *Miner {
 		access: newAccess(self, c.Now, func() map[strata.Hotkey]bool { return holders(c.Space) }),
 		grown:  make(chan struct{}, 1),
 	}
+	c.Space.Leave(c.Leave)
 	m.grown <- struct{}{} // a run before this one may have left sectors to seal
 	return m
 }

@@ -18,7 +18,7 @@ func (m *Miner) Status(context.Context) wire.Status {
 	}
 	return wire.Status{
 		Version: m.Version, Hotkey: m.self, Genesis: m.Domain.Genesis, Netuid: m.Domain.Netuid,
-		Profile: m.Profile.Name, Partitions: parts, Leaving: m.Leave,
+		Profile: m.Profile.Name, Partitions: parts,
 	}
 }
 

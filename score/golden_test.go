@@ -33,6 +33,7 @@ type goldenWeights struct {
 // goldenLife is a miner's events and what it was after each tenth, and at the end.
 type goldenLife struct {
 	Profile string
+	Parts   []Part // what it lists, in a life in which it leaves now and then
 	Events  []Event
 	After   []goldenState
 }
@@ -40,7 +41,49 @@ type goldenLife struct {
 type goldenState struct {
 	Events int // applied
 	Credit uint64
+	Earned uint64 // with the life's parts
 	Miner  Miner
+}
+
+// parts draws what a miner lists for five validators.
+func parts(rng *rand.Rand, r Rules) (out []Part) {
+	share := uint64(PPM)
+	for range 5 {
+		p := Part{Listed: rng.Uint64N(1000) * r.Sector, Share: rng.Uint64N(share)}
+		p.Covered = p.Listed - rng.Uint64N(p.Listed/8+1)
+		p.Data = rng.Uint64N(p.Covered + 1)
+		out, share = append(out, p), share-p.Share
+	}
+	return out
+}
+
+// leaver is a life in which a miner leaves and comes back.
+func leaver(seed uint64, p strata.Profile) goldenLife {
+	rng := rand.New(rand.NewPCG(seed, 8))
+	r := RulesFor(p, 360)
+	g := goldenLife{Profile: p.Name, Parts: parts(rng, r)}
+	var m Miner
+	m, _ = m.Apply(r, Event{Kind: Arrived, Block: 1, Cohort: 1, Bytes: 100 * r.Sector})
+	g.Events = append(g.Events, Event{Kind: Arrived, Block: 1, Cohort: 1, Bytes: 100 * r.Sector})
+	for block := uint64(1); len(g.Events) < 80; block += rng.Uint64N(60) {
+		e := Event{Kind: Matched, Block: block, Cohort: 1}
+		switch rng.IntN(10) {
+		case 0:
+			e = Event{Kind: Leaving, Block: block}
+		case 1, 2:
+			e = Event{Kind: Staying, Block: block}
+		case 3, 4, 5, 6:
+			e = Event{Kind: Audited, Block: block, Leaves: Leaves{Passed: LeavesPerAudit}}
+		}
+		after, err := m.Apply(r, e)
+		if err != nil {
+			continue // it left, or stayed, already
+		}
+		m = after
+		g.Events = append(g.Events, e)
+		g.After = append(g.After, goldenState{len(g.Events), m.Credit(r, block), m.Earned(r, block, g.Parts), m})
+	}
+	return g
 }
 
 // life draws events that a validator could have had.
@@ -78,7 +121,7 @@ func life(seed uint64, p strata.Profile, honest bool) goldenLife {
 		m = after
 		g.Events = append(g.Events, e)
 		if n := len(g.Events); n%10 == 0 {
-			g.After = append(g.After, goldenState{n, m.Credit(r, block), m})
+			g.After = append(g.After, goldenState{n, m.Credit(r, block), 0, m})
 		}
 	}
 	return g
@@ -105,6 +148,7 @@ func makeGolden() golden {
 		for j := range uint64(2) {
 			g.Lives = append(g.Lives, life(uint64(i)*2+j, p, j == 0))
 		}
+		g.Lives = append(g.Lives, leaver(uint64(i), p))
 	}
 	return g
 }
@@ -141,7 +185,7 @@ func TestGolden(t *testing.T) {
 	for i, l := range g.Lives {
 		l.play(t, i, g.Rules[l.Profile])
 	}
-	if len(g.LCB) < 100 || len(g.Weights) < 6 || len(g.Lives) < 6 {
+	if len(g.LCB) < 100 || len(g.Weights) < 6 || len(g.Lives) < 9 {
 		t.Errorf("%s is not whole", path)
 	}
 }
@@ -159,7 +203,7 @@ func (l goldenLife) play(t *testing.T, i int, r Rules) {
 		if len(states) == 0 || states[0].Events != n+1 {
 			continue
 		}
-		got := goldenState{n + 1, m.Credit(r, e.Block), m}
+		got := goldenState{n + 1, m.Credit(r, e.Block), m.Earned(r, e.Block, l.Parts), m}
 		a, _ := json.Marshal(got)
 		b, _ := json.Marshal(states[0])
 		if string(a) != string(b) {

@@ -44,6 +44,12 @@ type Miner struct {
 	Owed     uint64 // checks that must pass before credit: Suspended, Probation
 	Until    uint64 // block at which the penalty ends: Penalised
 
+	// Leaving says that the miner takes no shards any more, as its manifests say;
+	// Back is the block from which its filler counts again after they have
+	// stopped saying so, 0 if it does.
+	Leaving bool   `json:",omitempty"`
+	Back    uint64 `json:",omitempty"`
+
 	Cohorts []Cohort     // in order of arrival, at most MaxCohorts
 	Audits  []LeafBucket // ascending, those of the window
 }
@@ -82,9 +88,14 @@ const (
 	// SecondRoot: the miner signed two roots for one sector number, which is a
 	// proof of fraud.
 	SecondRoot
+	// Leaving: the miner's manifests say, and did not before, that it takes no
+	// shards any more.
+	Leaving
+	// Staying: they do not say so any more.
+	Staying
 )
 
-var kindNames = [...]string{"tick", "arrived", "matched", "mismatched", "withdrawn", "audited", "refused", "second_root"}
+var kindNames = [...]string{"tick", "arrived", "matched", "mismatched", "withdrawn", "audited", "refused", "second_root", "leaving", "staying"}
 
 // String returns the kind in one word, as the audit log writes it.
 func (k Kind) String() string {
@@ -111,8 +122,8 @@ type Event struct {
 
 // Apply returns the state after an event. An event that cannot be (a block that
 // goes back, a cohort that is not there or arrives twice or empty, more bytes
-// than it has, more leaves than an audit has) gives code Invalid and the state
-// unchanged. A cohort whose last sector is gone is gone.
+// than it has, more leaves than an audit has, leaving or staying twice) gives
+// code Invalid and the state unchanged. A cohort whose last sector is gone is gone.
 func (m Miner) Apply(r Rules, e Event) (Miner, error) {
 	if e.Block < m.Block || e.Block > maxBlock {
 		return m, strata.E(strata.Invalid, "score event at block %d after one at block %d", e.Block, m.Block)
@@ -135,6 +146,8 @@ func (m Miner) Apply(r Rules, e Event) (Miner, error) {
 		err = next.audit(r, Leaves{Failed: LeavesPerAudit})
 	case SecondRoot:
 		next.fraud(r)
+	case Leaving, Staying:
+		err = next.leave(r, e.Kind == Leaving)
 	default:
 		err = strata.E(strata.Invalid, "score event of unknown kind %d", e.Kind)
 	}
@@ -157,6 +170,23 @@ func (m Miner) Credit(r Rules, block uint64) uint64 {
 	return Credit(m.Cohorts, m.Leaves(r, block))
 }
 
+// Earned returns what the miner is paid for at a block, in bytes: its credit for
+// the part of the sectors' bytes that count (Trusted). Of one that leaves these
+// are its shards alone: it takes none, and filler is paid for as room for them.
+func (m Miner) Earned(r Rules, block uint64, parts []Part) uint64 {
+	covered, listed, data := Trusted(r, parts)
+	if m.spared(max(block, m.Block)) {
+		covered = 0
+		for _, d := range data {
+			covered += d
+		}
+	}
+	return Covered(m.Credit(r, block), covered, listed)
+}
+
+// spared says that the miner leaves, or has until less than an epoch ago.
+func (m Miner) spared(block uint64) bool { return m.Leaving || block < m.Back }
+
 // Leaves returns the leaves that count at a block.
 func (m Miner) Leaves(r Rules, block uint64) Leaves {
 	var sum Leaves
@@ -175,6 +205,9 @@ func (m Miner) at(r Rules, block uint64) Miner {
 	m.Audits = slices.Clone(window(m.Audits, r, block))
 	if m.Standing == Penalised && block >= m.Until {
 		m.Standing, m.Owed, m.Until = Probation, ProbationChecks, 0
+	}
+	if m.Back <= block {
+		m.Back = 0
 	}
 	return m
 }
@@ -270,6 +303,19 @@ func (m *Miner) mismatch(r Rules, e Event) error {
 // fraud starts the penalty, anew if one runs already.
 func (m *Miner) fraud(r Rules) {
 	m.Standing, m.Owed, m.Until = Penalised, 0, m.Block+r.Penalty
+}
+
+// leave takes over whether the miner takes shards. Weights are computed once an
+// epoch, at a time that can be foreseen: one that left between two vectors is
+// not paid for its filler in the second.
+func (m *Miner) leave(r Rules, leaving bool) error {
+	if m.Leaving == leaving {
+		return strata.E(strata.Invalid, "a miner leaves, or stays, that did already")
+	}
+	if m.Leaving, m.Back = leaving, 0; !leaving {
+		m.Back = m.Block + r.Epoch
+	}
+	return nil
 }
 
 // audit counts leaves in the bucket of the block.

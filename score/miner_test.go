@@ -10,7 +10,7 @@ import (
 	"strata"
 )
 
-var testRules = Rules{Penalty: 30, LeafBucket: 10, LeafKeep: 3, Sector: sector}
+var testRules = Rules{Penalty: 30, LeafBucket: 10, LeafKeep: 3, Sector: sector, Epoch: 20}
 
 const sector = 4 << 20
 
@@ -156,6 +156,38 @@ func TestLeavesAge(t *testing.T) {
 	}
 }
 
+// TestLeaving: filler earns nothing from the moment on at which a miner says that
+// it leaves, until an epoch after it has stopped saying so; shards go on earning.
+func TestLeaving(t *testing.T) {
+	parts := []Part{{Listed: 60 * sector, Covered: 60 * sector, Share: 600_000}, {Listed: 40 * sector, Covered: 30 * sector, Data: 20 * sector, Share: 400_000}}
+	m := proven(t)
+	credit := m.Credit(testRules, 5)
+	all, shards := Covered(credit, 90, 100), Covered(credit, 20, 100)
+	want := func(m Miner, block, want uint64, why string) {
+		t.Helper()
+		if got := m.Earned(testRules, block, parts); got != want || want == 0 {
+			t.Errorf("%s: %d bytes are paid for, want %d", why, got, want)
+		}
+	}
+	want(m, 5, all, "before")
+	gone := after(t, m, Event{Kind: Leaving, Block: 6})
+	want(gone, 6, shards, "leaving")
+	back := after(t, gone, Event{Kind: Staying, Block: 7})
+	want(back, 7, shards, "back")
+	want(back, 26, shards, "an epoch later but for a block")
+	want(back, 27, all, "an epoch later")
+	if tick := after(t, back, Event{Kind: Tick, Block: 27}); tick.Back != 0 {
+		t.Errorf("it is still coming back at block %d", tick.Back)
+	}
+	again := after(t, back, Event{Kind: Leaving, Block: 8}, Event{Kind: Staying, Block: 9})
+	want(again, 27, shards, "it left again meanwhile")
+	want(again, 29, all, "an epoch after that")
+	// Nothing else follows from it.
+	if c := gone.Credit(testRules, 6); c != credit || gone.Standing != Good {
+		t.Errorf("leaving makes the credit %d in %s", c, gone.Standing)
+	}
+}
+
 func TestImpossibleEvents(t *testing.T) {
 	m := proven(t)
 	for name, e := range map[string]Event{
@@ -170,6 +202,7 @@ func TestImpossibleEvents(t *testing.T) {
 		"too many bytes":    {Kind: Withdrawn, Block: 5, Cohort: 1, Bytes: 101 * sector},
 		"too many leaves":   {Kind: Audited, Block: 5, Leaves: Leaves{Passed: 10, Failed: 7}},
 		"leaves overflow":   {Kind: Audited, Block: 5, Leaves: Leaves{Passed: 1, Failed: 1<<64 - 1}},
+		"stays as it did":   {Kind: Staying, Block: 5},
 	} {
 		got, err := m.Apply(testRules, e)
 		if strata.CodeOf(err) != strata.Invalid || !reflect.DeepEqual(got, m) {
@@ -187,7 +220,7 @@ func TestStandingNames(t *testing.T) {
 }
 
 func TestKindNames(t *testing.T) {
-	for k := Tick; k <= SecondRoot; k++ {
+	for k := Tick; k <= Staying; k++ {
 		if got, ok := ParseKind(k.String()); !ok || got != k {
 			t.Errorf("kind %d is called %s, which is %d", k, k, got)
 		}
@@ -207,7 +240,7 @@ func TestReplay(t *testing.T) {
 		for range rapid.IntRange(1, 60).Draw(t, "events") {
 			block += rapid.Uint64Range(0, 15).Draw(t, "blocks")
 			e := Event{
-				Kind: Kind(rapid.IntRange(0, int(SecondRoot)).Draw(t, "kind")), Block: block,
+				Kind: Kind(rapid.IntRange(0, int(Staying)).Draw(t, "kind")), Block: block,
 				Cohort: rapid.Uint64Range(1, 4).Draw(t, "cohort"), Bytes: rapid.Uint64Range(0, 5).Draw(t, "bytes"),
 				Leaves: Leaves{Passed: rapid.Uint64Range(0, 16).Draw(t, "passed")},
 			}
@@ -258,7 +291,7 @@ func TestGrowingNeverLowersCredit(t *testing.T) {
 		block, next := uint64(0), uint64(1)
 		for range rapid.IntRange(1, 80).Draw(t, "events") {
 			block += rapid.Uint64Range(0, 4).Draw(t, "blocks")
-			e := Event{Kind: Kind(rapid.IntRange(0, int(SecondRoot)).Draw(t, "kind")), Block: block}
+			e := Event{Kind: Kind(rapid.IntRange(0, int(Staying)).Draw(t, "kind")), Block: block}
 			switch e.Kind {
 			case Arrived:
 				e.Cohort, e.Bytes = next, rapid.Uint64Range(1, 1000).Draw(t, "sectors")*sector

@@ -30,13 +30,14 @@ type Rules struct {
 	LeafBucket uint64 // blocks whose leaves are counted together, at least 1
 	LeafKeep   uint64 // buckets that count, the running one included
 	Sector     uint64 // bytes of a sector
+	Epoch      uint64 // blocks from one weight vector to the next
 }
 
 // RulesFor returns the rules of a profile on a subnet where an epoch runs every
 // tempo+1 blocks.
 func RulesFor(p strata.Profile, tempo uint16) Rules {
 	epoch := uint64(tempo) + 1
-	r := Rules{Penalty: p.PenaltyTempos * epoch, LeafBucket: epoch, LeafKeep: p.LeafTempos, Sector: uint64(p.SectorSize())}
+	r := Rules{Penalty: p.PenaltyTempos * epoch, LeafBucket: epoch, LeafKeep: p.LeafTempos, Sector: uint64(p.SectorSize()), Epoch: epoch}
 	if p.PenaltyTempos == 0 {
 		r.Penalty = blocks(p.Penalty)
 	}

@@ -12,9 +12,9 @@ func TestRulesFor(t *testing.T) {
 		tempo uint16
 		want  Rules
 	}{
-		{strata.LocalProfile, 9, Rules{Penalty: 30, LeafBucket: 10, LeafKeep: 3, Sector: 4 << 20}},
-		{strata.TestProfile, 360, Rules{Penalty: 7200, LeafBucket: 300, LeafKeep: 24, Sector: 1 << 30}},
-		{strata.MainProfile, 360, Rules{Penalty: 7 * 7200, LeafBucket: 300, LeafKeep: 24, Sector: 4 << 30}},
+		{strata.LocalProfile, 9, Rules{Penalty: 30, LeafBucket: 10, LeafKeep: 3, Sector: 4 << 20, Epoch: 10}},
+		{strata.TestProfile, 360, Rules{Penalty: 7200, LeafBucket: 300, LeafKeep: 24, Sector: 1 << 30, Epoch: 361}},
+		{strata.MainProfile, 360, Rules{Penalty: 7 * 7200, LeafBucket: 300, LeafKeep: 24, Sector: 4 << 30, Epoch: 361}},
 	} {
 		if got := RulesFor(c.p, c.tempo); got != c.want {
 			t.Errorf("RulesFor(%s, %d) = %+v, want %+v", c.p.Name, c.tempo, got, c.want)

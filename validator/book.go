@@ -243,6 +243,12 @@ func (b *book) become(next catalog.MinerRecord) {
 	if was := b.rec.Score.Standing; was != next.Score.Standing {
 		b.v.Log.Warn("standing changed", "miner", b.hotkey, "from", was.String(), "to", next.Score.Standing.String(), "block", next.Score.Block)
 	}
+	switch was := b.rec.Score.Leaving; {
+	case next.Score.Leaving && !was:
+		b.v.Log.Info("a miner leaves: its shards are moved away, its filler is not paid for", "miner", b.hotkey)
+	case was && !next.Score.Leaving:
+		b.v.Log.Info("a miner stays after all: its filler is paid for in an epoch", "miner", b.hotkey, "from_block", next.Score.Back)
+	}
 	b.rec, b.dirty = next, true
 }
 
@@ -268,10 +274,10 @@ func (b *book) after(r catalog.MinerRecord, rules score.Rules, block uint64, ent
 	return r
 }
 
-// credit returns the proven bytes at the present block: the score's credit for
-// the part of the sectors' bytes that filler and ordered shards cover, those of
-// one validator's orders as far as its stake goes (score.Trusted). A miner
-// that serves nowhere cannot be audited, so it has none.
+// credit returns the proven bytes that are paid for at the present block: the
+// score's credit for the part of the sectors' bytes that filler and ordered
+// shards cover (score.Miner.Earned). A miner that serves nowhere cannot be
+// audited, so it has none.
 func (b *book) credit() uint64 {
 	rules, block := b.v.clock()
 	stakes := b.v.shares()
@@ -290,8 +296,7 @@ func (b *book) creditAt(rules score.Rules, block uint64, stakes shares) uint64 {
 	for validator, h := range b.holdings {
 		parts = append(parts, b.rec.Score.Part(h.batches, stakes[validator]))
 	}
-	covered, listed, _ := score.Trusted(rules, parts)
-	return score.Covered(b.rec.Score.Credit(rules, block), covered, listed)
+	return b.rec.Score.Earned(rules, block, parts)
 }
 
 // formCohort makes the sectors that arrived since the last one a cohort, once

@@ -83,7 +83,7 @@ func (b *book) backlog() bool {
 
 // coverage is what a holding lists and covers, as the log has it.
 func (h *holding) coverage(validator strata.Hotkey) auditlog.Coverage {
-	return auditlog.Coverage{Validator: validator, Batches: h.batches}
+	return auditlog.Coverage{Validator: validator, Leaving: h.head.Leaving, Batches: h.batches}
 }
 
 func headEntry(validator strata.Hotkey, h *holding) auditlog.Entry {

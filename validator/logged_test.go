@@ -40,8 +40,12 @@ func (w *world) life() {
 	w.chain.mu.Lock()
 	w.chain.params.Tempo = 29 // other rules
 	w.chain.mu.Unlock()
+	slow.leaving = true
+	w.seen(slow)
 	w.blocks(40)
 	w.audit(slow, 5)
+	slow.leaving = false
+	w.seen(slow)
 	w.blocks(40)
 	if err := w.v.save(w.t.Context()); err != nil {
 		w.t.Fatal(err)
@@ -239,6 +243,15 @@ func TestTamperedAccount(t *testing.T) {
 			e.State.Score.Standing, e.State.Score.Owed, e.State.Score.Until = score.Good, 0, 0
 			return was != score.Good
 		}, "its score is not"},
+		"leaving forgiven": {auditlog.Listed, func(e *auditlog.Entry) bool {
+			was := e.Head.Leaving
+			e.Head.Leaving = false
+			return was
+		}, "is signed as true and told as false"},
+		"leaving not counted": {auditlog.Listed, func(e *auditlog.Entry) bool {
+			e.Events = nil
+			return e.Head.Leaving
+		}, "its heads say that it leaves: true; counted is false"},
 		"an audit left out": {auditlog.Audited, func(e *auditlog.Entry) bool { e.Events = nil; return true }, "0 outcomes"},
 	} {
 		t.Run(name, func(t *testing.T) {

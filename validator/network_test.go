@@ -52,7 +52,7 @@ func (n *network) Status(ctx context.Context, ep wire.Endpoint) (wire.Status, er
 	if err != nil {
 		return wire.Status{}, err
 	}
-	return wire.Status{Hotkey: m.key.Hotkey(), Partitions: m.plan, Leaving: m.leaving}, nil
+	return wire.Status{Hotkey: m.key.Hotkey(), Partitions: m.plan}, nil
 }
 
 // Retain notes the list.
@@ -153,7 +153,7 @@ type fakeMiner struct {
 	restored []strata.Root
 	retained []wire.Retain
 	forgets  bool
-	// leaving is what it says of itself.
+	// leaving is what its heads say.
 	leaving bool
 
 	mu    sync.Mutex // guards what follows
@@ -309,10 +309,10 @@ func (m *fakeMiner) manifest(q wire.ManifestQuery) (wire.ManifestPage, error) {
 
 // publish signs a new head if anything changed. The caller holds mu.
 func (m *fakeMiner) publish(v strata.Hotkey, p *part) {
-	if !p.dirty {
+	if !p.dirty && p.head.Leaving == m.leaving {
 		return
 	}
-	h := wire.Head{Validator: v, Sequence: p.head.Sequence + 1}
+	h := wire.Head{Validator: v, Sequence: p.head.Sequence + 1, Leaving: m.leaving}
 	if p.head.Sequence > 0 {
 		h.Previous = p.head.Hash(domain)
 	}

@@ -252,6 +252,7 @@ func (v *Validator) pullFrom(ctx context.Context, b *book, validator strata.Hotk
 		return err
 	}
 	m.hold.head, m.hold.batches = head, b.fold(m.hold.batches)
+	m.events = append(m.events, b.leaves(validator, head)...)
 	if proof, ok := v.showTwoRoots(ctx, b, m, head); ok {
 		v.keep(proof)
 	}
@@ -261,6 +262,24 @@ func (v *Validator) pullFrom(ctx context.Context, b *book, validator strata.Hotk
 		hold := m.hold // a copy: the rest of what was merged is not kept with it
 		b.holdings[validator] = &hold
 	})
+}
+
+// leaves returns the event that a new head of one partition brings: a miner
+// leaves as long as any of its heads says so. The caller has the turn.
+func (b *book) leaves(validator strata.Hotkey, head wire.Head) []score.Event {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	leaving := head.Leaving
+	for v, h := range b.holdings {
+		leaving = leaving || v != validator && h.head.Leaving
+	}
+	switch {
+	case leaving == b.rec.Score.Leaving:
+		return nil
+	case leaving:
+		return []score.Event{{Kind: score.Leaving}}
+	}
+	return []score.Event{{Kind: score.Staying}}
 }
 
 // same says whether two heads say the same: a signature is made with chance, so

@@ -68,7 +68,7 @@ func (b *book) judgeRefusals() {
 	n := min(b.refusals, maxRefused)
 	b.refusals = 0
 	h := b.holdings[b.v.self]
-	room := h != nil && h.filler > 0 && !b.rec.Leaving // one that leaves was not to be asked
+	room := h != nil && h.filler > 0 && !b.rec.Score.Leaving // one that leaves was not to be asked
 	b.mu.Unlock()
 	if n > 0 && room {
 		b.v.Log.Warn("shards were refused by a miner that has room", "miner", b.hotkey, "shards", n)

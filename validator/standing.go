@@ -92,7 +92,7 @@ func (b *book) condition(rules score.Rules, block uint64, silent time.Duration) 
 		return health.Missing
 	case standing == score.Suspended, wrong, silent > b.v.Pace.Doubt:
 		return health.Doubtful
-	case b.rec.Leaving:
+	case b.rec.Score.Leaving:
 		return health.Leaving
 	}
 	return health.Safe
@@ -116,9 +116,5 @@ func (b *book) noteStatus(st wire.Status) {
 		if p.Validator == b.v.self {
 			b.status = p
 		}
-	}
-	if b.rec.Leaving != st.Leaving {
-		b.rec.Leaving, b.dirty = st.Leaving, true
-		b.v.Log.Info("a miner says whether it leaves", "miner", b.hotkey, "leaving", st.Leaving)
 	}
 }

@@ -45,7 +45,7 @@ func (b *book) miner() (gateway.Miner, bool) {
 	return gateway.Miner{
 		Hotkey: b.hotkey, UID: b.row.UID, Address: b.row.Axon.Addr.String(),
 		Sealed: b.status.Sealed, Target: b.status.Target, ProvenBytes: proven,
-		AuditsPassed: b.rec.Passed, AuditsFailed: b.rec.Failed, Weight: weight,
+		AuditsPassed: b.rec.Passed, AuditsFailed: b.rec.Failed, Weight: weight, Leaving: b.rec.Score.Leaving,
 		LastSeen: b.rec.LastSeen, LastError: b.lastErr,
 	}, b.present
 }
@@ -76,7 +76,7 @@ func (b *book) candidate(rules score.Rules, block uint64) (object.Candidate, boo
 		return object.Candidate{}, false
 	}
 	free := uint64(0)
-	if h := b.holdings[b.v.self]; h != nil && !b.rec.Leaving && b.rec.Score.Standing == score.Good && b.v.Now().Sub(b.rec.LastSeen) < fresh {
+	if h := b.holdings[b.v.self]; h != nil && !b.rec.Score.Leaving && b.rec.Score.Standing == score.Good && b.v.Now().Sub(b.rec.LastSeen) < fresh {
 		free = h.free
 	}
 	l := b.rec.Score.Leaves(rules, block)

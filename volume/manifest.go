@@ -62,6 +62,20 @@ func (s *Store) Manifest(ctx context.Context, q wire.ManifestQuery, limit int, s
 	return page, nil
 }
 
+// Leave makes all heads from here on say whether the miner leaves. A store that
+// was opened says that it does not.
+func (s *Store) Leave(leaving bool) {
+	s.leaving.Store(leaving)
+	s.mu.Lock()
+	parts := slices.Collect(maps.Values(s.parts))
+	s.mu.Unlock()
+	for _, p := range parts {
+		p.publish.Lock()
+		p.dirty = p.dirty || p.head.Leaving != leaving
+		p.publish.Unlock()
+	}
+}
+
 // numbers returns all sector numbers in order.
 func (p *partition) numbers() []uint64 {
 	p.mu.Lock()
@@ -99,10 +113,10 @@ func (s *Store) makeHead(ctx context.Context, p *partition, sign SignHead) error
 	if err != nil {
 		return err
 	}
-	h := wire.Head{Validator: p.validator, Sequence: p.nextSequence(), EntriesRoot: p.entriesRoot()}
+	h := wire.Head{Validator: p.validator, Sequence: p.nextSequence(), EntriesRoot: p.entriesRoot(), Leaving: s.leaving.Load()}
 	if p.head.Sequence > 0 {
 		h.Previous = p.head.Hash(s.domain)
-		moved = moved || h.EntriesRoot != p.head.EntriesRoot
+		moved = moved || h.EntriesRoot != p.head.EntriesRoot || h.Leaving != p.head.Leaving
 	} else {
 		moved = true
 	}

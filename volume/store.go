@@ -72,6 +72,7 @@ type Store struct {
 	disks    []*disk
 	sealRate *rate.Limiter
 	crowns   atomic.Int64 // bytes of memory left for crowns
+	leaving  atomic.Bool  // what the next heads say
 
 	planning   sync.Mutex   // one SetTargets at a time
 	claiming   sync.RWMutex // held shared while a slot takes space on a disk
@@ -291,7 +292,7 @@ func (s *Store) load(ctx context.Context) error {
 }
 
 // settle counts data sectors, and marks the partition dirty when the last head does not describe what
-// is there: changed entries, or a lost disk.
+// is there: changed entries, a lost disk, or a miner that was leaving then.
 func (p *partition) settle() {
 	all := true
 	for _, c := range p.sectors {
@@ -300,7 +301,7 @@ func (p *partition) settle() {
 		}
 		all = all && (c.hashed || !c.listed()) && c.changed <= p.head.Sequence
 	}
-	p.dirty = !all || p.head.Sequence == 0 || p.entriesRoot() != p.head.EntriesRoot
+	p.dirty = !all || p.head.Sequence == 0 || p.head.Leaving || p.entriesRoot() != p.head.EntriesRoot
 }
 
 // listed says whether a sector in that state counts in a manifest.

@@ -372,6 +372,43 @@ func TestHeadMovesOnlyWithChanges(t *testing.T) {
 	}
 }
 
+// TestHeadOfALeavingMiner: the head says that it leaves as long as it is told to,
+// over a restart only if it is told again.
+func TestHeadOfALeavingMiner(t *testing.T) {
+	s := sealed(t, 2)
+	ctx := context.Background()
+	never := func(*wire.Head) error { return errors.New("signed again") }
+	stays, err := s.Head(ctx, alice, sign)
+	if err != nil || stays.Leaving {
+		t.Fatalf("%+v, %v", stays, err)
+	}
+	follows := func(before wire.Head, leaving bool) wire.Head {
+		t.Helper()
+		h, err := s.Head(ctx, alice, sign)
+		if err != nil || h.Leaving != leaving || h.Sequence != before.Sequence+1 || h.Previous != before.Hash(s.domain) || h.EntriesRoot != before.EntriesRoot {
+			t.Fatalf("%+v after %+v, %v", h, before, err)
+		}
+		if again, err := s.Head(ctx, alice, never); err != nil || again != h {
+			t.Fatalf("%+v, %v", again, err)
+		}
+		return h
+	}
+	s.Leave(true)
+	s.Leave(false)
+	if h, err := s.Head(ctx, alice, never); err != nil || h != stays {
+		t.Fatalf("nothing has changed: %+v, %v", h, err)
+	}
+	s.Leave(true)
+	leaves := follows(stays, true)
+	s = reopen(t, s)
+	s.Leave(true)
+	if h, err := s.Head(ctx, alice, never); err != nil || h != leaves {
+		t.Fatalf("it leaves as before: %+v, %v", h, err)
+	}
+	s = reopen(t, s)
+	follows(leaves, false)
+}
+
 func TestHeadCrashTable(t *testing.T) {
 	data, root := blob(1, 10)
 	crashTable(t, func(s *Store) {

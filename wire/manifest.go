@@ -35,16 +35,24 @@ type ManifestQuery struct {
 // seconds, so that a miner that starts over is above what it signed before.
 //
 // Layout: validator 32 ‖ sequence u64 ‖ previous 32 ‖ entries root 32 ‖
-// sectors u32 ‖ shards u32 ‖ signature 64.
+// sectors u32, its top bit set by Leaving ‖ shards u32 ‖ signature 64.
 type Head struct {
 	Validator   strata.Hotkey
 	Sequence    uint64
-	Previous    [32]byte  // Hash of the head before; zero in the first
-	EntriesRoot [32]byte  // function EntriesRoot
-	Sectors     uint32    // entries in state Filler or Data
-	Shards      uint32    // shards listed, deleted ones included
-	Signature   Signature // by the miner
+	Previous    [32]byte // Hash of the head before; zero in the first
+	EntriesRoot [32]byte // function EntriesRoot
+	Sectors     uint32   // entries in state Filler or Data, below 2³¹
+	Shards      uint32   // shards listed, deleted ones included
+	// Leaving says that the miner wants to go: it takes no new shards from
+	// anybody (a PUT is refused as Locked, which is no failure), is paid for no
+	// filler, and serves until the shards that it has are elsewhere. All of its
+	// partitions say so.
+	Leaving   bool
+	Signature Signature // by the miner
 }
+
+// flagLeaving is Leaving's bit in the layout's count of sectors.
+const flagLeaving = 1 << 31
 
 func (h Head) payload() []byte {
 	w := writer{make([]byte, 0, HeadSize)}
@@ -52,7 +60,11 @@ func (h Head) payload() []byte {
 	w.u64(h.Sequence)
 	w.h32(h.Previous)
 	w.h32(h.EntriesRoot)
-	w.u32(h.Sectors)
+	sectors := h.Sectors &^ flagLeaving
+	if h.Leaving {
+		sectors |= flagLeaving
+	}
+	w.u32(sectors)
 	w.u32(h.Shards)
 	return w.b
 }
@@ -90,10 +102,12 @@ func DecodeHead(b []byte) (Head, error) {
 }
 
 func readHead(r *reader) Head {
-	return Head{
+	h := Head{
 		Validator: r.h32(), Sequence: r.u64(), Previous: r.h32(), EntriesRoot: r.h32(),
 		Sectors: r.u32(), Shards: r.u32(), Signature: r.sig(),
 	}
+	h.Leaving, h.Sectors = h.Sectors&flagLeaving != 0, h.Sectors&^flagLeaving
+	return h
 }
 
 // Entry is one sector of a manifest.

@@ -284,3 +284,26 @@ func TestDelegationIsBounded(t *testing.T) {
 		}
 	}
 }
+
+// TestLeavingIsSigned: that a miner leaves is part of what it signs, and changes
+// nothing else of the layout.
+func TestLeavingIsSigned(t *testing.T) {
+	key := newKey(t, 3)
+	h := sampleHead()
+	stays := h.SignedBytes(testDomain)
+	h.Leaving = true
+	if err := h.Sign(testDomain, key); err != nil {
+		t.Fatal(err)
+	}
+	got, err := DecodeHead(h.Encode())
+	if err != nil || got != h || len(h.SignedBytes(testDomain)) != len(stays) {
+		t.Errorf("%+v is read as %+v, %v", h, got, err)
+	}
+	got.Leaving = false
+	if err := got.Verify(testDomain, key.hotkey); strata.CodeOf(err) != strata.Unauthenticated {
+		t.Errorf("without its mark it verifies: %v", err)
+	}
+	if !bytes.Equal(got.SignedBytes(testDomain), stays) {
+		t.Error("a head without the mark is another than it was")
+	}
+}

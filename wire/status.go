@@ -53,10 +53,6 @@ type Status struct {
 	// Partitions is what the miner plans and has sealed for each validator, so
 	// that a validator can show how far it is. It proves nothing.
 	Partitions []Partition `json:"partitions"`
-	// Leaving says that the miner wants to go: it takes no new shards (a PUT is
-	// refused as Locked, which is no failure) and serves until those that it has
-	// are elsewhere.
-	Leaving bool `json:"leaving,omitempty"`
 }
 
 // Partition is a miner's plan for one validator, in sectors.

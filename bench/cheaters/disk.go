@@ -24,9 +24,10 @@ const (
 // disk is an honest miner with its sectors in memory. Cheaters embed it and do
 // something else in some of its methods.
 type disk struct {
-	w     *world
-	key   *wallet.Key
-	parts map[strata.Hotkey]*part
+	w       *world
+	key     *wallet.Key
+	parts   map[strata.Hotkey]*part
+	leaving bool // as its heads say
 }
 
 // part is what a miner holds for one validator.
@@ -189,10 +190,10 @@ func (p *part) page(d *disk, q wire.ManifestQuery) (wire.ManifestPage, error) {
 }
 
 func (p *part) publish(d *disk, v strata.Hotkey) error {
-	if !p.dirty {
+	if !p.dirty && p.head.Leaving == d.leaving {
 		return nil
 	}
-	h := wire.Head{Validator: v, Sequence: p.head.Sequence + 1}
+	h := wire.Head{Validator: v, Sequence: p.head.Sequence + 1, Leaving: d.leaving}
 	if p.head.Sequence > 0 {
 		h.Previous = p.head.Hash(d.w.domain)
 	}

@@ -18,14 +18,14 @@ type keeper struct {
 	unlists bool        // and takes it out of the manifest, filler again
 	frozen  bool        // and shows no manifest any more once it has credit
 	failing bool
-	leaving bool // says that it leaves, and stays
+	// leaves says at which blocks its heads say that it leaves; nil: never.
+	leaves func(block uint64) bool
 }
 
-// Status says whether the miner leaves.
-func (k *keeper) Status(ctx context.Context) wire.Status {
-	s := k.disk.Status(ctx)
-	s.Leaving = k.leaving
-	return s
+// tick leaves or stays.
+func (k *keeper) tick(block uint64) error {
+	k.leaving = k.leaves != nil && k.leaves(block)
+	return nil
 }
 
 // PutShard refuses, or takes the shard and loses it.
@@ -64,6 +64,9 @@ func joinKeeper(change func(*keeper)) func(*world, int, bool) error {
 		k := &keeper{disk: d}
 		if cheat {
 			change(k)
+		}
+		if err := k.tick(0); err != nil {
+			return err
 		}
 		w.member(d.hotkey(), k)
 		return d.seal(0, sectors)

@@ -2,6 +2,7 @@ package cheaters
 
 import (
 	"context"
+	"io"
 
 	"strata"
 	"strata/wire"
@@ -83,6 +84,52 @@ func joinTwoFaced(w *world, sectors int, cheat bool) error {
 		return err
 	}
 	return f.invent(sectors)
+}
+
+// selective is a miner that tells one validator that it leaves, under a head of
+// that one's partition that it shows nobody else.
+type selective struct {
+	*disk
+	told   *disk // what it shows of the partition to the one it is of; nil: it is honest
+	one    strata.Hotkey
+	caller strata.Hotkey
+}
+
+// Authorize notes who asks.
+func (s *selective) Authorize(ctx context.Context, caller strata.Hotkey, what wire.Action, partition strata.Hotkey) error {
+	s.caller = caller
+	return s.disk.Authorize(ctx, caller, what, partition)
+}
+
+// Manifest shows the one another head.
+func (s *selective) Manifest(ctx context.Context, q wire.ManifestQuery) (wire.ManifestPage, error) {
+	if s.told != nil && s.caller == s.one && q.Validator == s.one {
+		return s.told.Manifest(ctx, q)
+	}
+	return s.disk.Manifest(ctx, q)
+}
+
+// PutShard takes nothing from the one.
+func (s *selective) PutShard(ctx context.Context, v strata.Hotkey, root strata.Root, size int64, body io.Reader, o wire.Order) (wire.Receipt, error) {
+	if s.told != nil && v == s.one {
+		return wire.Receipt{}, strata.E(strata.Locked, "this miner is leaving")
+	}
+	return s.disk.PutShard(ctx, v, root, size, body, o)
+}
+
+// joinSelective tells the validator with the least stake.
+func joinSelective(w *world, sectors int, cheat bool) error {
+	d, err := newDisk(w, "Cheater0")
+	if err != nil {
+		return err
+	}
+	s := &selective{disk: d, one: w.validators[len(w.validators)-1].hotkey}
+	w.member(d.hotkey(), s)
+	if err := d.seal(0, sectors); err != nil || !cheat {
+		return err
+	}
+	s.told = &disk{w: w, key: d.key, parts: map[strata.Hotkey]*part{}, leaving: true}
+	return s.told.seal(0, sectors)
 }
 
 // replayer is a miner that keeps half of its sectors and every answer that it

@@ -224,6 +224,15 @@ func (w *world) block(ctx context.Context) (time.Duration, error) {
 	return w.rules.Block, w.chain.epoch()
 }
 
+// weighing says whether validators set weights at about that block: early in the
+// last quarter of the epoch, by manifests that they have read a little before.
+func (w *world) weighing(block uint64) bool {
+	epochs := chain.Hyperparameters{Tempo: w.rules.Tempo}.Epochs(netuid)
+	left, quarter := epochs.Left(block), epochs.Length()/4
+	looks := 2 * uint64(w.rules.Pace.Pull/w.rules.Block)
+	return left <= quarter+looks && left >= quarter
+}
+
 // play goes on for so many epochs.
 func (w *world) play(ctx context.Context, epochs int) error {
 	for w.chain.epochs < epochs && w.queue.Len() > 0 {

@@ -99,8 +99,13 @@ func Zoo() []Cheater {
 			joinKeeper(func(k *keeper) { k.drops, k.unlists, k.frozen = true, true, true })},
 		{"refuses-puts", "takes no shard", "", stored, joinKeeper(func(k *keeper) { k.refuses = strata.NoSpace })},
 		{"throttles-puts", "says of every shard that it comes too fast", "", stored, joinKeeper(func(k *keeper) { k.refuses = strata.Throttled })},
-		{"always-leaving", "says that it leaves, gets no shards, and stays", "a miner that says that it leaves is paid for its filler without end", stored,
-			joinKeeper(func(k *keeper) { k.leaving = true })},
+		{"always-leaving", "says that it leaves, gets no shards, and stays", "", stored,
+			joinKeeper(func(k *keeper) { k.leaves = func(uint64) bool { return true } })},
+		{"leaves-between", "leaves, but not when weights are set", "", stored, joinKeeper(func(k *keeper) {
+			k.refuses = strata.Locked
+			k.leaves = func(block uint64) bool { return !k.w.weighing(block) }
+		})},
+		{"leaves-for-one", "says so to a validator with a quarter of the stake alone", "", stored.with(func(s *setup) { s.stakes = three.stakes }), joinSelective},
 		{"rebuilds", "drops shards and computes them from its friends' when asked", "", stored.with(func(s *setup) { s.friends, s.epochs = 3, 5 }), joinRebuilder(3, false)},
 		{"uploads-to-itself", "stores bytes as a customer that it can compute again, and drops its shards", "", stored, joinRebuilder(0, true)},
 		{"starves-one", "answers all validators but one with a quarter of the stake", "", three, joinStarver},

@@ -15,7 +15,7 @@ var _ catalog.Ledger = (*DB)(nil)
 
 // Miners implements catalog.Ledger.
 func (db *DB) Miners(ctx context.Context) ([]catalog.MinerRecord, error) {
-	m, err := all(ctx, db.r, scanMiner, `SELECT hotkey, score, next_cohort, passed, failed, last_seen, leaving FROM ledger_miners ORDER BY hotkey`)
+	m, err := all(ctx, db.r, scanMiner, `SELECT hotkey, score, next_cohort, passed, failed, last_seen FROM ledger_miners ORDER BY hotkey`)
 	return m, db.fail(err)
 }
 
@@ -23,7 +23,7 @@ func scanMiner(s scanner) (m catalog.MinerRecord, err error) {
 	var hotkey []byte
 	var state string
 	var seen int64
-	if err = s.Scan(&hotkey, &state, &m.NextCohort, &m.Passed, &m.Failed, &seen, &m.Leaving); err != nil {
+	if err = s.Scan(&hotkey, &state, &m.NextCohort, &m.Passed, &m.Failed, &seen); err != nil {
 		return m, err
 	}
 	m.LastSeen = instant(seen)
@@ -50,10 +50,10 @@ func saveMiner(ctx context.Context, tx *sql.Tx, m catalog.MinerRecord) error {
 	if err != nil {
 		return err
 	}
-	_, err = exec(ctx, tx, `INSERT INTO ledger_miners (hotkey, score, next_cohort, passed, failed, last_seen, leaving)
-		VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT (hotkey) DO UPDATE SET score = excluded.score,
-		next_cohort = excluded.next_cohort, passed = excluded.passed, failed = excluded.failed, last_seen = excluded.last_seen, leaving = excluded.leaving`,
-		m.Hotkey[:], string(state), int64(m.NextCohort), int64(m.Passed), int64(m.Failed), nanos(m.LastSeen), m.Leaving)
+	_, err = exec(ctx, tx, `INSERT INTO ledger_miners (hotkey, score, next_cohort, passed, failed, last_seen)
+		VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (hotkey) DO UPDATE SET score = excluded.score,
+		next_cohort = excluded.next_cohort, passed = excluded.passed, failed = excluded.failed, last_seen = excluded.last_seen`,
+		m.Hotkey[:], string(state), int64(m.NextCohort), int64(m.Passed), int64(m.Failed), nanos(m.LastSeen))
 	if err != nil {
 		return err
 	}

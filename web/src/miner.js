@@ -11,6 +11,7 @@ export function condition(m, now) {
   if (m.last_error) return { word: 'Problem', colour: 'lost', why: plain(m.last_error).replace(/^miner \S+ at \S+: /, '') }
   if (never(m.last_seen)) return { word: 'Not seen yet', colour: 'reduced' }
   if (!answers(m, now)) return { word: 'Silent', colour: 'lost' }
+  if (m.leaving) return { word: 'Leaving', colour: 'reduced', why: 'takes no shards; filler earns nothing' }
   if (m.sealed < m.target) return { word: 'Sealing', colour: 'reduced' }
   return { word: 'Good', colour: 'healthy' }
 }
