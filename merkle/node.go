@@ -52,7 +52,41 @@ func Parent(left, right Hash) Hash { return finish(parent(left, right), false) }
 // GroupNode returns the node of level 0 over a group's bytes, which is number
 // group of a file that has more than one.
 func GroupNode(data []byte, group uint64) Hash {
-	return finish(subtree(data, group*GroupSize/LeafSize), false)
+	return groupNode(data, group*groupLeaves, false)
+}
+
+// groupNode returns the node over a group, or what the last one has, whose first
+// leaf is number leaf; root says that there is no other.
+func groupNode(data []byte, leaf uint64, root bool) (h Hash) {
+	if len(kernels) == 0 || len(data) < GroupSize || root {
+		return finish(subtree(data, leaf), root)
+	}
+	kernels[0].groups(h[:], data, leaf)
+	return h
+}
+
+// groupNodes puts the nodes of level 0 over whole groups of a file that has more
+// than one into out; the first begins with that leaf.
+func groupNodes(out, data []byte, leaf uint64) {
+	if len(kernels) > 0 {
+		kernels[0].groups(out, data, leaf)
+		return
+	}
+	for i := 0; i*GroupSize < len(data); i++ {
+		h := finish(subtree(data[i*GroupSize:][:GroupSize], leaf+uint64(i)*groupLeaves), false)
+		copy(out[i*hashSize:], h[:])
+	}
+}
+
+// parents puts the nodes over the first of n pairs in a row into out and returns
+// how many: as many as are quickly hashed at once.
+func parents(out, pairs []byte, n int) int {
+	if len(kernels) == 0 {
+		return 0
+	}
+	n -= n % kernels[0].lanes
+	kernels[0].parents(out, pairs, n)
+	return n
 }
 
 // subtree returns the top of the tree over data, at most a group, whose first

@@ -233,7 +233,7 @@ func (d *decoder) group(t task) error {
 	if err := d.fill(b); err != nil {
 		return err
 	}
-	if finish(subtree(b, t.index*groupLeaves), d.top() == 0) != t.want {
+	if groupNode(b, t.index*groupLeaves, d.top() == 0) != t.want {
 		return strata.E(strata.Corrupt, "bytes %d to %d do not match root %v: ask another holder", start, start+uint64(len(b)), d.root)
 	}
 	from := max(d.off, start) - start

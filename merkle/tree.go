@@ -1,6 +1,10 @@
 package merkle
 
-import "strata"
+import (
+	"slices"
+
+	"strata"
+)
 
 // NodeReader gives kept nodes by level (0 = groups) and index. Tree implements
 // it, and so does whatever reads them from a disk.
@@ -19,8 +23,13 @@ type Tree struct {
 // Build returns the tree over data.
 func Build(data []byte) Tree {
 	b := NewBuilder(uint64(len(data)))
-	for i := range groups(b.size) {
-		b.add(data[i*GroupSize:][:pieceLen(b.size, GroupSize, i)])
+	whole := 0
+	if len(data) > GroupSize {
+		whole = len(data) / GroupSize * GroupSize
+		b.addWhole(data[:whole])
+	}
+	if rest := data[whole:]; len(rest) > 0 || b.size == 0 {
+		b.add(rest)
 	}
 	return b.finish()
 }
@@ -87,6 +96,7 @@ type Builder struct {
 	size  uint64
 	seen  uint64 // bytes written
 	nodes []byte
+	leaf  uint64 // first of the next group
 	part  []byte // the group begun
 }
 
@@ -100,20 +110,7 @@ func (b *Builder) Write(p []byte) (int, error) {
 		return 0, strata.E(strata.TooLarge, "more than the %d bytes announced", b.size)
 	}
 	b.seen += uint64(len(p))
-	for rest := p; len(rest) > 0; {
-		if len(b.part) == 0 && len(rest) >= GroupSize {
-			b.add(rest[:GroupSize])
-			rest = rest[GroupSize:]
-			continue
-		}
-		n := min(len(rest), GroupSize-len(b.part))
-		b.part = append(b.part, rest[:n]...)
-		rest = rest[n:]
-		if len(b.part) == GroupSize {
-			b.add(b.part)
-			b.part = b.part[:0]
-		}
-	}
+	b.take(p)
 	return len(p), nil
 }
 
@@ -123,30 +120,69 @@ func (b *Builder) Tree() (Tree, error) {
 	if b.seen != b.size {
 		return Tree{}, strata.E(strata.Invalid, "only %d of the %d bytes announced came", b.seen, b.size)
 	}
-	if len(b.part) > 0 || b.size == 0 {
-		b.add(b.part)
-		b.part = nil
-	}
+	b.flush()
 	return b.finish(), nil
 }
 
-// add appends the node of the next group.
+// take hashes the groups that p completes, and keeps the rest of it.
+func (b *Builder) take(p []byte) {
+	for len(p) > 0 {
+		if len(b.part) == 0 && len(p) >= GroupSize && b.size > GroupSize {
+			whole := len(p) / GroupSize * GroupSize
+			b.addWhole(p[:whole])
+			p = p[whole:]
+			continue
+		}
+		n := min(len(p), GroupSize-len(b.part))
+		b.part = append(b.part, p[:n]...)
+		p = p[n:]
+		if len(b.part) == GroupSize {
+			b.add(b.part)
+		}
+	}
+}
+
+// flush hashes the group begun; even nothing has one.
+func (b *Builder) flush() {
+	if len(b.part) > 0 || b.size == 0 {
+		b.add(b.part)
+	}
+	b.part = nil
+}
+
+// addWhole appends the nodes of the next groups, of a file that has more than one.
+func (b *Builder) addWhole(data []byte) {
+	groupNodes(b.more(len(data)/GroupSize), data, b.leaf)
+	b.leaf += uint64(len(data) / LeafSize)
+}
+
+// add appends the node of the next group, and begins another.
 func (b *Builder) add(group []byte) {
-	first := uint64(len(b.nodes)/hashSize) * (GroupSize / LeafSize)
-	h := finish(subtree(group, first), groups(b.size) == 1)
-	b.nodes = append(b.nodes, h[:]...)
+	h := groupNode(group, b.leaf, groups(b.size) == 1)
+	copy(b.more(1), h[:])
+	b.leaf += groupLeaves
+	b.part = b.part[:0]
+}
+
+// more appends n nodes, to be set.
+func (b *Builder) more(n int) []byte {
+	at := len(b.nodes)
+	b.nodes = slices.Grow(b.nodes, n*hashSize)[:at+n*hashSize]
+	return b.nodes[at:]
 }
 
 // finish appends the levels over the groups.
 func (b *Builder) finish() Tree {
-	t := Tree{b.size, b.nodes}
+	t := Tree{b.size, slices.Grow(b.nodes, NodesLen(b.size)-len(b.nodes))}
 	below := 0
 	for w := int(groups(b.size)); w > 1; w -= w / 2 {
-		for i := range w - w/2 {
-			h := t.over(below, i, w)
-			t.nodes = append(t.nodes, h[:]...)
+		next := len(t.nodes)
+		t.nodes = t.nodes[:next+(w-w/2)*hashSize]
+		for i := parents(t.nodes[next:], t.nodes[below:next], w/2); i < w-w/2; i++ {
+			h := t.over(below/hashSize, i, w)
+			copy(t.nodes[next+i*hashSize:], h[:])
 		}
-		below += w
+		below = next
 	}
 	return t
 }
