@@ -31,6 +31,16 @@
 //   - calls, storage and runtime APIs that Strata has no use for are missing,
 //     from the metadata too.
 //
-// The tables in types.go, pallets.go and entries.go describe the runtime; both
-// its metadata and its storage keys come from them.
+// This package is the node: it makes blocks at their time, and answers clients.
+// Its parts, from the bottom up:
+//
+//	state         keys and values, and changes over them
+//	storage       where the runtime keeps what, and the records there
+//	metadata      what the runtime tells clients of itself
+//	pallets       extrinsics, calls, epochs: what a block does to the state
+//	runtimeapi    what clients ask the runtime by state_call
+//	pool          extrinsics that wait for a block
+//	ledger        the blocks and their states, in memory and on disk
+//	jsonrpc       JSON-RPC over websocket and HTTP, without any chain
+//	devchaintest  for tests, of clients too
 package devchain

@@ -1,47 +1,16 @@
 package devchain
 
 import (
-	"encoding/hex"
+	"errors"
 	"testing"
 	"time"
 
-	schnorrkel "github.com/ChainSafe/go-schnorrkel"
-
-	"strata"
+	"strata/chain/devchain/devchaintest"
+	"strata/chain/devchain/metadata"
+	"strata/chain/devchain/pallets"
+	"strata/chain/devchain/storage"
 	"strata/chain/scale"
 )
-
-// key signs for tests.
-type key struct {
-	secret *schnorrkel.SecretKey
-	public account
-}
-
-func keyFromSeed(t testing.TB, seed [32]byte) key {
-	t.Helper()
-	mini, err := schnorrkel.NewMiniSecretKeyFromRaw(seed)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return key{mini.ExpandEd25519(), mini.Public().Encode()}
-}
-
-// alice is //Alice; newKey makes keys that nobody endowed.
-func alice(t testing.TB) key {
-	raw, _ := hex.DecodeString("e5be9a5092b81bca64be81d212e7f2f9eba183bb7a90954f7b76361f6edb5c0a")
-	return keyFromSeed(t, [32]byte(raw))
-}
-
-func newKey(t testing.TB, n byte) key { return keyFromSeed(t, [32]byte{n, 1}) }
-
-func (k key) sign(t testing.TB, msg []byte) (out [64]byte) {
-	t.Helper()
-	sig, err := k.secret.Sign(schnorrkel.NewSigningContext([]byte("substrate"), msg))
-	if err != nil {
-		t.Fatal(err)
-	}
-	return sig.Encode()
-}
 
 // testNode is a node in memory whose blocks are made by Step only.
 type testNode struct {
@@ -77,179 +46,55 @@ func (n testNode) step(blocks int) {
 	}
 }
 
-// params of a transaction that is valid now.
-func (n testNode) txParams(k key) scale.TxParams {
+// signed makes a transaction of a call that is valid now, but for what change does.
+func (n testNode) signed(k devchaintest.Key, call []byte, change func(*scale.TxParams)) []byte {
+	n.t.Helper()
 	n.mu.RLock()
-	defer n.mu.RUnlock()
-	g := n.ledger.genesis.hash
-	return scale.TxParams{
-		Nonce: n.pool.nextNonce(n.ledger.state, k.public), SpecVersion: n.rt.spec, TxVersion: txVersion, Genesis: g, EraBlock: g,
+	g := n.ledger.Genesis().Hash
+	p := scale.TxParams{Nonce: n.pool.NextNonce(n.nonces, k.Public), SpecVersion: n.rt.Spec, TxVersion: metadata.TxVersion, Genesis: g, EraBlock: g}
+	n.mu.RUnlock()
+	if change != nil {
+		change(&p)
 	}
+	return devchaintest.Signed(n.t, n.rt.Meta, k, call, p)
 }
 
 func (n testNode) call(name string, args scale.Struct) []byte {
 	n.t.Helper()
-	pallet, call := name[:len(name)-len(afterDot(name))-1], afterDot(name)
-	raw, err := n.rt.meta.EncodeCall(pallet, call, args)
-	if err != nil {
-		n.t.Fatal(err)
-	}
-	return raw
+	return devchaintest.EncodeCall(n.t, n.rt.Meta, name, args)
 }
 
-func afterDot(s string) string {
-	for i := range s {
-		if s[i] == '.' {
-			return s[i+1:]
-		}
-	}
-	return ""
-}
-
-func (n testNode) signed(k key, call []byte, change func(*scale.TxParams)) []byte {
-	n.t.Helper()
-	p := n.txParams(k)
-	if change != nil {
-		change(&p)
-	}
-	payload, err := n.rt.meta.SigningPayload(call, p)
-	if err != nil {
-		n.t.Fatal(err)
-	}
-	raw, err := n.rt.meta.EncodeSigned(call, k.public, k.sign(n.t, payload), p)
-	if err != nil {
-		n.t.Fatal(err)
-	}
-	return raw
-}
-
-// do runs a call in a block of its own and returns the dispatch error's name,
-// "" for success.
-func (n testNode) do(k key, name string, args scale.Struct) string {
+// must runs a call in a block of its own, where it has to succeed.
+func (n testNode) must(k devchaintest.Key, name string, args scale.Struct) {
 	n.t.Helper()
 	if _, err := n.submit(n.signed(k, n.call(name, args), nil)); err != nil {
 		n.t.Fatalf("%s: %v", name, err)
 	}
 	n.step(1)
-	return n.outcome()
-}
-
-// must is do for calls that have to succeed.
-func (n testNode) must(k key, name string, args scale.Struct) {
-	n.t.Helper()
-	if failed := n.do(k, name, args); failed != "" {
+	if failed := n.events().Outcome(n.t); failed != "" {
 		n.t.Fatalf("%s: %s", name, failed)
 	}
 }
 
-// refused submits a call that does not get into the pool and returns why not.
-func (n testNode) refused(k key, name string, args scale.Struct) string {
+// refusedWith says whether an error is the refusal with a code.
+func refusedWith(err error, code int) bool {
+	var why *pallets.Refusal
+	return errors.As(err, &why) && why.Code == code
+}
+
+// events returns the head's events.
+func (n testNode) events() devchaintest.Events {
 	n.t.Helper()
-	_, err := n.submit(n.signed(k, n.call(name, args), nil))
-	var e *rpcError
-	if err == nil || !asRPC(err, &e) {
-		n.t.Fatalf("%s was taken (%v)", name, err)
-	}
-	return e.Data
+	return devchaintest.EventsOf(n.t, n.rt.Meta, n.ledger.State().Get(storage.SystemEvents.Key()))
 }
 
-func asRPC(err error, e **rpcError) bool {
-	r, ok := err.(*rpcError)
-	*e = r
-	return ok
-}
-
-// eventList returns the head's events as "Pallet.Event".
-func (n testNode) eventList() (names []string, bodies []scale.View) {
+// subnet registers subnet 1, owned by //Alice, and a hotkey of hers on it.
+func (n testNode) subnet(hot devchaintest.Key) {
 	n.t.Helper()
-	v, err := n.rt.meta.Registry.Decode(n.rt.eventRecord, n.ledger.state.get(sysEvents.key()))
-	if err != nil {
-		n.t.Fatal(err)
-	}
-	for _, r := range scale.Look(v, "events").Items() {
-		pallet, inner := r.Field("event").Case()
-		name, body := inner.Case()
-		names, bodies = append(names, pallet+"."+name), append(bodies, body)
-	}
-	return names, bodies
+	n.must(devchaintest.Alice(n.t), "SubtensorModule.register_network", scale.Struct{"hotkey": devchaintest.NewKey(n.t, 200).Public})
+	n.must(devchaintest.Alice(n.t), "SubtensorModule.burned_register", scale.Struct{"netuid": 1, "hotkey": hot.Public})
 }
 
-// outcome returns the error of the last extrinsic of the head, "" if it succeeded.
-func (n testNode) outcome() string {
-	n.t.Helper()
-	names, bodies := n.eventList()
-	for i := len(names) - 1; i >= 0; i-- {
-		switch names[i] {
-		case "System.ExtrinsicSuccess":
-			return ""
-		case "System.ExtrinsicFailed":
-			return n.errorName(bodies[i].Field("dispatch_error"))
-		}
-	}
-	n.t.Fatal("the block has no extrinsic")
-	return ""
-}
-
-func (n testNode) errorName(w scale.View) string {
-	n.t.Helper()
-	kind, inner := w.Case()
-	switch kind {
-	case "Module":
-		_, v, err := n.rt.meta.ModuleError(inner.Field("index").U8(), inner.Field("error").Bytes()[0])
-		if err != nil {
-			n.t.Fatal(err)
-		}
-		return v.Name
-	case "Token":
-		name, _ := inner.Case()
-		return name
-	}
-	return kind
-}
-
-func (n testNode) has(event string) bool {
-	names, _ := n.eventList()
-	for _, e := range names {
-		if e == event {
-			return true
-		}
-	}
-	return false
-}
-
-func (n testNode) free(k key) uint64 { return infoAt(n.ledger.state, k.public).free }
-
-// tao is an amount in rao.
-func tao(n uint64) uint64 { return n * uint64(strata.RaoPerTao) }
-
-// subnet registers subnet 1, owned by //Alice, with a fresh hotkey as uid 0.
-func (n testNode) subnet() (owner key) {
-	n.t.Helper()
-	owner = newKey(n.t, 200)
-	n.must(alice(n.t), "SubtensorModule.register_network", scale.Struct{"hotkey": owner.public})
-	return owner
-}
-
-// register registers a hotkey of //Alice on subnet 1.
-func (n testNode) register(hot key) {
-	n.t.Helper()
-	n.must(alice(n.t), "SubtensorModule.burned_register", scale.Struct{"netuid": 1, "hotkey": hot.public})
-}
-
-func (n testNode) stake(hot key, amount uint64) {
-	n.t.Helper()
-	n.must(alice(n.t), "SubtensorModule.add_stake", scale.Struct{"hotkey": hot.public, "netuid": 1, "amount_staked": amount})
-}
-
-// epoch makes blocks until an epoch of subnet 1 has just run.
-func (n testNode) epoch() {
-	n.t.Helper()
-	before := u64at(n.ledger.state, smLastStep.key(u16key(1)))
-	for range 1000 {
-		n.step(1)
-		if u64at(n.ledger.state, smLastStep.key(u16key(1))) != before {
-			return
-		}
-	}
-	n.t.Fatal("no epoch came")
+func remark(n testNode) []byte {
+	return n.call("System.remark", scale.Struct{"remark": []byte("hello")})
 }

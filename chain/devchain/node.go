@@ -10,42 +10,42 @@ import (
 	"time"
 
 	"strata"
-	"strata/chain/scale"
+	"strata/chain/devchain/ledger"
+	"strata/chain/devchain/metadata"
+	"strata/chain/devchain/pallets"
+	"strata/chain/devchain/pool"
+	"strata/chain/devchain/state"
+	"strata/chain/devchain/storage"
 	"strata/chain/timelock"
 	"strata/internal/lifecycle"
 )
 
 // Node is a running local chain. Its methods are safe for concurrent use.
 type Node struct {
-	cfg    Config
-	url    string
-	beacon *timelock.Beacon
-
-	rtMu     sync.Mutex // guards runtimes; may be taken under mu
-	runtimes map[uint32]*runtime
+	cfg      Config
+	url      string
+	beacon   *timelock.Beacon
+	shield   *mlkem.DecapsulationKey768 // what is encrypted to the author is for it
+	runtimes *runtimes
 
 	group *lifecycle.Group
 	done  chan struct{} // closed when everything has ended
 	err   error         // what it ended with; read after done
 
-	shield *mlkem.DecapsulationKey768 // what is encrypted to the author is for it
-
-	mu     sync.RWMutex // guards what follows
-	rt     *runtime     // builds the next block
-	ledger *ledger
-	pool   *pool
+	mu     sync.RWMutex      // guards what follows
+	rt     *metadata.Runtime // builds the next block
+	ledger *ledger.Ledger
+	pool   *pool.Pool
 	feeds  map[int]feed
 	// versions are told of a new runtime, with the lock held; they must not block.
-	versions map[int]func(runtimeVersion)
+	versions map[int]func(metadata.Version)
 	nextID   int
 	stopped  bool // no more blocks
-	closing  bool // no more connections
-	conns    sync.WaitGroup
 }
 
 // feed is told of each new block and what it changed, with the node's lock
 // held; it must not block.
-type feed func(b *block, c changes)
+type feed func(b *ledger.Block, c state.Changes)
 
 // closeGrace is how long connections have to end.
 const closeGrace = 5 * time.Second
@@ -64,31 +64,32 @@ func Start(ctx context.Context, cfg Config) (*Node, error) {
 	if err != nil {
 		return nil, errors.Join(err, listener.Close())
 	}
-	l, err := openLedger(ctx, cfg)
+	l, err := ledger.Open(ctx, cfg.Dir, func() (state.Changes, error) { return pallets.Genesis(cfg.Params, cfg.Accounts) })
 	if err != nil {
 		return nil, errors.Join(err, listener.Close())
 	}
 	n := &Node{
-		cfg: cfg, url: "ws://" + listener.Addr().String(), ledger: l, pool: newPool(), shield: shield,
-		feeds: map[int]feed{}, versions: map[int]func(runtimeVersion){}, runtimes: map[uint32]*runtime{},
+		cfg: cfg, url: "ws://" + listener.Addr().String(), ledger: l, pool: pool.New(), shield: shield,
+		feeds: map[int]feed{}, versions: map[int]func(metadata.Version){}, runtimes: &runtimes{blockTime: cfg.BlockTime, made: map[uint32]*metadata.Runtime{}},
 		group: lifecycle.New(ctx, cfg.Log, closeGrace), done: make(chan struct{}),
 	}
-	if n.rt, err = n.runtimeOf(l.state); err == nil {
+	if n.rt, err = n.runtimes.of(l.State()); err == nil {
 		n.beacon, err = loadBeacon(cfg.Dir)
 	}
 	if err != nil {
-		return nil, errors.Join(err, l.close(), listener.Close())
+		return nil, errors.Join(err, l.Close(), listener.Close())
 	}
-	cfg.Log.Info("local chain starts", "url", n.url, "genesis", hexOf(l.genesis.hash[:]), "block", l.head().header.number)
+	cfg.Log.Info("local chain starts", "url", n.url, "genesis", hexOf(l.Genesis().Hash[:]), "block", l.Head().Header.Number)
 	n.run(listener)
 	return n, nil
 }
 
 // run starts the node's parts and what waits for their end.
 func (n *Node) run(listener net.Listener) {
-	server := &http.Server{Handler: n.handler(), ReadHeaderTimeout: 10 * time.Second}
+	rpc := n.server()
+	server := &http.Server{Handler: rpc, ReadHeaderTimeout: 10 * time.Second}
 	n.group.OnClose("chain files", n.closeLedger)
-	n.group.OnStop("connections", n.closeConns)
+	n.group.OnStop("connections", rpc.Close)
 	n.group.OnStop("rpc server", server.Close)
 	n.group.Go("rpc server", func(context.Context) error {
 		if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
@@ -105,30 +106,11 @@ func (n *Node) run(listener net.Listener) {
 	}()
 }
 
-// enter counts a connection in, unless the node is closing.
-func (n *Node) enter() bool {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	if !n.closing {
-		n.conns.Add(1)
-	}
-	return !n.closing
-}
-
-// closeConns waits for the connections, which end with the group's context.
-func (n *Node) closeConns() error {
-	n.mu.Lock()
-	n.closing = true
-	n.mu.Unlock()
-	n.conns.Wait()
-	return nil
-}
-
 func (n *Node) closeLedger() error {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	n.stopped = true
-	return n.ledger.close()
+	return n.ledger.Close()
 }
 
 // makeBlocks makes a block at each tick. A block that cannot be written is
@@ -153,7 +135,7 @@ func (n *Node) makeBlocks(ctx context.Context) error {
 func (n *Node) URL() string { return n.url }
 
 // Genesis returns the hash of block 0.
-func (n *Node) Genesis() strata.GenesisHash { return n.ledger.genesis.hash }
+func (n *Node) Genesis() strata.GenesisHash { return n.ledger.Genesis().Hash }
 
 // Close stops the node and returns when its port and directory are free.
 func (n *Node) Close() error {
@@ -172,65 +154,69 @@ func (n *Node) Step() error {
 	if n.stopped {
 		return strata.E(strata.Unavailable, "the local chain is closed")
 	}
-	head := n.ledger.head()
-	x := &exec{rt: n.rt, s: newLayer(n.ledger.state), number: head.header.number + 1, params: n.cfg.Params}
-	ms := max(uint64(max(n.cfg.Now().UnixMilli(), 0)), u64at(x.s, timeNow.key())+1)
-	if err := x.begin(head.hash, n.beacon, ms/1000); err != nil {
-		return err
-	}
-	x.offerKey(n.shield)
-	x.timestamp(ms)
-	in, out := n.pool.fill(x)
-	if err := x.finish(); err != nil {
-		return err
-	}
-	inherent, err := n.rt.meta.EncodeCall("Timestamp", "set", scale.Struct{"now": ms})
+	x := pallets.NewExecution(n.rt, n.ledger.State(), n.ledger.Next(), n.cfg.Params)
+	ms, err := x.Begin(n.ledger.Head().Hash, n.beacon, uint64(max(n.cfg.Now().UnixMilli(), 0)))
 	if err != nil {
 		return err
 	}
-	b := &block{header: header{parent: head.hash, number: x.number}, body: [][]byte{scale.EncodeUnsigned(inherent)}}
-	for _, t := range in {
-		b.body = append(b.body, t.raw)
-	}
-	diff := x.s.effective()
-	if err := n.ledger.append(context.Background(), b, diff); err != nil {
+	x.OfferKey(n.shield.EncapsulationKey().Bytes())
+	inherent, err := x.Timestamp(ms)
+	if err != nil {
 		return err
 	}
-	n.pool.settle(n.ledger.state, in, out, x.number)
+	in, out := n.pool.Fill(x)
+	diff, err := x.Finish()
+	if err != nil {
+		return err
+	}
+	body := [][]byte{inherent}
+	for _, t := range in {
+		body = append(body, t.Raw)
+	}
+	b, err := n.ledger.Append(context.Background(), body, diff)
+	if err != nil {
+		return err
+	}
+	n.pool.Settle(n.nonces, in, out, b.Header.Number)
 	n.announce(b, diff, in, out)
 	return n.enact()
 }
 
+// nonces returns an account's next nonce after the last block. The caller holds
+// the node's lock.
+func (n *Node) nonces(who state.Account) uint64 { return storage.NonceAt(n.ledger.State(), who) }
+
 // announce tells feeds and watchers of a block that is on disk.
-func (n *Node) announce(b *block, diff changes, in, out []*tx) {
+func (n *Node) announce(b *ledger.Block, diff state.Changes, in, out []*pool.Tx) {
 	for _, f := range n.feeds {
 		f(b, diff)
 	}
 	for _, t := range in {
-		t.tell(map[string]string{"inBlock": hexOf(b.hash[:])})
-		t.tell(map[string]string{"finalized": hexOf(b.hash[:])})
+		t.Tell(map[string]string{"inBlock": hexOf(b.Hash[:])})
+		t.Tell(map[string]string{"finalized": hexOf(b.Hash[:])})
 	}
 	for _, t := range out {
-		t.tell("invalid")
+		t.Tell("invalid")
 	}
 }
 
-// submit takes an extrinsic into the pool.
-func (n *Node) submit(raw []byte) (*tx, error) {
+// submit takes an extrinsic into the pool. The error is a refusal.
+func (n *Node) submit(raw []byte) (*pool.Tx, error) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	next := n.ledger.head().header.number + 1
-	if err := n.pool.known(hashOf(raw), next); err != nil {
+	next := n.ledger.Next()
+	if err := n.pool.Known(state.HashOf(raw), next); err != nil {
 		return nil, err
 	}
-	t, err := n.decodeTx(raw)
+	x, err := pallets.DecodeExtrinsic(n.rt, raw, n.ledger)
 	if err != nil {
 		return nil, err
 	}
-	if err := n.rt.validFor(n.ledger.state, t, next); err != nil {
+	if err := x.ValidFor(n.rt, n.ledger.State(), next); err != nil {
 		return nil, err
 	}
-	if err := n.pool.add(n.ledger.state, t); err != nil {
+	t := pool.NewTx(x, false)
+	if err := n.pool.Add(n.nonces, t); err != nil {
 		return t, err
 	}
 	n.unshield(t)
@@ -238,27 +224,22 @@ func (n *Node) submit(raw []byte) (*tx, error) {
 }
 
 // watch tells f what happened to a transaction and what will; the result ends it.
-func (n *Node) watch(t *tx, f func(any)) (stop func()) {
+func (n *Node) watch(t *pool.Tx, f func(any)) (stop func()) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	for _, s := range t.status {
-		f(s)
-	}
-	n.nextID++
-	id := n.nextID
-	t.watchers[id] = f
+	end := t.Watch(f)
 	return func() {
 		n.mu.Lock()
 		defer n.mu.Unlock()
-		delete(t.watchers, id)
+		end()
 	}
 }
 
 // follow calls first with the head and f with each later block; the result ends it.
-func (n *Node) follow(first func(b *block, s reader), f feed) (stop func()) {
+func (n *Node) follow(first func(b *ledger.Block, s state.Reader), f feed) (stop func()) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	first(n.ledger.head(), n.ledger.state)
+	first(n.ledger.Head(), n.ledger.State())
 	n.nextID++
 	id := n.nextID
 	n.feeds[id] = f

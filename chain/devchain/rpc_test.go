@@ -1,10 +1,8 @@
 package devchain
 
 import (
-	"bytes"
 	"encoding/json"
 	"fmt"
-	"net/http"
 	"strings"
 	"testing"
 	"time"
@@ -12,6 +10,10 @@ import (
 	"github.com/coder/websocket"
 
 	"strata"
+	"strata/chain/devchain/devchaintest"
+	"strata/chain/devchain/jsonrpc"
+	"strata/chain/devchain/state"
+	"strata/chain/devchain/storage"
 	"strata/chain/scale"
 )
 
@@ -45,7 +47,7 @@ type message struct {
 	ID     json.RawMessage
 	Method string
 	Result json.RawMessage
-	Error  *rpcError
+	Error  *jsonrpc.Error
 	Params struct {
 		Subscription string
 		Result       json.RawMessage
@@ -88,12 +90,12 @@ func (w wire) result(method, params string) string {
 
 func TestMethodsAnswer(t *testing.T) {
 	n := start(t, nil)
-	n.subnet()
+	n.must(devchaintest.Alice(t), "SubtensorModule.register_network", scale.Struct{"hotkey": devchaintest.NewKey(t, 200).Public})
 	w := n.dial()
-	head, genesis := n.ledger.head(), hexOf(n.ledger.genesis.hash[:])
-	headHash := hexOf(head.hash[:])
-	account := strata.EncodeSS58(alice(t).public)
-	numberKey := hexOf([]byte(sysNumber.key()))
+	head, genesis := n.ledger.Head(), hexOf(n.ledger.Genesis().Hash[:])
+	headHash := hexOf(head.Hash[:])
+	account := strata.EncodeSS58(devchaintest.Alice(t).Public)
+	numberKey := hexOf([]byte(storage.SystemNumber.Key()))
 	for _, c := range []struct{ method, params, want string }{
 		{"system_chain", "[]", `"Strata local"`},
 		{"system_name", "null", `"strata-devchain"`},
@@ -113,8 +115,8 @@ func TestMethodsAnswer(t *testing.T) {
 		{"state_getStorageAt", `["` + numberKey + `","` + genesis + `"]`, "null"},
 		{"state_getStorage", `["0x1234"]`, "null"},
 		{"state_queryStorageAt", `[["` + numberKey + `","0x12"]]`, `[{"block":"` + headHash + `","changes":[["` + numberKey + `","0x01000000"],["0x12",null]]}]`},
-		{"state_getKeysPaged", `["` + hexOf([]byte(sysNumber.prefix)) + `",10,null,"` + headHash + `"]`, `["` + numberKey + `"]`},
-		{"state_getKeysPaged", `["` + hexOf([]byte(sysNumber.prefix)) + `",10,"` + numberKey + `"]`, `[]`},
+		{"state_getKeysPaged", `["` + numberKey + `",10,null,"` + headHash + `"]`, `["` + numberKey + `"]`},
+		{"state_getKeysPaged", `["` + numberKey + `",10,"` + numberKey + `"]`, `[]`},
 		{"state_call", `["AccountNonceApi_account_nonce","` + hexOf(alicePublic(t)) + `"]`, `"0x01000000"`},
 		{"state_call", `["SubnetInfoRuntimeApi_get_metagraph","0x0900"]`, `"0x00"`},
 		{"state_call", `["SubnetInfoRuntimeApi_get_subnet_state","0x0900"]`, `"0x00"`},
@@ -128,7 +130,7 @@ func TestMethodsAnswer(t *testing.T) {
 	}
 }
 
-func alicePublic(t testing.TB) []byte { a := alice(t).public; return a[:] }
+func alicePublic(t testing.TB) []byte { a := devchaintest.Alice(t).Public; return a[:] }
 
 func TestRPCErrors(t *testing.T) {
 	n := start(t, nil)
@@ -138,34 +140,34 @@ func TestRPCErrors(t *testing.T) {
 		method, params string
 		code           int
 	}{
-		{"no_such", "[]", codeMethod},
-		{"chain_getBlockHash", `{"a":1}`, codeParams},
-		{"chain_getBlockHash", `["x"]`, codeParams},
-		{"chain_getBlockHash", `[[1]]`, codeParams},
-		{"state_getStorage", "[]", codeParams},
-		{"state_getStorage", `["1z"]`, codeParams},
-		{"state_getStorage", `[5]`, codeParams},
+		{"no_such", "[]", jsonrpc.CodeMethod},
+		{"chain_getBlockHash", `{"a":1}`, jsonrpc.CodeParams},
+		{"chain_getBlockHash", `["x"]`, jsonrpc.CodeParams},
+		{"chain_getBlockHash", `[[1]]`, jsonrpc.CodeParams},
+		{"state_getStorage", "[]", jsonrpc.CodeParams},
+		{"state_getStorage", `["1z"]`, jsonrpc.CodeParams},
+		{"state_getStorage", `[5]`, jsonrpc.CodeParams},
 		{"state_getStorage", `["0x12",` + unknown + `]`, 4003},
-		{"state_getKeysPaged", `["0x",1001]`, codeParams},
-		{"state_getKeysPaged", `["0x"]`, codeParams},
-		{"state_queryStorageAt", `["0x"]`, codeParams},
-		{"state_queryStorageAt", `[["zz"]]`, codeParams},
+		{"state_getKeysPaged", `["0x",1001]`, jsonrpc.CodeParams},
+		{"state_getKeysPaged", `["0x"]`, jsonrpc.CodeParams},
+		{"state_queryStorageAt", `["0x"]`, jsonrpc.CodeParams},
+		{"state_queryStorageAt", `[["zz"]]`, jsonrpc.CodeParams},
 		{"state_call", `["No_such","0x"]`, 4003},
 		{"state_call", `["SubnetInfoRuntimeApi_get_metagraph","0x01"]`, 4003},
-		{"system_accountNextIndex", `["nobody"]`, codeParams},
+		{"system_accountNextIndex", `["nobody"]`, jsonrpc.CodeParams},
 		{"author_submitExtrinsic", `["0x0463"]`, 1001},
 		{"author_submitAndWatchExtrinsic", `["0x0463"]`, 1001},
 		{"payment_queryInfo", `["0x0463"]`, 1001},
-		{"state_subscribeStorage", `[5]`, codeParams},
+		{"state_subscribeStorage", `[5]`, jsonrpc.CodeParams},
 	} {
 		if m := w.ask(c.method, c.params); m.Error == nil || m.Error.Code != c.code {
 			t.Errorf("%s %s: %v, want code %d", c.method, c.params, m.Error, c.code)
 		}
 	}
 	for msg, code := range map[string]int{
-		"{": codeParse, "[": codeParse, "[]": codeRequest, `{"id":1,"method":"system_chain"}`: codeRequest, `{"jsonrpc":"2.0","id":1}`: codeRequest,
-		"[1]": codeParse,
-		"[" + strings.Repeat(`{"jsonrpc":"2.0","id":1,"method":"system_name"},`, maxBatch) + `{}]`: codeRequest,
+		"{": jsonrpc.CodeParse, "[": jsonrpc.CodeParse, "[]": jsonrpc.CodeRequest, `{"id":1,"method":"system_chain"}`: jsonrpc.CodeRequest, `{"jsonrpc":"2.0","id":1}`: jsonrpc.CodeRequest,
+		"[1]": jsonrpc.CodeParse,
+		"[" + strings.Repeat(`{"jsonrpc":"2.0","id":1,"method":"system_name"},`, 64) + `{}]`: jsonrpc.CodeRequest,
 	} {
 		w.write(msg)
 		if m := w.read(); m.Error == nil || m.Error.Code != code {
@@ -178,51 +180,12 @@ func TestRPCErrors(t *testing.T) {
 	}
 }
 
-func TestBatchAndPost(t *testing.T) {
-	n := start(t, nil)
-	url := "http" + strings.TrimPrefix(n.URL(), "ws")
-	post := func(body string) (int, string) {
-		t.Helper()
-		resp, err := http.Post(url, "application/json", strings.NewReader(body))
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer resp.Body.Close()
-		var b bytes.Buffer
-		if _, err := b.ReadFrom(resp.Body); err != nil {
-			t.Fatal(err)
-		}
-		return resp.StatusCode, b.String()
-	}
-	for body, want := range map[string]string{
-		`{"jsonrpc":"2.0","id":1,"method":"system_name","params":[]}`:                                                                        `{"jsonrpc":"2.0","id":1,"result":"strata-devchain"}`,
-		`[{"jsonrpc":"2.0","id":1,"method":"system_name"},{"jsonrpc":"2.0","method":"system_name"},{"jsonrpc":"2.0","id":"b","method":"x"}]`: `[{"jsonrpc":"2.0","id":1,"result":"strata-devchain"},{"jsonrpc":"2.0","id":"b","error":{"code":-32601,"message":"Method not found"}}]`,
-		`{"jsonrpc":"2.0","id":1,"method":"chain_subscribeNewHeads"}`:                                                                        `{"jsonrpc":"2.0","id":1,"error":{"code":-32600,"message":"Subscriptions need a websocket connection"}}`,
-		`{"jsonrpc":"2.0","id":1,"method":"chain_unsubscribeNewHeads","params":["x"]}`:                                                       `{"jsonrpc":"2.0","id":1,"result":false}`,
-	} {
-		if status, got := post(body); status != 200 || got != want {
-			t.Errorf("%s: %d %s", body, status, got)
-		}
-	}
-	if status, _ := post(strings.Repeat(" ", maxMessage+1)); status != http.StatusRequestEntityTooLarge {
-		t.Errorf("too large: %d", status)
-	}
-	resp, err := http.Get(url)
-	if err != nil {
-		t.Fatal(err)
-	}
-	resp.Body.Close()
-	if resp.StatusCode != http.StatusMethodNotAllowed {
-		t.Errorf("GET: %d", resp.StatusCode)
-	}
-}
-
 func TestBlocksAndHeaders(t *testing.T) {
 	n := start(t, nil)
 	n.step(1)
-	raw := n.signed(alice(t), remark(n), nil)
+	raw := n.signed(devchaintest.Alice(t), remark(n), nil)
 	w := n.dial()
-	if got, h := w.result("author_submitExtrinsic", `["`+hexOf(raw)+`"]`), hashOf(raw); got != `"`+hexOf(h[:])+`"` {
+	if got, h := w.result("author_submitExtrinsic", `["`+hexOf(raw)+`"]`), state.HashOf(raw); got != `"`+hexOf(h[:])+`"` {
 		t.Errorf("the hash is %s", got)
 	}
 	if got := w.result("author_pendingExtrinsics", "[]"); got != `["`+hexOf(raw)+`"]` {
@@ -241,18 +204,18 @@ func TestBlocksAndHeaders(t *testing.T) {
 	if err := json.Unmarshal([]byte(w.result("chain_getBlock", "[]")), &answer); err != nil {
 		t.Fatal(err)
 	}
-	parent := n.ledger.block(1).hash
+	parent := n.ledger.Block(1).Hash
 	if h := answer.Block.Header; h.Number != "0x2" || h.ParentHash != hexOf(parent[:]) || h.Digest.Logs == nil {
 		t.Errorf("header %+v", h)
 	}
 	if x := answer.Block.Extrinsics; len(x) != 2 || x[1] != hexOf(raw) {
 		t.Errorf("extrinsics %v", x)
 	}
-	now, err := n.rt.meta.DecodeExtrinsic(n.ledger.head().body[0])
+	now, err := n.rt.Meta.DecodeExtrinsic(n.ledger.Head().Body[0])
 	if err != nil || now.Signed {
 		t.Fatalf("the inherent: %v", err)
 	}
-	if pallet, name, args, err := n.rt.meta.DecodeCall(now.Call); err != nil || pallet+"."+name != "Timestamp.set" || scale.Look(args, "now").Field("now").U64() != 1_700_000_000_001 {
+	if pallet, name, args, err := n.rt.Meta.DecodeCall(now.Call); err != nil || pallet+"."+name != "Timestamp.set" || scale.Look(args, "now").Field("now").U64() != 1_700_000_000_001 {
 		t.Errorf("the inherent is %s.%s %v %v: a stopped clock still has to move on", pallet, name, args, err)
 	}
 }
@@ -280,15 +243,15 @@ func TestSubscriptions(t *testing.T) {
 		{"chain_subscribeFinalizedHeads", "chain_unsubscribeFinalizedHeads", "chain_finalizedHead"},
 	} {
 		id := subscribe(c.start, "[]")
-		expect(id, c.message, n.ledger.head().header.json().Number)
+		expect(id, c.message, headerOf(n.ledger.Head()).Number)
 		n.step(1)
-		expect(id, c.message, n.ledger.head().header.json().Number)
+		expect(id, c.message, headerOf(n.ledger.Head()).Number)
 		if w.result(c.end, `["`+id+`"]`) != "true" || w.result(c.end, `["`+id+`"]`) != "false" {
 			t.Error("a subscription does not end once")
 		}
 		n.step(1)
 	}
-	key := hexOf([]byte(sysNumber.key()))
+	key := hexOf([]byte(storage.SystemNumber.Key()))
 	id := subscribe("state_subscribeStorage", `[["`+key+`","0x1234"]]`)
 	expect(id, "state_storage", `["0x1234",null]`)
 	n.step(1)
@@ -297,45 +260,14 @@ func TestSubscriptions(t *testing.T) {
 	id = subscribe("state_subscribeRuntimeVersion", "[]")
 	expect(id, "state_runtimeVersion", `"specVersion":300`)
 
-	raw := n.signed(alice(t), remark(n), nil)
+	raw := n.signed(devchaintest.Alice(t), remark(n), nil)
 	id = subscribe("author_submitAndWatchExtrinsic", `["`+hexOf(raw)+`"]`)
 	expect(id, "author_extrinsicUpdate", `"ready"`)
 	n.step(1)
-	h := n.ledger.head().hash
+	h := n.ledger.Head().Hash
 	expect(id, "author_extrinsicUpdate", `{"inBlock":"`+hexOf(h[:])+`"}`)
 	expect(id, "author_extrinsicUpdate", `{"finalized":"`+hexOf(h[:])+`"}`)
 	w.result("author_unwatchExtrinsic", `["`+id+`"]`)
-}
-
-func TestSubscriptionsAreBounded(t *testing.T) {
-	n := start(t, nil)
-	w := n.dial()
-	for i := range maxSubscriptions {
-		if m := w.ask("state_subscribeStorage", "[[]]"); m.Error != nil {
-			t.Fatalf("subscription %d: %v", i, m.Error)
-		}
-		w.read() // the first values
-	}
-	if m := w.ask("state_subscribeStorage", "[[]]"); m.Error == nil {
-		t.Error("one too many is taken")
-	}
-}
-
-// TestSlowSubscriberIsDropped: a client that does not read loses its
-// connection; the chain goes on.
-func TestSlowSubscriberIsDropped(t *testing.T) {
-	ended := make(chan struct{})
-	c := &conn{out: make(chan []byte, 2), drop: func() { close(ended) }, subs: map[string]func(){}}
-	for i := range 2 {
-		c.send(i)
-	}
-	select {
-	case <-ended:
-		t.Fatal("dropped while there was room")
-	default:
-	}
-	c.send(2)
-	<-ended
 }
 
 func TestConnectionsEndWithTheNode(t *testing.T) {

@@ -8,13 +8,15 @@ import (
 
 	"golang.org/x/crypto/chacha20poly1305"
 
+	"strata/chain/devchain/devchaintest"
+	"strata/chain/devchain/storage"
 	"strata/chain/scale"
 )
 
 // sealFor encrypts as clients do, to the key that the chain offers.
 func (n testNode) sealFor(plain []byte) []byte {
 	n.t.Helper()
-	offered := scale.NewDecoder(n.ledger.state.get(shieldNextKey.key())).Blob()
+	offered := scale.NewDecoder(n.ledger.State().Get(storage.ShieldNextKey.Key())).Blob()
 	key, err := mlkem.NewEncapsulationKey768(offered)
 	if err != nil {
 		n.t.Fatal(err)
@@ -35,24 +37,24 @@ func following(p *scale.TxParams) { p.Nonce++ }
 func TestShieldedExtrinsic(t *testing.T) {
 	n := start(t, nil)
 	n.step(1)
-	bob := newKey(t, 1)
-	pay := n.call("Balances.transfer_keep_alive", scale.Struct{"dest": scale.Variant{Name: "Id", Value: bob.public}, "value": tao(5)})
-	inner := n.signed(alice(t), pay, following)
-	carrier := n.signed(alice(t), n.call("MevShield.submit_encrypted", scale.Struct{"ciphertext": n.sealFor(inner)}), nil)
+	bob := devchaintest.NewKey(t, 1)
+	pay := n.call("Balances.transfer_keep_alive", scale.Struct{"dest": scale.Variant{Name: "Id", Value: bob.Public}, "value": devchaintest.Tao(5)})
+	inner := n.signed(devchaintest.Alice(t), pay, following)
+	carrier := n.signed(devchaintest.Alice(t), n.call("MevShield.submit_encrypted", scale.Struct{"ciphertext": n.sealFor(inner)}), nil)
 	if _, err := n.submit(carrier); err != nil {
 		t.Fatal(err)
 	}
-	waiting, err := pendingExtrinsics(n.Node, nil)
+	waiting, err := n.pendingExtrinsics(nil)
 	if err != nil || !slices.Equal(waiting.([]string), []string{hexOf(carrier)}) {
 		t.Errorf("waiting: %v, %v", waiting, err)
 	}
 	n.step(1)
-	body := n.ledger.head().body
+	body := n.ledger.Head().Body
 	if len(body) != 3 || string(body[1]) != string(carrier) || string(body[2]) != string(inner) {
 		t.Fatalf("the block has %d extrinsics", len(body))
 	}
-	if n.free(bob) != tao(5) || !n.has("MevShield.EncryptedSubmitted") {
-		t.Errorf("Bob has %d", n.free(bob))
+	if storage.AccountInfoAt(n.ledger.State(), bob.Public).Free != devchaintest.Tao(5) || !n.events().Has("MevShield.EncryptedSubmitted") {
+		t.Errorf("Bob has %d", storage.AccountInfoAt(n.ledger.State(), bob.Public).Free)
 	}
 }
 
@@ -60,24 +62,22 @@ func TestShieldedExtrinsic(t *testing.T) {
 func TestShieldedNonsense(t *testing.T) {
 	n := start(t, nil)
 	n.step(1)
-	bob := n.funded(newKey(t, 1), tao(5))
+	bob := devchaintest.NewKey(t, 1)
+	n.must(devchaintest.Alice(t), "Balances.transfer_keep_alive", scale.Struct{"dest": scale.Variant{Name: "Id", Value: bob.Public}, "value": devchaintest.Tao(5)})
 	good := n.sealFor([]byte("no extrinsic"))
 	flipped := slices.Clone(good)
 	flipped[len(flipped)-1] ^= 1
 	foreign := n.signed(bob, remark(n), nil)
-	nested := n.signed(alice(t), n.call("MevShield.submit_encrypted", scale.Struct{"ciphertext": good}), following)
+	nested := n.signed(devchaintest.Alice(t), n.call("MevShield.submit_encrypted", scale.Struct{"ciphertext": good}), following)
 	for name, sealed := range map[string][]byte{
 		"no extrinsic": good, "damaged": flipped, "short": good[:100], "empty": nil,
 		"another's": n.sealFor(foreign), "a carrier": n.sealFor(nested),
 	} {
-		before := infoAt(n.ledger.state, alice(t).public).nonce
-		n.must(alice(t), "MevShield.submit_encrypted", scale.Struct{"ciphertext": sealed})
-		if len(n.ledger.head().body) != 2 || infoAt(n.ledger.state, alice(t).public).nonce != before+1 {
-			t.Errorf("%s: the block has %d extrinsics", name, len(n.ledger.head().body))
+		before := storage.AccountInfoAt(n.ledger.State(), devchaintest.Alice(t).Public).Nonce
+		n.must(devchaintest.Alice(t), "MevShield.submit_encrypted", scale.Struct{"ciphertext": sealed})
+		if len(n.ledger.Head().Body) != 2 || storage.AccountInfoAt(n.ledger.State(), devchaintest.Alice(t).Public).Nonce != before+1 {
+			t.Errorf("%s: the block has %d extrinsics", name, len(n.ledger.Head().Body))
 		}
-	}
-	if got := n.do(alice(t), "MevShield.submit_encrypted", scale.Struct{"ciphertext": make([]byte, maxShielded+1)}); got != "BadCiphertext" {
-		t.Errorf("too long: %q", got)
 	}
 }
 

@@ -158,7 +158,7 @@ func holdsNothing(reg *Registry, id TypeID, seen map[TypeID]bool) bool {
 // storage item's key and value, constant, runtime API and signed extension of
 // the recorded runtimes decodes and encodes to the same bytes.
 func TestEverythingRecorded(t *testing.T) {
-	for _, r := range recorded {
+	for _, r := range recordings {
 		t.Run(r.file, func(t *testing.T) {
 			m, _ := recordedMetadata(t, r.file, r.version)
 			e := &everything{t: t, m: m, s: &sampler{reg: m.Registry, rng: rand.New(rand.NewPCG(1, 2)), depth: 6}}

@@ -4,36 +4,16 @@ import (
 	"bytes"
 	"encoding/hex"
 	"encoding/json"
-	"errors"
-	"io/fs"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 
 	schnorrkel "github.com/ChainSafe/go-schnorrkel"
+
+	"strata/internal/recorded"
 )
 
-// recordedFile reads recorded data from the folder STRATA_FIXTURES names. Only
-// without CI may it be absent.
-func recordedFile(t testing.TB, name string) []byte {
-	t.Helper()
-	dir := os.Getenv("STRATA_FIXTURES")
-	if dir == "" {
-		dir = filepath.Join("..", "..", "..", "shared", "fixtures")
-	}
-	raw, err := os.ReadFile(filepath.Join(dir, name))
-	if errors.Is(err, fs.ErrNotExist) && os.Getenv("CI") == "" {
-		t.Skipf("recorded data is not here: set STRATA_FIXTURES to the folder that holds %s", name)
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
-	return raw
-}
-
-// recorded are the metadata files: those of V15 are wrapped in an Option.
-var recorded = []struct {
+// recordings are the metadata files: those of V15 are wrapped in an Option.
+var recordings = []struct {
 	file    string
 	version uint8
 }{
@@ -46,8 +26,7 @@ var recorded = []struct {
 // recordedMetadata decodes a recorded file and returns its bytes too.
 func recordedMetadata(t testing.TB, file string, version uint8) (*Metadata, []byte) {
 	t.Helper()
-	text := strings.TrimPrefix(strings.TrimSpace(string(recordedFile(t, file))), "0x")
-	raw := unhex(t, text)
+	raw := recorded.Hex(t, file)
 	if version == 15 {
 		var err error
 		if raw, err = UnwrapMetadata(raw); err != nil {
@@ -62,7 +41,7 @@ func recordedMetadata(t testing.TB, file string, version uint8) (*Metadata, []by
 }
 
 func TestMetadataRoundTrip(t *testing.T) {
-	for _, r := range recorded {
+	for _, r := range recordings {
 		t.Run(r.file, func(t *testing.T) {
 			m, raw := recordedMetadata(t, r.file, r.version)
 			if m.Version != r.version {
@@ -84,7 +63,7 @@ func TestMetadataRoundTrip(t *testing.T) {
 func TestRecordedReplies(t *testing.T) {
 	m, _ := recordedMetadata(t, "spec300_metadata_v15.hex", 15)
 	var replies map[string]any
-	if err := json.Unmarshal(recordedFile(t, "spec300_rpc_replies.json"), &replies); err != nil {
+	if err := json.Unmarshal(recorded.File(t, "spec300_rpc_replies.json"), &replies); err != nil {
 		t.Fatal(err)
 	}
 	decoded := 0
@@ -123,7 +102,7 @@ const goldenExtrinsic = "39028400d43593c715fdd31c61141abd04a99fd6822c8558854ccde
 // TestGoldenExtrinsic: the payload built for a recorded extrinsic of a real
 // node (spec 438) is what its signature signs, and it encodes to the same bytes.
 func TestGoldenExtrinsic(t *testing.T) {
-	for _, r := range recorded[:2] {
+	for _, r := range recordings[:2] {
 		t.Run(r.file, func(t *testing.T) {
 			m, _ := recordedMetadata(t, r.file, r.version)
 			raw, _ := hex.DecodeString(goldenExtrinsic)

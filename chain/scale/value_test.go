@@ -16,7 +16,7 @@ import (
 // TestRecordedDefaults: every storage default and constant of a real chain
 // decodes by its own metadata and encodes to the same bytes.
 func TestRecordedDefaults(t *testing.T) {
-	for _, r := range recorded {
+	for _, r := range recordings {
 		t.Run(r.file, func(t *testing.T) {
 			m, _ := recordedMetadata(t, r.file, r.version)
 			checked := 0

@@ -140,6 +140,16 @@ func (w View) Str() string {
 	return s
 }
 
+// U16s returns the items of a list, all of which fit a uint16.
+func (w View) U16s() []uint16 {
+	items := w.Items()
+	out := make([]uint16, len(items))
+	for i, item := range items {
+		out[i] = item.U16()
+	}
+	return out
+}
+
 // Bytes returns the bytes of a Vec<u8> or a [u8; N].
 func (w View) Bytes() []byte {
 	b, ok := w.v.([]byte)

@@ -10,6 +10,7 @@ import (
 	"strata"
 	"strata/chain"
 	"strata/chain/scale"
+	"strata/internal/recorded"
 )
 
 // The hash is that of an independent encoder (Python's struct and hashlib).
@@ -28,7 +29,7 @@ func TestCommitHash(t *testing.T) {
 // named where it can be.
 func TestWeightsCalls(t *testing.T) {
 	spec300 := &runtime{meta: recordedMeta(t)}
-	raw, err := scale.UnwrapMetadata(recordedHex(t, "finney_metadata_v15_at_version.hex"))
+	raw, err := scale.UnwrapMetadata(recorded.Hex(t, "finney_metadata_v15_at_version.hex"))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -8,13 +8,14 @@ import (
 
 	"strata"
 	"strata/chain/scale"
+	"strata/internal/recorded"
 )
 
 // Every storage item that a subnet's summary is made of is in the recorded
 // runtimes as it is read.
 func TestSubnetItemsOfRecordedRuntimes(t *testing.T) {
 	for _, file := range []string{"spec300_metadata_v15.hex", "finney_metadata_v15_at_version.hex"} {
-		raw, err := scale.UnwrapMetadata(recordedHex(t, file))
+		raw, err := scale.UnwrapMetadata(recorded.Hex(t, file))
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -13,6 +13,7 @@ import (
 	"strata"
 	"strata/chain"
 	"strata/chain/scale"
+	"strata/internal/recorded"
 )
 
 func TestEndpoints(t *testing.T) {
@@ -40,7 +41,7 @@ func TestEndpoints(t *testing.T) {
 func recordedReplies(t *testing.T, s *stub) {
 	t.Helper()
 	var all map[string]json.RawMessage
-	if err := json.Unmarshal(recordedFile(t, "spec300_rpc_replies.json"), &all); err != nil {
+	if err := json.Unmarshal(recorded.File(t, "spec300_rpc_replies.json"), &all); err != nil {
 		t.Fatal(err)
 	}
 	for call, reply := range all {
@@ -162,7 +163,7 @@ func reversed(b []byte) []byte {
 
 // TestMetagraphFromStorage: a node with V14 only lists no runtime APIs.
 func TestMetagraphFromStorage(t *testing.T) {
-	meta, err := scale.DecodeMetadata(recordedHex(t, "spec300_metadata_v14.hex"))
+	meta, err := scale.DecodeMetadata(recorded.Hex(t, "spec300_metadata_v14.hex"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -342,7 +343,7 @@ func TestCommitments(t *testing.T) {
 // is of the recorded finalized head.
 func TestHeaderHash(t *testing.T) {
 	var all map[string]json.RawMessage
-	if err := json.Unmarshal(recordedFile(t, "spec300_rpc_replies.json"), &all); err != nil {
+	if err := json.Unmarshal(recorded.File(t, "spec300_rpc_replies.json"), &all); err != nil {
 		t.Fatal(err)
 	}
 	polkadot := `{"parentHash":"0x0000000000000000000000000000000000000000000000000000000000000000","number":"0x0",

@@ -3,15 +3,10 @@ package subtensor
 import (
 	"bytes"
 	"context"
-	"encoding/hex"
 	"encoding/json"
-	"errors"
 	"fmt"
-	"io/fs"
 	"net/http"
 	"net/http/httptest"
-	"os"
-	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
@@ -22,39 +17,13 @@ import (
 
 	"strata"
 	"strata/chain/scale"
+	"strata/internal/recorded"
 )
-
-// recordedFile reads recorded data from the folder STRATA_FIXTURES names. Only
-// without CI may it be absent.
-func recordedFile(t testing.TB, name string) []byte {
-	t.Helper()
-	dir := os.Getenv("STRATA_FIXTURES")
-	if dir == "" {
-		dir = filepath.Join("..", "..", "..", "shared", "fixtures")
-	}
-	raw, err := os.ReadFile(filepath.Join(dir, name))
-	if errors.Is(err, fs.ErrNotExist) && os.Getenv("CI") == "" {
-		t.Skipf("recorded data is not here: set STRATA_FIXTURES to the folder that holds %s", name)
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
-	return raw
-}
-
-func recordedHex(t testing.TB, name string) []byte {
-	t.Helper()
-	b, err := hex.DecodeString(strings.TrimPrefix(strings.TrimSpace(string(recordedFile(t, name))), "0x"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	return b
-}
 
 // recordedMeta is the metadata of a real runtime, spec 300.
 func recordedMeta(t testing.TB) *scale.Metadata {
 	t.Helper()
-	raw, err := scale.UnwrapMetadata(recordedHex(t, "spec300_metadata_v15.hex"))
+	raw, err := scale.UnwrapMetadata(recorded.Hex(t, "spec300_metadata_v15.hex"))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -3,29 +3,13 @@ package main
 import (
 	"bytes"
 	"encoding/json"
-	"errors"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
-)
 
-// fixture returns the path of recorded data. Only without CI may it be absent.
-func fixture(t *testing.T, name string) string {
-	t.Helper()
-	dir := os.Getenv("STRATA_FIXTURES")
-	if dir == "" {
-		dir = filepath.Join("..", "..", "..", "shared", "fixtures")
-	}
-	file := filepath.Join(dir, name)
-	if _, err := os.Stat(file); errors.Is(err, fs.ErrNotExist) && os.Getenv("CI") == "" {
-		t.Skipf("recorded data is not here: set STRATA_FIXTURES to the folder that holds %s", name)
-	} else if err != nil {
-		t.Fatal(err)
-	}
-	return file
-}
+	"strata/internal/recorded"
+)
 
 // command runs a command line as main does.
 func command(t *testing.T, args ...string) (stdout, stderr string, status int) {
@@ -59,7 +43,7 @@ func TestChainMetadataOfFiles(t *testing.T) {
 		{"spec300_metadata_v15.hex", 37, 22, []string{"  current_alpha_price(netuid: u16) -> u64"}},
 	} {
 		t.Run(c.file, func(t *testing.T) {
-			file := fixture(t, c.file)
+			file := recorded.Path(t, c.file)
 			out, stderr, status := command(t, "chain", "metadata", "--file", file)
 			if status != 0 || stderr != "" {
 				t.Fatalf("status %d: %s", status, stderr)
@@ -82,7 +66,7 @@ func TestChainMetadataOfFiles(t *testing.T) {
 }
 
 func TestChainMetadataParts(t *testing.T) {
-	file := fixture(t, "finney_metadata_v15_at_version.hex")
+	file := recorded.Path(t, "finney_metadata_v15_at_version.hex")
 	out, _, _ := command(t, "chain", "metadata", "--file", file, "--type", "AxonInfo")
 	want := "type pallet_subtensor::pallet::AxonInfo\n  block: u64\n  version: u32\n  ip: u128\n  port: u16\n  ip_type: u8\n  protocol: u8\n  placeholder1: u8\n  placeholder2: u8\n"
 	if out != want {

@@ -20,8 +20,8 @@ var layers = []struct {
 	{"rules", []string{"seal", "merkle", "allocation", "placement", "score", "yuma", "health"}},
 	{"codecs", []string{"erasure", "envelope"}},
 	{"protocol", []string{"wire"}},
-	{"tools", []string{"internal/batch", "internal/durable", "internal/hugepage", "internal/background", "internal/lifecycle"}},
-	{"adapters", []string{"chain", "chain/scale", "chain/timelock", "chain/subtensor", "chain/devchain", "wallet", "volume", "volume/vfs", "volume/vfs/faultfs", "volume/pipeline", "peer", "catalog", "catalog/catalogtest", "catalog/sqlite", "auditlog"}},
+	{"tools", []string{"internal/batch", "internal/durable", "internal/hugepage", "internal/background", "internal/lifecycle", "internal/recorded"}},
+	{"adapters", []string{"chain", "chain/scale", "chain/timelock", "chain/subtensor", "chain/devchain", "chain/devchain/jsonrpc", "chain/devchain/state", "chain/devchain/storage", "chain/devchain/metadata", "chain/devchain/pallets", "chain/devchain/runtimeapi", "chain/devchain/pool", "chain/devchain/ledger", "chain/devchain/devchaintest", "wallet", "volume", "volume/vfs", "volume/vfs/faultfs", "volume/pipeline", "peer", "catalog", "catalog/catalogtest", "catalog/sqlite", "auditlog"}},
 	{"services", []string{"object", "repair", "backup"}},
 	{"roles", []string{"miner", "validator", "gateway", "gateway/client"}},
 	{"composition", []string{"web", "devnet", "bench", "bench/attack", "bench/audit", "bench/cheaters", "bench/objects", "bench/pipeline", "bench/profile", "bench/seal", "sim", "cmd/strata"}},
@@ -30,9 +30,20 @@ var layers = []struct {
 // sideways lists the imports allowed within one layer: an adapter may import
 // its parent contract, rules may build on merkle.
 var sideways = map[string][]string{
-	"seal":                {"merkle"},
-	"chain/subtensor":     {"chain", "chain/scale", "chain/timelock"},
-	"chain/devchain":      {"chain", "chain/scale", "chain/timelock"},
+	"seal":            {"merkle"},
+	"chain/subtensor": {"chain", "chain/scale", "chain/timelock"},
+
+	// The local chain's parts, from the state up to the node.
+	"chain/devchain/state":        {"chain/scale"},
+	"chain/devchain/storage":      {"chain/scale", "chain/devchain/state"},
+	"chain/devchain/metadata":     {"chain/scale", "chain/devchain/storage"},
+	"chain/devchain/pallets":      {"chain/scale", "chain/timelock", "chain/devchain/state", "chain/devchain/storage", "chain/devchain/metadata"},
+	"chain/devchain/runtimeapi":   {"chain/scale", "chain/devchain/state", "chain/devchain/storage", "chain/devchain/metadata", "chain/devchain/pallets"},
+	"chain/devchain/pool":         {"chain/devchain/state", "chain/devchain/pallets"},
+	"chain/devchain/ledger":       {"chain/scale", "chain/devchain/state"},
+	"chain/devchain/devchaintest": {"chain/scale", "chain/timelock", "chain/devchain/state", "chain/devchain/storage", "chain/devchain/metadata", "chain/devchain/pallets"},
+	"chain/devchain":              {"chain/timelock", "chain/devchain/jsonrpc", "chain/devchain/state", "chain/devchain/storage", "chain/devchain/metadata", "chain/devchain/pallets", "chain/devchain/runtimeapi", "chain/devchain/pool", "chain/devchain/ledger"},
+
 	"catalog/sqlite":      {"catalog"},
 	"catalog/catalogtest": {"catalog"},
 	"volume":              {"volume/vfs", "volume/pipeline"},
