@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"testing"
 
+	"strata/internal/durable"
 	"strata/wire"
 )
 
@@ -18,7 +19,7 @@ func BenchmarkOpenMillionShards(b *testing.B) {
 	plan(b, s, alice, sectors)
 	d := s.disks[0]
 	for n := range uint64(sectors) {
-		if err := d.commit(func(tx *txn) error { return fakeShards(tx, n, each) }); err != nil {
+		if err := d.commit(func(tx *durable.Tx) error { return fakeShards(tx, n, each) }); err != nil {
 			b.Fatal(err)
 		}
 	}
@@ -30,7 +31,7 @@ func BenchmarkOpenMillionShards(b *testing.B) {
 	}
 }
 
-func fakeShards(tx *txn, number, each uint64) error {
+func fakeShards(tx *durable.Tx, number, each uint64) error {
 	nodes := make([]byte, 992) // of a shard of 1 MiB
 	for i := range each {
 		var root [32]byte

@@ -84,7 +84,7 @@ func (s *Store) expired(ctx context.Context, d *disk, cutoff int64) ([]job, erro
 // until the sector is sealed again, for whoever still reads them.
 func (s *Store) forget(j job, cutoff int64) error {
 	var count, length int64
-	return s.alter(j.p, j.c, func(tx *txn, _ uint64) (bool, error) {
+	return s.alter(j.p, j.c, func(tx *durable.Tx, _ uint64) (bool, error) {
 		const which = " FROM shards WHERE validator = $1 AND number = $2 AND deleted > 0 AND deleted <= $3"
 		args := []any{j.p.validator[:], j.c.number, cutoff}
 		if err := tx.QueryRow("SELECT count(*), coalesce(sum(length), 0)"+which, args...).Scan(&count, &length); err != nil || count == 0 {
@@ -194,7 +194,7 @@ func (s *Store) move(ctx context.Context, j job, seen shardRow) error {
 
 func (s *Store) commitMove(j job, row *shardRow, r region) error {
 	v := j.p.validator
-	err := s.alter(j.p, r.c, func(tx *txn, next uint64) (bool, error) {
+	err := s.alter(j.p, r.c, func(tx *durable.Tx, next uint64) (bool, error) {
 		if err := exec(tx, "UPDATE shards SET number = $2, start = $3 WHERE id = $1", row.id, r.c.number, r.start); err != nil {
 			return false, err
 		}
@@ -248,7 +248,7 @@ func (s *Store) reseal(ctx context.Context, j job) error {
 	if _, err := s.writeSector(ctx, j, buf[:tail], func() {}, nil); err != nil {
 		return err
 	}
-	return s.alter(j.p, j.c, func(tx *txn, _ uint64) (bool, error) {
+	return s.alter(j.p, j.c, func(tx *durable.Tx, _ uint64) (bool, error) {
 		return true, exec(tx, "UPDATE sectors SET state = $3, tail = 0, used = 0 WHERE validator = $1 AND number = $2", j.p.validator[:], j.c.number, wire.Filler)
 	}, func(uint64) {
 		j.p.become(j.c, wire.Filler)

@@ -23,7 +23,7 @@ const applicationID = 0x53746978
 
 // change is part of one index transaction. It touches nothing but tx: it may
 // run twice when another part of its batch fails.
-type change func(tx *txn) error
+type change func(tx *durable.Tx) error
 
 // openIndex opens or creates the index of cfg in dir. had says that
 // partition.json lists sectors, so that an index must be there.
@@ -90,13 +90,13 @@ func createIndex(ctx context.Context, cfg Config, db *sql.DB) error {
 	return err
 }
 
-func exec(tx *txn, query string, args ...any) error {
+func exec(tx *durable.Tx, query string, args ...any) error {
 	_, err := tx.Exec(query, args...)
 	return err
 }
 
 // affects runs a statement and says whether it changed any row.
-func affects(tx *txn, query string, args ...any) (bool, error) {
+func affects(tx *durable.Tx, query string, args ...any) (bool, error) {
 	r, err := tx.Exec(query, args...)
 	if err != nil {
 		return false, err
@@ -157,12 +157,12 @@ func (d *disk) commit(fn change) error {
 
 func (d *disk) transact(batch ...change) error {
 	x := d.ix.Load()
-	x.writes.prepare() // what the transaction before met first
+	x.writes.Prepare() // what the transaction before met first
 	begun, err := x.db.Write.Begin()
 	if err != nil {
 		return durable.ClassifyDB(err, d.indexPath())
 	}
-	tx := &txn{begun, x.writes}
+	tx := x.writes.In(begun)
 	defer func() { _ = tx.Rollback() }() // after a commit it does nothing
 	for _, fn := range batch {
 		if err := fn(tx); err != nil {
@@ -271,7 +271,7 @@ func (r *shardRow) scan(d *disk, scan func(...any) error, more ...any) error {
 func (s *Store) findShard(ctx context.Context, p *partition, root strata.Root) (*shardRow, error) {
 	for _, d := range s.working() {
 		var r shardRow
-		q := d.ix.Load().reads.queryRow(ctx, "SELECT "+shardColumns+" FROM shards WHERE validator = $1 AND root = $2", p.validator[:], root[:])
+		q := d.ix.Load().reads.QueryRowContext(ctx, "SELECT "+shardColumns+" FROM shards WHERE validator = $1 AND root = $2", p.validator[:], root[:])
 		switch err := r.scan(d, q.Scan); {
 		case errors.Is(err, sql.ErrNoRows):
 		case err != nil:

@@ -166,7 +166,7 @@ func (s *Store) rehash(ctx context.Context, p *partition) (fresh []*sector, move
 // storeHashes commits new entry hashes and, on every disk, the head.
 func (s *Store) storeHashes(p *partition, fresh []*sector, head []byte) error {
 	return s.everywhere(func(d *disk) error {
-		return d.commit(func(tx *txn) error {
+		return d.commit(func(tx *durable.Tx) error {
 			for _, c := range fresh {
 				if c.disk != d {
 					continue
@@ -215,7 +215,7 @@ func (s *Store) StoreSuperblock(ctx context.Context, validator strata.Hotkey, b 
 		return err
 	}
 	return s.everywhere(func(d *disk) error {
-		return d.commit(func(tx *txn) error {
+		return d.commit(func(tx *durable.Tx) error {
 			return exec(tx, "UPDATE partitions SET superblock = $2 WHERE validator = $1", validator[:], b.Encode())
 		})
 	})

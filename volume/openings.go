@@ -6,6 +6,7 @@ import (
 	"sync"
 
 	"strata"
+	"strata/internal/durable"
 	"strata/merkle"
 	"strata/wire"
 )
@@ -165,7 +166,7 @@ func openChecked(group []byte, size, leaf uint64, root strata.Root, nodes merkle
 func (s *Store) withdraw(p *partition, c *sector, why error) error {
 	c.crown.drop(&s.crowns)
 	s.cfg.Log.Error("sector damaged and withdrawn: check the disk", "validator", p.validator, "sector", c.number, "dir", c.disk.dir, "err", why)
-	err := s.alter(p, c, func(tx *txn, _ uint64) (bool, error) {
+	err := s.alter(p, c, func(tx *durable.Tx, _ uint64) (bool, error) {
 		return affects(tx, "UPDATE sectors SET state = $3 WHERE validator = $1 AND number = $2 AND state IN (1, 2)", p.validator[:], c.number, wire.Withdrawn)
 	}, func(uint64) {
 		if c.state == wire.Filler || c.state == wire.Data {

@@ -9,6 +9,7 @@ import (
 	"sync"
 
 	"strata"
+	"strata/internal/durable"
 	"strata/internal/hugepage"
 	"strata/merkle"
 	"strata/volume/pipeline"
@@ -163,7 +164,7 @@ func (j filling) Store(ctx context.Context, buf []byte, free func(), watch pipel
 		return err
 	}
 	// Data and nodes are on disk: only now may the index promise them.
-	return s.alter(j.p, j.c, func(tx *txn, _ uint64) (bool, error) {
+	return s.alter(j.p, j.c, func(tx *durable.Tx, _ uint64) (bool, error) {
 		return true, exec(tx, "UPDATE sectors SET state = $3, root = $4, tail = 0, used = 0 WHERE validator = $1 AND number = $2",
 			j.p.validator[:], j.c.number, wire.Filler, root[:])
 	}, func(uint64) {

@@ -126,7 +126,7 @@ func (s *Store) mark(p *partition, row *shardRow, at int64) (done bool, err erro
 	if c == nil {
 		return false, nil
 	}
-	err = s.alter(p, c, func(tx *txn, next uint64) (bool, error) {
+	err = s.alter(p, c, func(tx *durable.Tx, next uint64) (bool, error) {
 		var err error
 		if at > 0 {
 			done, err = affects(tx, "UPDATE shards SET deleted = $2 WHERE id = $1 AND deleted = 0", row.id, at)
@@ -188,7 +188,7 @@ func (s *Store) reserve(p *partition, size int64, only *disk) (region, error) {
 func (s *Store) raiseTail(p *partition, c *sector, need uint32) error {
 	step := max(s.cfg.Profile.Blocks/64, merkle.GroupSize/strata.BlockSize)
 	need = min((need+step-1)/step*step, s.cfg.Profile.Blocks)
-	return s.alter(p, c, func(tx *txn, _ uint64) (bool, error) {
+	return s.alter(p, c, func(tx *durable.Tx, _ uint64) (bool, error) {
 		// A sector withdrawn meanwhile stays so, and keeps what it gets.
 		return true, setTail(tx, p.validator, c.number, need)
 	}, func(uint64) {
@@ -324,7 +324,7 @@ func (s *Store) commitShard(p *partition, r region, tree merkle.Tree, order *wir
 		signed = order.Encode()
 	}
 	ahead := s.ahead(p, r)
-	err := s.alter(p, r.c, func(tx *txn, next uint64) (bool, error) {
+	err := s.alter(p, r.c, func(tx *durable.Tx, next uint64) (bool, error) {
 		row.sequence = next
 		if err := insertShard(tx, p.validator, row, tree.Bytes(), signed); err != nil || ahead == 0 {
 			return err == nil, err
@@ -363,12 +363,12 @@ func (s *Store) ahead(p *partition, r region) uint32 {
 }
 
 // setTail says that a sector's filler begins at a leaf, or later.
-func setTail(tx *txn, v strata.Hotkey, number uint64, leaf uint32) error {
+func setTail(tx *durable.Tx, v strata.Hotkey, number uint64, leaf uint32) error {
 	return exec(tx, `UPDATE sectors SET tail = max(tail, $3), state = CASE state WHEN 1 THEN 2 ELSE state END
 		WHERE validator = $1 AND number = $2`, v[:], number, leaf)
 }
 
-func insertShard(tx *txn, v strata.Hotkey, row *shardRow, nodes, order []byte) error {
+func insertShard(tx *durable.Tx, v strata.Hotkey, row *shardRow, nodes, order []byte) error {
 	err := tx.QueryRow(`INSERT INTO shards (validator, root, number, start, length, sequence, created, deleted)
 		VALUES ($1, $2, $3, $4, $5, $6, $7, $8) RETURNING id`,
 		v[:], row.root[:], row.number, row.start, row.length, row.sequence, row.created, row.deleted).Scan(&row.id)
@@ -462,7 +462,7 @@ func (p *partition) unpin(c *sector) {
 
 func (s *Store) loadTree(ctx context.Context, row *shardRow) (merkle.Tree, error) {
 	var nodes []byte
-	if err := row.disk.ix.Load().reads.queryRow(ctx, "SELECT nodes FROM trees WHERE id = $1", row.id).Scan(&nodes); err != nil {
+	if err := row.disk.ix.Load().reads.QueryRowContext(ctx, "SELECT nodes FROM trees WHERE id = $1", row.id).Scan(&nodes); err != nil {
 		return merkle.Tree{}, durable.ClassifyDB(err, row.disk.indexPath())
 	}
 	tree, err := merkle.Load(uint64(row.length), nodes)

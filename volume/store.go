@@ -105,7 +105,7 @@ type index struct {
 	lock          *durable.Lock
 	home          os.FileInfo // of the lock's file, by which the directory is known
 	db            *durable.DB
-	writes, reads *statements // of db's two pools
+	writes, reads *durable.Statements // of db's two pools
 }
 
 func (x *index) close() error { return errors.Join(x.db.Close(), x.lock.Release()) }
@@ -254,7 +254,7 @@ func attach(ctx context.Context, cfg Config, dir string) (*index, error) {
 	if err != nil {
 		return nil, errors.Join(err, lock.Release())
 	}
-	x.writes, x.reads = newStatements(x.db.Write), newStatements(x.db.Read)
+	x.writes, x.reads = durable.NewStatements(x.db.Write), durable.NewStatements(x.db.Read)
 	return x, nil
 }
 
@@ -434,11 +434,11 @@ func (s *Store) identity(v strata.Hotkey, number uint64) seal.Sector {
 // index, then apply in memory, under mu. fn returns false to leave everything
 // as it is (something else was faster). A crash before the commit leaves the
 // old entry, after it the new one with the next head's sequence.
-func (s *Store) alter(p *partition, c *sector, fn func(tx *txn, sequence uint64) (bool, error), apply func(sequence uint64)) error {
+func (s *Store) alter(p *partition, c *sector, fn func(tx *durable.Tx, sequence uint64) (bool, error), apply func(sequence uint64)) error {
 	p.publish.RLock()
 	defer p.publish.RUnlock()
 	next, done := p.nextSequence(), false
-	err := c.disk.commit(func(tx *txn) (err error) {
+	err := c.disk.commit(func(tx *durable.Tx) (err error) {
 		if done, err = fn(tx, next); err != nil || !done {
 			return err
 		}

@@ -484,7 +484,7 @@ func TestCommitFailsAlone(t *testing.T) {
 	errs := make([]error, 20)
 	for i := range errs {
 		wg.Go(func() {
-			errs[i] = d.commit(func(tx *txn) error {
+			errs[i] = d.commit(func(tx *durable.Tx) error {
 				if i%5 == 0 {
 					return strata.E(strata.Invalid, "refused")
 				}

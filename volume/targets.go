@@ -7,6 +7,7 @@ import (
 
 	"strata"
 	"strata/allocation"
+	"strata/internal/durable"
 	"strata/volume/vfs"
 	"strata/wire"
 )
@@ -61,7 +62,7 @@ func (s *Store) retarget(ctx context.Context, p *partition, counts []uint32) err
 	// Every disk learns of the validator before any sector is there, since a
 	// head is kept on all of them.
 	for i, d := range s.disks {
-		if err := d.commit(func(tx *txn) error {
+		if err := d.commit(func(tx *durable.Tx) error {
 			return exec(tx, "INSERT INTO partitions (validator, target) VALUES ($1, $2) ON CONFLICT (validator) DO UPDATE SET target = $2", p.validator[:], counts[i])
 		}); err != nil {
 			return err
@@ -132,7 +133,7 @@ func (c *sector) idle() bool {
 // that the next sector of the slot overwrites.
 func (s *Store) release(p *partition, c *sector) error {
 	hole := &sector{disk: c.disk, number: c.number, slot: -1, state: wire.Gone, root: c.root}
-	err := s.alter(p, c, func(tx *txn, _ uint64) (bool, error) {
+	err := s.alter(p, c, func(tx *durable.Tx, _ uint64) (bool, error) {
 		if c.root == (strata.Root{}) {
 			// Never sealed, so never in a manifest: nobody need be told.
 			return true, exec(tx, "DELETE FROM sectors WHERE validator = $1 AND number = $2", p.validator[:], c.number)
@@ -219,7 +220,7 @@ func (s *Store) enqueue(p *partition, d *disk, want uint32) error {
 	p.mu.Lock()
 	fresh := p.missing(d, int(want))
 	p.mu.Unlock()
-	err := d.commit(func(tx *txn) error {
+	err := d.commit(func(tx *durable.Tx) error {
 		for _, c := range fresh {
 			// The entry that said Gone, perhaps on another disk, comes along.
 			if err := exec(tx, `INSERT INTO sectors (validator, number, slot, state, root, changed) VALUES ($1, $2, $3, 0, $4, $5)

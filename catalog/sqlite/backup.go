@@ -14,6 +14,7 @@ import (
 
 	"strata"
 	"strata/catalog"
+	"strata/internal/durable"
 )
 
 // A backup is lines of JSON: a table's name and columns, then its rows as lists
@@ -61,7 +62,7 @@ func (db *DB) BackupState(ctx context.Context) (s catalog.BackupState, err error
 
 // SaveBackup implements catalog.Backups. A crash leaves both or neither.
 func (db *DB) SaveBackup(ctx context.Context, s catalog.BackupState, upTo uint64) error {
-	return db.write(ctx, func(tx *sql.Tx) error {
+	return db.write(ctx, func(tx *durable.Tx) error {
 		if _, err := exec(ctx, tx, `UPDATE backup_state SET version = $1, recovered = $2, data = $3 WHERE id = 1`,
 			int64(s.Version), s.Recovered, append([]byte{}, s.Data...)); err != nil {
 			return err
@@ -91,7 +92,7 @@ func (db *DB) BackedUp(ctx context.Context, id strata.ObjectID) (is bool, err er
 
 // Export implements catalog.Backups. One read transaction sees one moment.
 func (db *DB) Export(ctx context.Context, w io.Writer, whole bool) (upTo uint64, err error) {
-	tx, err := db.r.BeginTx(ctx, &sql.TxOptions{ReadOnly: true})
+	tx, err := db.file.Read.BeginTx(ctx, &sql.TxOptions{ReadOnly: true})
 	if err != nil {
 		return 0, db.fail(err)
 	}
@@ -346,7 +347,7 @@ func (db *DB) NeedsImport(ctx context.Context, miner strata.Hotkey) (needs bool,
 // ImportOrphans implements catalog.Backups. A crash leaves all of it or nothing;
 // then they are imported with the next look.
 func (db *DB) ImportOrphans(ctx context.Context, miner strata.Hotkey, roots []strata.Root, until time.Time) error {
-	return db.write(ctx, func(tx *sql.Tx) error {
+	return db.write(ctx, func(tx *durable.Tx) error {
 		for _, r := range roots {
 			if _, err := exec(ctx, tx, `INSERT INTO orphans (miner, root, until) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING`, miner[:], r[:], nanos(until)); err != nil {
 				return err

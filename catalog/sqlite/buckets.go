@@ -9,6 +9,7 @@ import (
 
 	"strata"
 	"strata/catalog"
+	"strata/internal/durable"
 )
 
 // CreateBucket implements catalog.Buckets.
@@ -20,7 +21,7 @@ func (db *DB) CreateBucket(ctx context.Context, b catalog.Bucket) error {
 	if b.Name == "" || len(b.Name) > catalog.MaxKey {
 		return strata.E(strata.Invalid, "a bucket's name has 1 to %d bytes", catalog.MaxKey)
 	}
-	return db.write(ctx, func(tx *sql.Tx) error {
+	return db.write(ctx, func(tx *durable.Tx) error {
 		n, err := exec(ctx, tx, `INSERT INTO buckets (name, created, versioned, meta) VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING`,
 			b.Name, nanos(b.Created), flag(b.Versioned), meta)
 		if err == nil && n == 0 {
@@ -60,7 +61,7 @@ func (db *DB) UpdateBucket(ctx context.Context, b catalog.Bucket) error {
 	if b.Name == packBucket {
 		return noBucket(b.Name)
 	}
-	return db.write(ctx, func(tx *sql.Tx) error {
+	return db.write(ctx, func(tx *durable.Tx) error {
 		n, err := exec(ctx, tx, `UPDATE buckets SET versioned = $2, meta = $3 WHERE name = $1`, b.Name, flag(b.Versioned), meta)
 		if err == nil && n == 0 {
 			return noBucket(b.Name)
@@ -76,7 +77,7 @@ func (db *DB) DeleteBucket(ctx context.Context, name string) error {
 	if name == packBucket {
 		return noBucket(name)
 	}
-	return db.write(ctx, func(tx *sql.Tx) error {
+	return db.write(ctx, func(tx *durable.Tx) error {
 		var live int
 		err := tx.QueryRowContext(ctx, `SELECT COUNT(*) FROM (SELECT 1 FROM objects WHERE bucket = $1 AND state <> 'deleted' LIMIT 1) AS live`, name).Scan(&live)
 		if err != nil {

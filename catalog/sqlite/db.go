@@ -47,7 +47,9 @@ const (
 type DB struct {
 	path  string
 	file  *durable.DB
-	w, r  *sql.DB // of file
+	w     *sql.DB             // of file: one connection
+	run   *durable.Statements // of w
+	r     *durable.Statements // of the connections that read
 	locks []*durable.Lock
 
 	writes batch.Group[change]
@@ -92,8 +94,12 @@ func (db *DB) open(ctx context.Context, roles []Role) error {
 	if db.file, err = durable.OpenDB(ctx, db.path, readers); err != nil {
 		return err
 	}
-	db.w, db.r = db.file.Write, db.file.Read
-	return db.migrate(ctx)
+	db.w = db.file.Write
+	if err := db.migrate(ctx); err != nil {
+		return err
+	}
+	db.run, db.r = durable.NewStatements(db.w), durable.NewStatements(db.file.Read)
+	return nil
 }
 
 // migrate brings the schema up to date. A crash leaves a migration done or not
@@ -134,14 +140,14 @@ func (db *DB) Close() error {
 // change is one write: part of a transaction that it may share with others.
 type change struct {
 	ctx context.Context
-	fn  func(*sql.Tx) error
+	fn  func(*durable.Tx) error
 }
 
 // write runs fn in an immediate transaction, together with what others write at
 // the same moment: they share its commit and its fsync. What fn has done is
 // durable when write returns nil; after a crash before that, or an error, none
 // of it is there. fn may run twice.
-func (db *DB) write(ctx context.Context, fn func(*sql.Tx) error) error {
+func (db *DB) write(ctx context.Context, fn func(*durable.Tx) error) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
@@ -169,10 +175,12 @@ func (db *DB) transact(changes []change) []error {
 // together runs changes in one transaction and sets errs of those that it has
 // undone. With an error nothing has happened.
 func (db *DB) together(changes []change, errs []error) error {
-	tx, err := db.w.BeginTx(context.Background(), nil)
+	db.run.Prepare() // what the transactions before met first
+	begun, err := db.w.BeginTx(context.Background(), nil)
 	if err != nil {
 		return err
 	}
+	tx := db.run.In(begun)
 	for i, c := range changes {
 		if err := step(tx, c, len(changes) > 1); err != nil {
 			if len(changes) == 1 || fatal(c.ctx, err) {
@@ -185,7 +193,7 @@ func (db *DB) together(changes []change, errs []error) error {
 }
 
 // step runs one change, in a savepoint where others share the transaction.
-func step(tx *sql.Tx, c change, shared bool) error {
+func step(tx *durable.Tx, c change, shared bool) error {
 	if !shared {
 		return c.fn(tx)
 	}
@@ -217,10 +225,14 @@ func ignoreDone(err error) error {
 	return err
 }
 
-// querier is a *sql.DB or a *sql.Tx.
+// querier reads, in a transaction or outside.
 type querier interface {
 	QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error)
 	QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row
+}
+
+// execer writes.
+type execer interface {
 	ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error)
 }
 
@@ -246,7 +258,7 @@ func all[T any](ctx context.Context, q querier, scan func(scanner) (T, error), q
 }
 
 // exec runs a statement and says how many rows it changed.
-func exec(ctx context.Context, q querier, query string, args ...any) (int64, error) {
+func exec(ctx context.Context, q execer, query string, args ...any) (int64, error) {
 	res, err := q.ExecContext(ctx, query, args...)
 	if err != nil {
 		return 0, err

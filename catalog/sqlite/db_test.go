@@ -34,7 +34,7 @@ func TestConnections(t *testing.T) {
 			t.Errorf("%s is %q (%v), want %q", c.pragma, got, err, c.want)
 		}
 	}
-	if _, err := exec(t.Context(), db.r, `DELETE FROM buckets`); err == nil {
+	if _, err := exec(t.Context(), db.file.Read, `DELETE FROM buckets`); err == nil {
 		t.Error("a reader's connection can write")
 	}
 	if _, err := exec(t.Context(), db.w, `INSERT INTO upload_parts VALUES ($1, 1, $1)`, []byte{1}); err == nil {

@@ -2,11 +2,11 @@ package sqlite
 
 import (
 	"context"
-	"database/sql"
 	"errors"
 
 	"strata"
 	"strata/catalog"
+	"strata/internal/durable"
 	"strata/wire"
 )
 
@@ -14,7 +14,7 @@ var _ catalog.Frauds = (*DB)(nil)
 
 // SaveFraud implements catalog.Frauds. A crash leaves all of it or nothing.
 func (db *DB) SaveFraud(ctx context.Context, m catalog.MinerRecord, f catalog.Fraud, marks []catalog.Mark) error {
-	return db.write(ctx, func(tx *sql.Tx) error {
+	return db.write(ctx, func(tx *durable.Tx) error {
 		n, err := exec(ctx, tx, `INSERT INTO ledger_frauds (miner, validator, number, kind, block, proof)
 			VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (miner, validator, number, kind) DO NOTHING`,
 			f.Miner[:], f.Validator[:], int64(f.Number), int64(f.Kind), int64(f.Block), f.Proof)

@@ -2,15 +2,15 @@ package sqlite
 
 import (
 	"context"
-	"database/sql"
 
 	"strata/catalog"
+	"strata/internal/durable"
 )
 
 var _ catalog.Journal = (*DB)(nil)
 
 // enter adds entries to the journal.
-func enter(ctx context.Context, tx *sql.Tx, entries [][]byte) error {
+func enter(ctx context.Context, tx *durable.Tx, entries [][]byte) error {
 	for _, e := range entries {
 		if _, err := exec(ctx, tx, `INSERT INTO ledger_journal (seq, entry)
 			SELECT COALESCE(MAX(seq), 0) + 1, $1 FROM ledger_journal`, e); err != nil {
@@ -22,7 +22,7 @@ func enter(ctx context.Context, tx *sql.Tx, entries [][]byte) error {
 
 // Enter implements catalog.Journal. A crash leaves all of them or none.
 func (db *DB) Enter(ctx context.Context, entries [][]byte) error {
-	return db.write(ctx, func(tx *sql.Tx) error { return enter(ctx, tx, entries) })
+	return db.write(ctx, func(tx *durable.Tx) error { return enter(ctx, tx, entries) })
 }
 
 // Entries implements catalog.Journal.
@@ -36,7 +36,7 @@ func (db *DB) Entries(ctx context.Context, after uint64, limit int) ([]catalog.J
 // Forget implements catalog.Journal. The last entry stays, as a count, without
 // its contents.
 func (db *DB) Forget(ctx context.Context, seq uint64) error {
-	return db.write(ctx, func(tx *sql.Tx) error {
+	return db.write(ctx, func(tx *durable.Tx) error {
 		if _, err := exec(ctx, tx, `DELETE FROM ledger_journal WHERE seq < $1`, int64(seq)); err != nil {
 			return err
 		}
@@ -54,7 +54,7 @@ func (db *DB) Last(ctx context.Context) (uint64, error) {
 
 // Skip implements catalog.Journal.
 func (db *DB) Skip(ctx context.Context, seq uint64) error {
-	return db.write(ctx, func(tx *sql.Tx) error {
+	return db.write(ctx, func(tx *durable.Tx) error {
 		_, err := exec(ctx, tx, `INSERT INTO ledger_journal (seq, entry) SELECT $1, $2
 			WHERE NOT EXISTS (SELECT 1 FROM ledger_journal WHERE seq >= $1)`, int64(seq), []byte{})
 		return err

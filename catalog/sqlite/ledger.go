@@ -8,6 +8,7 @@ import (
 
 	"strata"
 	"strata/catalog"
+	"strata/internal/durable"
 	"strata/wire"
 )
 
@@ -35,7 +36,7 @@ func scanMiner(s scanner) (m catalog.MinerRecord, err error) {
 
 // SaveMiners implements catalog.Ledger. A crash leaves all or none of them.
 func (db *DB) SaveMiners(ctx context.Context, miners []catalog.MinerRecord) error {
-	return db.write(ctx, func(tx *sql.Tx) error {
+	return db.write(ctx, func(tx *durable.Tx) error {
 		for _, m := range miners {
 			if err := saveMiner(ctx, tx, m); err != nil {
 				return err
@@ -45,7 +46,7 @@ func (db *DB) SaveMiners(ctx context.Context, miners []catalog.MinerRecord) erro
 	})
 }
 
-func saveMiner(ctx context.Context, tx *sql.Tx, m catalog.MinerRecord) error {
+func saveMiner(ctx context.Context, tx *durable.Tx, m catalog.MinerRecord) error {
 	state, err := json.Marshal(m.Score)
 	if err != nil {
 		return err
@@ -92,7 +93,7 @@ func (db *DB) SavePull(ctx context.Context, m catalog.MinerRecord, p catalog.Par
 	if m.Hotkey != p.Miner {
 		return strata.E(strata.Invalid, "a pull from miner %s with the record of %s", p.Miner, m.Hotkey)
 	}
-	return db.write(ctx, func(tx *sql.Tx) error {
+	return db.write(ctx, func(tx *durable.Tx) error {
 		if err := saveMiner(ctx, tx, m); err != nil {
 			return err
 		}
@@ -108,7 +109,7 @@ func (db *DB) SavePull(ctx context.Context, m catalog.MinerRecord, p catalog.Par
 	})
 }
 
-func saveSectors(ctx context.Context, tx *sql.Tx, partition int64, changed []catalog.Sector) error {
+func saveSectors(ctx context.Context, tx *durable.Tx, partition int64, changed []catalog.Sector) error {
 	pages := pager{ctx: ctx, tx: tx, partition: partition}
 	for _, s := range changed {
 		if err := pages.put(s); err != nil {
@@ -122,10 +123,10 @@ const partitionID = `(SELECT id FROM ledger_partitions WHERE miner = $1 AND vali
 
 // SaveMarks implements catalog.Ledger. A crash leaves all of it or nothing.
 func (db *DB) SaveMarks(ctx context.Context, m catalog.MinerRecord, marks []catalog.Mark) error {
-	return db.write(ctx, func(tx *sql.Tx) error { return saveMarks(ctx, tx, m, marks) })
+	return db.write(ctx, func(tx *durable.Tx) error { return saveMarks(ctx, tx, m, marks) })
 }
 
-func saveMarks(ctx context.Context, tx *sql.Tx, m catalog.MinerRecord, marks []catalog.Mark) error {
+func saveMarks(ctx context.Context, tx *durable.Tx, m catalog.MinerRecord, marks []catalog.Mark) error {
 	if err := saveMiner(ctx, tx, m); err != nil {
 		return err
 	}
@@ -143,7 +144,7 @@ func saveMarks(ctx context.Context, tx *sql.Tx, m catalog.MinerRecord, marks []c
 }
 
 // mark writes the marks of one partition.
-func mark(ctx context.Context, tx *sql.Tx, miner strata.Hotkey, marks []catalog.Mark) error {
+func mark(ctx context.Context, tx *durable.Tx, miner strata.Hotkey, marks []catalog.Mark) error {
 	missing := func(k catalog.Mark) error {
 		return strata.E(strata.NotFound, "the ledger has no sector %d of miner %s for %s", k.Number, miner, k.Validator)
 	}
@@ -171,7 +172,7 @@ func mark(ctx context.Context, tx *sql.Tx, miner strata.Hotkey, marks []catalog.
 
 // SaveWeights implements catalog.Ledger.
 func (db *DB) SaveWeights(ctx context.Context, block uint64, weights []catalog.WeightRecord) error {
-	return db.write(ctx, func(tx *sql.Tx) error {
+	return db.write(ctx, func(tx *durable.Tx) error {
 		for _, w := range weights {
 			if _, err := exec(ctx, tx, `INSERT INTO ledger_weights (block, uid, hotkey, credit, value) VALUES ($1, $2, $3, $4, $5)
 				ON CONFLICT (block, uid) DO UPDATE SET hotkey = excluded.hotkey, credit = excluded.credit, value = excluded.value`,
@@ -185,7 +186,7 @@ func (db *DB) SaveWeights(ctx context.Context, block uint64, weights []catalog.W
 
 // SaveCommit implements catalog.Ledger. A crash leaves the record or none.
 func (db *DB) SaveCommit(ctx context.Context, hash [32]byte, record []byte) error {
-	return db.write(ctx, func(tx *sql.Tx) error {
+	return db.write(ctx, func(tx *durable.Tx) error {
 		_, err := exec(ctx, tx, `INSERT INTO ledger_commits (hash, record) VALUES ($1, $2)
 			ON CONFLICT (hash) DO UPDATE SET record = excluded.record`, hash[:], record)
 		return err
@@ -217,7 +218,7 @@ func (db *DB) Commits(ctx context.Context) (map[[32]byte][]byte, error) {
 
 // DeleteCommit implements catalog.Ledger. A crash leaves the record or none.
 func (db *DB) DeleteCommit(ctx context.Context, hash [32]byte) error {
-	return db.write(ctx, func(tx *sql.Tx) error {
+	return db.write(ctx, func(tx *durable.Tx) error {
 		_, err := exec(ctx, tx, `DELETE FROM ledger_commits WHERE hash = $1`, hash[:])
 		return err
 	})

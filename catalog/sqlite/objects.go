@@ -9,6 +9,7 @@ import (
 
 	"strata"
 	"strata/catalog"
+	"strata/internal/durable"
 )
 
 // uploading is the state of an upload's own row, which callers never see.
@@ -20,10 +21,10 @@ const selectObjects = `SELECT id, bucket, object_key, size, digest, content_type
 // without shards.
 func (db *DB) Begin(ctx context.Context, o catalog.Object) error {
 	o.State = catalog.Pending
-	return db.write(ctx, func(tx *sql.Tx) error { return db.insertObject(ctx, tx, o) })
+	return db.write(ctx, func(tx *durable.Tx) error { return db.insertObject(ctx, tx, o) })
 }
 
-func (db *DB) insertObject(ctx context.Context, tx *sql.Tx, o catalog.Object) error {
+func (db *DB) insertObject(ctx context.Context, tx *durable.Tx, o catalog.Object) error {
 	if err := db.admit(ctx, tx, o); err != nil {
 		return err
 	}
@@ -32,7 +33,7 @@ func (db *DB) insertObject(ctx context.Context, tx *sql.Tx, o catalog.Object) er
 
 // admit says whether an object may be entered: its name, its metadata and its
 // bucket.
-func (db *DB) admit(ctx context.Context, tx *sql.Tx, o catalog.Object) error {
+func (db *DB) admit(ctx context.Context, tx *durable.Tx, o catalog.Object) error {
 	if err := admissible(o); err != nil {
 		return err
 	}
@@ -49,7 +50,7 @@ func admissible(o catalog.Object) error {
 	return err
 }
 
-func addObject(ctx context.Context, tx *sql.Tx, o catalog.Object) error {
+func addObject(ctx context.Context, tx *durable.Tx, o catalog.Object) error {
 	meta, err := encodeMeta(o.Meta)
 	if err != nil {
 		return err
@@ -67,7 +68,7 @@ func addObject(ctx context.Context, tx *sql.Tx, o catalog.Object) error {
 // after it a committed one: the version superseded is readable until then and in
 // the deletion queue from then on.
 func (db *DB) Commit(ctx context.Context, o catalog.Object, c catalog.Condition) error {
-	return db.write(ctx, func(tx *sql.Tx) error {
+	return db.write(ctx, func(tx *durable.Tx) error {
 		if c != (catalog.Condition{}) {
 			was, err := object(ctx, tx, o.ID)
 			if err != nil {
@@ -86,7 +87,7 @@ func (db *DB) Commit(ctx context.Context, o catalog.Object, c catalog.Condition)
 
 // finish moves an object from one state to another and records what is known
 // of it only now.
-func finish(ctx context.Context, tx *sql.Tx, o catalog.Object, from, to catalog.State) error {
+func finish(ctx context.Context, tx *durable.Tx, o catalog.Object, from, to catalog.State) error {
 	meta, err := encodeMeta(o.Meta)
 	if err != nil {
 		return err
@@ -101,7 +102,7 @@ func finish(ctx context.Context, tx *sql.Tx, o catalog.Object, from, to catalog.
 }
 
 // makeCurrent makes a committed object the one that its key names.
-func (db *DB) makeCurrent(ctx context.Context, tx *sql.Tx, id strata.ObjectID, at time.Time) error {
+func (db *DB) makeCurrent(ctx context.Context, tx *durable.Tx, id strata.ObjectID, at time.Time) error {
 	o, err := object(ctx, tx, id)
 	if err != nil {
 		return err
@@ -123,7 +124,7 @@ func (db *DB) makeCurrent(ctx context.Context, tx *sql.Tx, id strata.ObjectID, a
 }
 
 // supersede makes way for a new current object of a key.
-func supersede(ctx context.Context, tx *sql.Tx, b catalog.Bucket, old strata.ObjectID, at time.Time) error {
+func supersede(ctx context.Context, tx *durable.Tx, b catalog.Bucket, old strata.ObjectID, at time.Time) error {
 	if !b.Versioned {
 		return drop(ctx, tx, old, at)
 	}
@@ -134,7 +135,7 @@ func supersede(ctx context.Context, tx *sql.Tx, b catalog.Bucket, old strata.Obj
 // Delete implements catalog.Objects. A crash leaves the object as it was, or
 // deleted with all its shards queued.
 func (db *DB) Delete(ctx context.Context, id strata.ObjectID, at time.Time) error {
-	return db.write(ctx, func(tx *sql.Tx) error {
+	return db.write(ctx, func(tx *durable.Tx) error {
 		o, err := object(ctx, tx, id)
 		if err != nil {
 			return err
@@ -147,7 +148,7 @@ func (db *DB) Delete(ctx context.Context, id strata.ObjectID, at time.Time) erro
 }
 
 // promote makes the newest version left of a key current, when none is.
-func promote(ctx context.Context, tx *sql.Tx, bucket, key string) error {
+func promote(ctx context.Context, tx *durable.Tx, bucket, key string) error {
 	_, err := exec(ctx, tx, `UPDATE objects SET is_current = 1 WHERE id =
 		(SELECT id FROM objects WHERE bucket = $1 AND object_key = $2 AND state = 'committed' ORDER BY version DESC LIMIT 1)
 		AND NOT EXISTS (SELECT 1 FROM objects WHERE bucket = $1 AND object_key = $2 AND is_current = 1)`, bucket, []byte(key))
@@ -157,7 +158,7 @@ func promote(ctx context.Context, tx *sql.Tx, bucket, key string) error {
 // drop marks an object deleted and queues its shards, of whatever state: one
 // that is Sending may have arrived. Without shards, the rows of one that cannot
 // come back go at once.
-func drop(ctx context.Context, tx *sql.Tx, id strata.ObjectID, at time.Time) error {
+func drop(ctx context.Context, tx *durable.Tx, id strata.ObjectID, at time.Time) error {
 	if _, err := exec(ctx, tx, `DELETE FROM upload_parts WHERE object_id = $1`, id[:]); err != nil {
 		return err
 	}
@@ -181,7 +182,7 @@ func drop(ctx context.Context, tx *sql.Tx, id strata.ObjectID, at time.Time) err
 
 // purge removes an object's rows, and with the last object of a pack the pack,
 // due for deletion at once.
-func purge(ctx context.Context, tx *sql.Tx, id strata.ObjectID) error {
+func purge(ctx context.Context, tx *durable.Tx, id strata.ObjectID) error {
 	if err := unpack(ctx, tx, id, time.Unix(0, 1)); err != nil {
 		return err
 	}
@@ -207,7 +208,7 @@ func (db *DB) AbortPending(ctx context.Context, before, at time.Time) (int, erro
 		return 0, db.fail(err)
 	}
 	for i, id := range ids {
-		if err := db.write(ctx, func(tx *sql.Tx) error { return drop(ctx, tx, id, at) }); err != nil {
+		if err := db.write(ctx, func(tx *durable.Tx) error { return drop(ctx, tx, id, at) }); err != nil {
 			return i, err
 		}
 	}

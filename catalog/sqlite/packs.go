@@ -8,6 +8,7 @@ import (
 
 	"strata"
 	"strata/catalog"
+	"strata/internal/durable"
 )
 
 // packBucket is the bucket of packs. No other has an empty name, and none of the
@@ -18,7 +19,7 @@ const packBucket = ""
 // whose rows name every shard that may exist.
 func (db *DB) BeginPack(ctx context.Context, id strata.ObjectID, at time.Time, s catalog.Segment) error {
 	o := catalog.Object{ID: id, Bucket: packBucket, Key: id.String(), Created: at, State: catalog.Pending}
-	return db.write(ctx, func(tx *sql.Tx) error {
+	return db.write(ctx, func(tx *durable.Tx) error {
 		if err := addObject(ctx, tx, o); err != nil {
 			return err
 		}
@@ -30,7 +31,7 @@ func (db *DB) BeginPack(ctx context.Context, id strata.ObjectID, at time.Time, s
 // after it the pack with its objects.
 func (db *DB) CommitPack(ctx context.Context, p catalog.Pack) ([]error, error) {
 	var errs []error
-	err := db.write(ctx, func(tx *sql.Tx) error {
+	err := db.write(ctx, func(tx *durable.Tx) error {
 		errs = make([]error, len(p.Objects))
 		if err := updateShards(ctx, tx, p.ID, 0, p.Shards); err != nil {
 			return err
@@ -61,7 +62,7 @@ func (db *DB) CommitPack(ctx context.Context, p catalog.Pack) ([]error, error) {
 // addPacked enters one object. What can be wrong with it is found before the
 // first row is written, so that an error of it leaves none. buckets are those
 // read so far in this transaction.
-func (db *DB) addPacked(ctx context.Context, tx *sql.Tx, p catalog.Packed, buckets map[string]catalog.Bucket) error {
+func (db *DB) addPacked(ctx context.Context, tx *durable.Tx, p catalog.Packed, buckets map[string]catalog.Bucket) error {
 	o, s := p.Object, p.Slice
 	b, ok := buckets[o.Bucket]
 	if !ok {
@@ -98,7 +99,7 @@ func (db *DB) addPacked(ctx context.Context, tx *sql.Tx, p catalog.Packed, bucke
 
 // addCommitted enters an object that is complete, as the newest version of its
 // key, and as the current one if there is none.
-func addCommitted(ctx context.Context, tx *sql.Tx, o catalog.Object, isCurrent bool) error {
+func addCommitted(ctx context.Context, tx *durable.Tx, o catalog.Object, isCurrent bool) error {
 	meta, err := encodeMeta(o.Meta)
 	if err != nil {
 		return err
@@ -131,7 +132,7 @@ func scanSlice(row scanner) (s catalog.Slice, err error) {
 }
 
 // unpack removes an object's slice, and with the last one its pack.
-func unpack(ctx context.Context, tx *sql.Tx, id strata.ObjectID, at time.Time) error {
+func unpack(ctx context.Context, tx *durable.Tx, id strata.ObjectID, at time.Time) error {
 	pack, err := scanID(tx.QueryRowContext(ctx, `DELETE FROM slices WHERE object_id = $1 RETURNING pack_id`, id[:]))
 	if errors.Is(err, sql.ErrNoRows) {
 		return nil
@@ -147,7 +148,7 @@ func unpack(ctx context.Context, tx *sql.Tx, id strata.ObjectID, at time.Time) e
 }
 
 // holds checks a condition on a key's current object.
-func holds(ctx context.Context, tx *sql.Tx, bucket, key string, c catalog.Condition) error {
+func holds(ctx context.Context, tx *durable.Tx, bucket, key string, c catalog.Condition) error {
 	if c == (catalog.Condition{}) {
 		return nil
 	}
@@ -172,7 +173,7 @@ func met(c catalog.Condition, key string, now strata.ObjectID) error {
 }
 
 // current returns the object that a key names, zero if none.
-func current(ctx context.Context, tx *sql.Tx, bucket, key string) (strata.ObjectID, error) {
+func current(ctx context.Context, tx *durable.Tx, bucket, key string) (strata.ObjectID, error) {
 	id, err := scanID(tx.QueryRowContext(ctx, `SELECT id FROM objects WHERE bucket = $1 AND object_key = $2 AND is_current = 1`, bucket, []byte(key)))
 	if errors.Is(err, sql.ErrNoRows) {
 		err = nil

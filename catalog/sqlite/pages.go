@@ -11,6 +11,7 @@ import (
 
 	"strata"
 	"strata/catalog"
+	"strata/internal/durable"
 	"strata/wire"
 )
 
@@ -146,7 +147,7 @@ func (r *pageReader) sector(page, least uint64) packed {
 // order, fastest in that of number: a page is written when the next is begun.
 type pager struct {
 	ctx       context.Context
-	tx        *sql.Tx
+	tx        *durable.Tx
 	partition int64
 
 	page    uint64
@@ -263,7 +264,7 @@ func (s packed) with(shards []byte) (catalog.Sector, error) {
 // Sectors implements catalog.Ledger. It reads in one transaction, so that pages
 // and shards are of the same moment.
 func (db *DB) Sectors(ctx context.Context, p catalog.Partition, fn func(catalog.Sector) error) error {
-	tx, err := db.r.BeginTx(ctx, &sql.TxOptions{ReadOnly: true})
+	tx, err := db.file.Read.BeginTx(ctx, &sql.TxOptions{ReadOnly: true})
 	if err != nil {
 		return db.fail(err)
 	}

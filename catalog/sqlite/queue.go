@@ -8,6 +8,7 @@ import (
 
 	"strata"
 	"strata/catalog"
+	"strata/internal/durable"
 )
 
 // DueDeletions implements catalog.Deletions.
@@ -30,7 +31,7 @@ func scanDeletion(s scanner) (d catalog.Deletion, err error) {
 // Deleted implements catalog.Deletions. A crash before it asks the miner again,
 // which does no harm.
 func (db *DB) Deleted(ctx context.Context, d catalog.Deletion) error {
-	return db.write(ctx, func(tx *sql.Tx) error {
+	return db.write(ctx, func(tx *durable.Tx) error {
 		id, err := scanID(tx.QueryRowContext(ctx, `DELETE FROM deletions WHERE miner = $1 AND root = $2 RETURNING object_id`, d.Miner[:], d.Root[:]))
 		if errors.Is(err, sql.ErrNoRows) {
 			return nil // confirmed before, or the shard was placed there again
@@ -50,7 +51,7 @@ func (db *DB) Deleted(ctx context.Context, d catalog.Deletion) error {
 
 // Retry implements catalog.Deletions.
 func (db *DB) Retry(ctx context.Context, d catalog.Deletion) error {
-	return db.write(ctx, func(tx *sql.Tx) error {
+	return db.write(ctx, func(tx *durable.Tx) error {
 		_, err := exec(ctx, tx, `UPDATE deletions SET attempts = $3, next_attempt = $4 WHERE miner = $1 AND root = $2`,
 			d.Miner[:], d.Root[:], d.Attempts, nanos(d.Next))
 		return err
@@ -72,7 +73,7 @@ func scanKey(s scanner) (k catalog.GatewayKey, err error) {
 
 // AddGatewayKey implements catalog.Keys.
 func (db *DB) AddGatewayKey(ctx context.Context, k catalog.GatewayKey) error {
-	return db.write(ctx, func(tx *sql.Tx) error {
+	return db.write(ctx, func(tx *durable.Tx) error {
 		n, err := exec(ctx, tx, `INSERT INTO gateway_keys (id, created, check_sum) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING`, k.ID, nanos(k.Created), k.Check)
 		if err == nil && n == 0 {
 			return strata.E(strata.Conflict, "gateway key %q exists already", k.ID)
@@ -98,7 +99,7 @@ func scanWrapped(s scanner) (k catalog.WrappedKey, err error) {
 
 // Rewrap implements catalog.Keys. A crash leaves all of it or nothing.
 func (db *DB) Rewrap(ctx context.Context, keys []catalog.Rewrapped) error {
-	return db.write(ctx, func(tx *sql.Tx) error {
+	return db.write(ctx, func(tx *durable.Tx) error {
 		for _, k := range keys {
 			query := `UPDATE segments SET wrapped_key = $2, key_id = $3 WHERE origin = $1 AND key_id = $4`
 			if k.Slice {

@@ -10,6 +10,7 @@ import (
 
 	"strata"
 	"strata/catalog"
+	"strata/internal/durable"
 )
 
 // segmentColumns are what scanSegment reads.
@@ -67,7 +68,7 @@ func joinShards(rows []catalog.Segment) (out []catalog.Segment) {
 // Reserve implements catalog.Repairs. A crash after it leaves a deletion of a
 // shard that may never be sent, which does no harm.
 func (db *DB) Reserve(ctx context.Context, ref catalog.SegmentRef, miner strata.Hotkey, root strata.Root, due time.Time) error {
-	return db.write(ctx, func(tx *sql.Tx) error {
+	return db.write(ctx, func(tx *durable.Tx) error {
 		n, err := exec(ctx, tx, `INSERT INTO deletions (miner, root, object_id, next_attempt)
 			SELECT $3, $4, s.object_id, $5 FROM segments s JOIN objects o ON o.id = s.object_id
 			WHERE s.origin = $1 AND s.number = $2 AND `+repairable+`
@@ -83,7 +84,7 @@ func (db *DB) Reserve(ctx context.Context, ref catalog.SegmentRef, miner strata.
 // PlaceShard implements catalog.Repairs. A crash before it leaves the reserved
 // deletion, after it the new place, and the old one in the queue.
 func (db *DB) PlaceShard(ctx context.Context, ref catalog.SegmentRef, h catalog.Shard) error {
-	return db.write(ctx, func(tx *sql.Tx) error {
+	return db.write(ctx, func(tx *durable.Tx) error {
 		owner, err := ownerOf(ctx, tx, ref)
 		if err != nil {
 			return err
@@ -110,7 +111,7 @@ func (db *DB) PlaceShard(ctx context.Context, ref catalog.SegmentRef, h catalog.
 }
 
 // ownerOf returns the living object that a segment belongs to.
-func ownerOf(ctx context.Context, tx *sql.Tx, ref catalog.SegmentRef) (strata.ObjectID, error) {
+func ownerOf(ctx context.Context, tx *durable.Tx, ref catalog.SegmentRef) (strata.ObjectID, error) {
 	owner, err := scanID(tx.QueryRowContext(ctx, `SELECT o.id FROM segments s JOIN objects o ON o.id = s.object_id
 		WHERE s.origin = $1 AND s.number = $2 AND `+repairable, ref.Origin[:], int64(ref.Number)))
 	if errors.Is(err, sql.ErrNoRows) {
@@ -121,7 +122,7 @@ func ownerOf(ctx context.Context, tx *sql.Tx, ref catalog.SegmentRef) (strata.Ob
 
 // LetGo implements catalog.Repairs. A crash leaves both or neither.
 func (db *DB) LetGo(ctx context.Context, ref catalog.SegmentRef, index int) error {
-	return db.write(ctx, func(tx *sql.Tx) error {
+	return db.write(ctx, func(tx *durable.Tx) error {
 		owner, err := ownerOf(ctx, tx, ref)
 		if err != nil {
 			return err
@@ -142,7 +143,7 @@ func (db *DB) LetGo(ctx context.Context, ref catalog.SegmentRef, index int) erro
 
 // SettleShard implements catalog.Repairs.
 func (db *DB) SettleShard(ctx context.Context, miner strata.Hotkey, p catalog.Placed, to catalog.ShardState) (was bool, err error) {
-	err = db.write(ctx, func(tx *sql.Tx) error {
+	err = db.write(ctx, func(tx *durable.Tx) error {
 		n, err := exec(ctx, tx, `UPDATE shards SET state = $7 WHERE origin = $1 AND number = $2 AND idx = $3 AND miner = $4 AND root = $5 AND state = $6
 			AND EXISTS (SELECT 1 FROM segments s JOIN objects o ON o.id = s.object_id WHERE s.origin = $1 AND s.number = $2 AND `+repairable+`)`,
 			p.Origin[:], int64(p.Number), p.Index, miner[:], p.Root[:], string(p.State), string(to))

@@ -7,15 +7,16 @@ import (
 
 	"strata"
 	"strata/catalog"
+	"strata/internal/durable"
 )
 
 // AddSegment implements catalog.Objects. It is called before the first shard is
 // sent: a crash from here on leaves rows that name every shard that may exist.
 func (db *DB) AddSegment(ctx context.Context, id strata.ObjectID, seq uint64, s catalog.Segment) error {
-	return db.write(ctx, func(tx *sql.Tx) error { return addSegment(ctx, tx, id, seq, s) })
+	return db.write(ctx, func(tx *durable.Tx) error { return addSegment(ctx, tx, id, seq, s) })
 }
 
-func addSegment(ctx context.Context, tx *sql.Tx, id strata.ObjectID, seq uint64, s catalog.Segment) error {
+func addSegment(ctx context.Context, tx *durable.Tx, id strata.ObjectID, seq uint64, s catalog.Segment) error {
 	n, err := exec(ctx, tx, `INSERT INTO segments (origin, number, object_id, seq, codec, k, total, success, size, wrapped_key, key_id)
 		SELECT $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11 FROM objects WHERE id = $3 AND state = 'pending' ON CONFLICT DO NOTHING`,
 		s.Origin[:], int64(s.Number), id[:], int64(seq), s.Codec, s.K, s.Total, s.Success, s.Size, s.Wrapped, s.KeyID)
@@ -28,14 +29,11 @@ func addSegment(ctx context.Context, tx *sql.Tx, id strata.ObjectID, seq uint64,
 	return insertShards(ctx, tx, s)
 }
 
-func insertShards(ctx context.Context, tx *sql.Tx, s catalog.Segment) error {
-	st, err := tx.PrepareContext(ctx, `INSERT INTO shards (origin, number, idx, miner, root, length, state) VALUES ($1, $2, $3, $4, $5, $6, $7)`)
-	if err != nil {
-		return err
-	}
-	defer st.Close()
+func insertShards(ctx context.Context, tx *durable.Tx, s catalog.Segment) error {
 	for _, h := range s.Shards {
-		if _, err := st.ExecContext(ctx, s.Origin[:], int64(s.Number), h.Index, h.Miner[:], h.Root[:], h.Length, string(h.State)); err != nil {
+		_, err := exec(ctx, tx, `INSERT INTO shards (origin, number, idx, miner, root, length, state) VALUES ($1, $2, $3, $4, $5, $6, $7)`,
+			s.Origin[:], int64(s.Number), h.Index, h.Miner[:], h.Root[:], h.Length, string(h.State))
+		if err != nil {
 			return err
 		}
 	}
@@ -45,10 +43,10 @@ func insertShards(ctx context.Context, tx *sql.Tx, s catalog.Segment) error {
 // UpdateShards implements catalog.Objects. A crash leaves all of the update or
 // none of it; in particular no old place is forgotten.
 func (db *DB) UpdateShards(ctx context.Context, origin strata.ObjectID, number uint64, updates []catalog.ShardUpdate) error {
-	return db.write(ctx, func(tx *sql.Tx) error { return updateShards(ctx, tx, origin, number, updates) })
+	return db.write(ctx, func(tx *durable.Tx) error { return updateShards(ctx, tx, origin, number, updates) })
 }
 
-func updateShards(ctx context.Context, tx *sql.Tx, origin strata.ObjectID, number uint64, updates []catalog.ShardUpdate) error {
+func updateShards(ctx context.Context, tx *durable.Tx, origin strata.ObjectID, number uint64, updates []catalog.ShardUpdate) error {
 	if len(updates) == 0 {
 		return nil
 	}
@@ -68,7 +66,7 @@ func updateShards(ctx context.Context, tx *sql.Tx, origin strata.ObjectID, numbe
 	return nil
 }
 
-func updateShard(ctx context.Context, tx *sql.Tx, owner, origin strata.ObjectID, number uint64, u catalog.ShardUpdate) error {
+func updateShard(ctx context.Context, tx *durable.Tx, owner, origin strata.ObjectID, number uint64, u catalog.ShardUpdate) error {
 	at := []any{origin[:], int64(number), u.Index}
 	if !u.Miner.IsZero() {
 		if err := moveShard(ctx, tx, owner, u.Miner, at); err != nil {
@@ -84,7 +82,7 @@ func updateShard(ctx context.Context, tx *sql.Tx, owner, origin strata.ObjectID,
 
 // moveShard queues a shard's old place for deletion, due at once, and records
 // the new one, which must not be in the queue any more.
-func moveShard(ctx context.Context, tx *sql.Tx, owner strata.ObjectID, miner strata.Hotkey, at []any) error {
+func moveShard(ctx context.Context, tx *durable.Tx, owner strata.ObjectID, miner strata.Hotkey, at []any) error {
 	_, err := exec(ctx, tx, `INSERT INTO deletions (miner, root, object_id, next_attempt)
 		SELECT miner, root, $5, 0 FROM shards WHERE origin = $1 AND number = $2 AND idx = $3 AND miner <> $4 ON CONFLICT DO NOTHING`,
 		append(at, miner[:], owner[:])...)

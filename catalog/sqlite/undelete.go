@@ -8,12 +8,13 @@ import (
 
 	"strata"
 	"strata/catalog"
+	"strata/internal/durable"
 )
 
 // Undelete implements catalog.Undeletes. A crash leaves the object deleted, or
 // committed with shards that are to be restored at their miners.
 func (db *DB) Undelete(ctx context.Context, id strata.ObjectID, since time.Time) error {
-	return db.write(ctx, func(tx *sql.Tx) error {
+	return db.write(ctx, func(tx *durable.Tx) error {
 		if _, err := object(ctx, tx, id); err == nil {
 			return strata.E(strata.Conflict, "object %s is not deleted", id)
 		}
@@ -44,7 +45,7 @@ func (db *DB) Undelete(ctx context.Context, id strata.ObjectID, since time.Time)
 }
 
 // nameFree refuses a key that another object has, where there is one for each.
-func (db *DB) nameFree(ctx context.Context, tx *sql.Tx, o catalog.Object) error {
+func (db *DB) nameFree(ctx context.Context, tx *durable.Tx, o catalog.Object) error {
 	b, err := db.bucket(ctx, tx, o.Bucket)
 	if err != nil {
 		return err
@@ -68,7 +69,7 @@ func (db *DB) ForgetDeleted(ctx context.Context, before time.Time, limit int) (i
 		return 0, db.fail(err)
 	}
 	for i, id := range ids {
-		err := db.write(ctx, func(tx *sql.Tx) error {
+		err := db.write(ctx, func(tx *durable.Tx) error {
 			// It may have come back, or gone, since it was looked for.
 			var still bool
 			err := tx.QueryRowContext(ctx, `SELECT EXISTS (SELECT 1 FROM objects WHERE id = $1 AND state = 'deleted' AND deleted_at > 0 AND deleted_at < $2)`,

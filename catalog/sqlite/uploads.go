@@ -8,13 +8,14 @@ import (
 
 	"strata"
 	"strata/catalog"
+	"strata/internal/durable"
 )
 
 // CreateUpload implements catalog.Uploads. The upload's row is the row of the
 // object that it will be.
 func (db *DB) CreateUpload(ctx context.Context, u catalog.Upload) error {
 	o := catalog.Object{ID: u.ID, Bucket: u.Bucket, Key: u.Key, ContentType: u.ContentType, Meta: u.Meta, Created: u.Created, State: uploading}
-	return db.write(ctx, func(tx *sql.Tx) error { return db.insertObject(ctx, tx, o) })
+	return db.write(ctx, func(tx *durable.Tx) error { return db.insertObject(ctx, tx, o) })
 }
 
 // Upload implements catalog.Uploads.
@@ -50,7 +51,7 @@ func (db *DB) CommitPart(ctx context.Context, id strata.ObjectID, number int, o 
 	if number < 1 || number > catalog.MaxParts {
 		return strata.E(strata.Invalid, "part %d: parts are numbered 1 to %d", number, catalog.MaxParts)
 	}
-	return db.write(ctx, func(tx *sql.Tx) error {
+	return db.write(ctx, func(tx *durable.Tx) error {
 		if _, err := upload(ctx, tx, id); err != nil {
 			return err
 		}
@@ -101,7 +102,7 @@ func scanPart(s scanner) (p catalog.UploadPart, err error) {
 // CompleteUpload implements catalog.Uploads. It moves rows, no bytes; a crash
 // leaves the upload under way or the object complete.
 func (db *DB) CompleteUpload(ctx context.Context, id strata.ObjectID, numbers []int, o catalog.Object, c catalog.Condition) error {
-	return db.write(ctx, func(tx *sql.Tx) error {
+	return db.write(ctx, func(tx *durable.Tx) error {
 		u, err := upload(ctx, tx, id)
 		if err != nil {
 			return err
@@ -154,7 +155,7 @@ func choose(have []catalog.UploadPart, numbers []int) (chosen, rest []catalog.Up
 
 // joinParts hands the parts' segments to the upload, in order, and returns
 // their size together.
-func joinParts(ctx context.Context, tx *sql.Tx, id strata.ObjectID, chosen []catalog.UploadPart) (size int64, err error) {
+func joinParts(ctx context.Context, tx *durable.Tx, id strata.ObjectID, chosen []catalog.UploadPart) (size int64, err error) {
 	var next int64
 	for _, p := range chosen {
 		n, err := exec(ctx, tx, `UPDATE segments SET object_id = $1, seq = seq + $2 WHERE object_id = $3`, id[:], next, p.Object[:])
@@ -172,7 +173,7 @@ func joinParts(ctx context.Context, tx *sql.Tx, id strata.ObjectID, chosen []cat
 
 // AbortUpload implements catalog.Uploads.
 func (db *DB) AbortUpload(ctx context.Context, id strata.ObjectID, at time.Time) error {
-	return db.write(ctx, func(tx *sql.Tx) error {
+	return db.write(ctx, func(tx *durable.Tx) error {
 		if _, err := upload(ctx, tx, id); err != nil {
 			return err
 		}
