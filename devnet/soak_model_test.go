@@ -28,11 +28,13 @@ const (
 	refused                  // the gateway said that it is not stored: must not be there
 	maybe                    // no answer came: may be there, then whole
 	perhaps                  // no answer came to its deletion: may be there, then whole
+	either                   // no answer came to what was to replace it: this is there, or that
 )
 
 // tracked is a file that the model knows.
 type tracked struct {
 	name    string
+	keyed   bool            // the name is a key: the newest file that has it is the one
 	id      strata.ObjectID // zero until it is known
 	size    int
 	content uint64 // seed of its bytes
@@ -75,12 +77,13 @@ type operation struct {
 
 func operations() []operation {
 	return []operation{
-		{"put", 30, (*user).put},
-		{"get", 25, (*user).get},
-		{"range", 17, (*user).getRange},
-		{"overwrite", 7, (*user).overwrite},
-		{"delete", 9, (*user).remove},
-		{"undelete", 4, (*user).undelete},
+		{"put", 25, (*user).put},
+		{"get", 20, (*user).get},
+		{"range", 13, (*user).getRange},
+		{"overwrite", 14, (*user).overwrite},
+		{"get by key", 7, (*user).getKey},
+		{"delete", 8, (*user).remove},
+		{"undelete", 5, (*user).undelete},
 		{"list", 8, (*user).list},
 	}
 }
@@ -160,9 +163,18 @@ func (u *user) put(ctx context.Context) error {
 }
 
 func (u *user) store(ctx context.Context, name string) error {
+	return u.send(ctx, u.track(name), gateway.Condition{})
+}
+
+// track draws a file that is about to be stored.
+func (u *user) track(name string) *tracked {
 	f := &tracked{name: name, size: u.size(), content: u.rng.Uint64(), known: maybe}
 	u.files = append(u.files, f)
-	id, err := u.api.Put(ctx, f.name, int64(f.size), bytes.NewReader(f.bytes()), nil)
+	return f
+}
+
+func (u *user) send(ctx context.Context, f *tracked, c gateway.Condition) error {
+	id, err := u.api.PutFile(ctx, client.File{Name: f.name, Size: int64(f.size), Body: bytes.NewReader(f.bytes()), Keyed: f.keyed, Condition: c}, nil)
 	switch {
 	case err == nil:
 		f.id, f.known = id, stored
@@ -222,17 +234,7 @@ func (u *user) getRange(ctx context.Context) error {
 	}
 	first := u.rng.IntN(f.size)
 	last := first + u.rng.IntN(f.size-first)
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, u.base+"/retrieve/?hash="+f.id.String(), nil)
-	if err != nil {
-		return err
-	}
-	token, err := u.s.n.Token()
-	if err != nil {
-		return err
-	}
-	req.Header.Set("Authorization", "Bearer "+token.Reveal())
-	req.Header.Set("Range", fmt.Sprintf("bytes=%d-%d", first, last))
-	resp, err := http.DefaultClient.Do(req)
+	resp, err := u.fetch(ctx, "/retrieve/?hash="+f.id.String(), fmt.Sprintf("bytes=%d-%d", first, last))
 	if err != nil {
 		return err
 	}
@@ -250,17 +252,21 @@ func (u *user) getRange(ctx context.Context) error {
 	return err
 }
 
-// overwrite stores another file of the same name and deletes the old one, which
-// is what the page and the command line do.
-func (u *user) overwrite(ctx context.Context) error {
-	f := u.pick()
-	if f == nil {
-		return nil
+// fetch asks the gateway for a file, or for a range of it.
+func (u *user) fetch(ctx context.Context, path, span string) (*http.Response, error) {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, u.base+path, nil)
+	if err != nil {
+		return nil, err
 	}
-	if err := u.store(ctx, f.name); err != nil {
-		return err
+	token, err := u.s.n.Token()
+	if err != nil {
+		return nil, err
 	}
-	return u.delete(ctx, f)
+	req.Header.Set("Authorization", "Bearer "+token.Reveal())
+	if span != "" {
+		req.Header.Set("Range", span)
+	}
+	return http.DefaultClient.Do(req)
 }
 
 func (u *user) remove(ctx context.Context) error {
@@ -287,13 +293,26 @@ func (u *user) delete(ctx context.Context, f *tracked) error {
 // possible.
 func (u *user) undelete(ctx context.Context) error {
 	half := strata.LocalProfile.Undelete / 2
-	f := u.draw(func(f *tracked) bool { return f.known == deleted && time.Since(f.gone) < half })
+	f := u.draw(func(f *tracked) bool {
+		return f.known == deleted && time.Since(f.gone) < half && (!f.keyed || u.certain(f.name))
+	})
 	if f == nil {
 		return nil
+	}
+	var now *tracked // what has its key
+	if f.keyed {
+		now = u.current(f.name)
 	}
 	f.known = perhaps
 	_, err := u.api.Undelete(ctx, f.id)
 	switch {
+	case err == nil && now != nil:
+		return brokenf("%s (%s) came back though %s has its key", f.name, f.id, now.id)
+	case now != nil:
+		f.known = deleted // whatever was said, it could not come back
+		if strata.CodeOf(err) == strata.Conflict {
+			return nil
+		}
 	case err == nil:
 		f.known = stored
 	case strata.CodeOf(err) == strata.NotFound && time.Since(f.gone) < half:
@@ -340,9 +359,9 @@ func (u *user) compare(objects []gateway.Object) error {
 			return brokenf("%s (%s) was deleted and is listed", f.name, f.id)
 		case there && o.Size != int64(f.size):
 			return brokenf("%s (%s) is listed with %d bytes, %d were stored", f.name, f.id, o.Size, f.size)
-		case f.known == perhaps && there:
+		case (f.known == perhaps || f.known == either) && there:
 			f.known = stored
-		case f.known == perhaps:
+		case f.known == perhaps || f.known == either:
 			f.known, f.gone = deleted, time.Time{}
 		}
 		delete(listed, f.id)
@@ -354,7 +373,7 @@ func (u *user) compare(objects []gateway.Object) error {
 func (u *user) adopt(unknown map[strata.ObjectID]gateway.Object) error {
 	for id, o := range unknown {
 		i := slices.IndexFunc(u.files, func(f *tracked) bool {
-			return f.known == maybe && f.name == o.Name && int64(f.size) == o.Size
+			return f.known == maybe && f.name == o.Name && f.keyed == o.Keyed && int64(f.size) == o.Size
 		})
 		if i < 0 {
 			return brokenf("%s (%s, %d bytes) is listed and was never acknowledged, nor left without an answer", o.Name, id, o.Size)
@@ -366,5 +385,5 @@ func (u *user) adopt(unknown map[strata.ObjectID]gateway.Object) error {
 			f.known = refused
 		}
 	}
-	return nil
+	return u.oneEach()
 }

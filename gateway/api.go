@@ -22,6 +22,8 @@ type Objects interface {
 	// Open returns an object and its content (code NotFound if unknown); the
 	// caller closes it.
 	Open(ctx context.Context, id strata.ObjectID) (Object, Content, error)
+	// OpenKey does the same with the object that a key names (code NotFound if none).
+	OpenKey(ctx context.Context, key string) (Object, Content, error)
 	// Delete removes an object (code NotFound if unknown).
 	Delete(ctx context.Context, id strata.ObjectID) error
 	// Undelete brings a deleted object back, for a while after its deletion
@@ -50,6 +52,17 @@ type PutRequest struct {
 	ContentType string // checked: a media type
 	Size        int64  // bytes, -1 if unknown
 	Body        io.Reader
+	// Keyed says that Name is a key, of MaxKey bytes at most: the file takes the
+	// place of the one that the key named, in the moment that it is stored.
+	Keyed     bool
+	Condition Condition // of a keyed file; else code Conflict
+}
+
+// Condition is what must hold of a key when its new file is stored. The zero
+// value always holds.
+type Condition struct {
+	Absent bool            // it names no file
+	Match  strata.ObjectID // it names this one
 }
 
 // ListRequest selects objects, in a fixed order that is nearly that of their
@@ -74,6 +87,7 @@ type Object struct {
 	ContentType string          `json:"content_type"`
 	Size        int64           `json:"size"` // bytes
 	Created     time.Time       `json:"created"`
+	Keyed       bool            `json:"keyed,omitempty"`    // the name is a key: no other file has it so
 	Health      *Health         `json:"health,omitempty"`   // of the worst segment
 	Segments    []Segment       `json:"segments,omitempty"` // only from Stat
 	// BackedUp says whether the file's record is in the backup of the metadata
@@ -212,6 +226,7 @@ type AliveStatus struct {
 // Limits of the interface.
 const (
 	MaxName     = 1024 // bytes in a file's name
+	MaxKey      = 1000 // bytes in a key
 	MaxPage     = 1000 // objects in a page of the list
 	DefaultPage = 100  // objects in a page when the request does not say
 )

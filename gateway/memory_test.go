@@ -50,14 +50,37 @@ func (m *memory) Put(_ context.Context, r PutRequest) (Object, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.counted += n
+	if old := m.named(r.Name); r.Keyed {
+		if c := r.Condition; c.Absent && old != (strata.ObjectID{}) || c.Match != (strata.ObjectID{}) && c.Match != old {
+			return Object{}, strata.E(strata.Conflict, "%q has another file", r.Name)
+		}
+		delete(m.objects, old)
+	}
 	health := NewHealth(2, 6, 6)
 	o := memoryObject{data: buf.Bytes(), Object: Object{
-		Name: r.Name, ContentType: r.ContentType, Size: n, Health: &health,
+		Name: r.Name, ContentType: r.ContentType, Size: n, Health: &health, Keyed: r.Keyed,
 		Created: testTime.Add(time.Duration(len(m.objects)) * time.Minute),
 	}}
 	_, _ = rand.Read(o.ID[:])
 	m.objects[o.ID] = o
 	return o.Object, nil
+}
+
+// named returns what a key names, zero if nothing. m.mu is held.
+func (m *memory) named(key string) strata.ObjectID {
+	for id, o := range m.objects {
+		if o.Keyed && o.Name == key {
+			return id
+		}
+	}
+	return strata.ObjectID{}
+}
+
+func (m *memory) OpenKey(ctx context.Context, key string) (Object, Content, error) {
+	m.mu.Lock()
+	id := m.named(key)
+	m.mu.Unlock()
+	return m.Open(ctx, id)
 }
 
 func (m *memory) get(id strata.ObjectID) (memoryObject, error) {

@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"context"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -32,13 +33,13 @@ func (s *Server) retrieve(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	defer func() { <-s.downloads }()
-	s.send(w, r, id)
+	s.send(w, r, func(ctx context.Context) (Object, Content, error) { return s.cfg.Objects.Open(ctx, id) })
 }
 
 // send streams an object. The id is random and its content never changes, so
 // it is a strong entity tag.
-func (s *Server) send(w http.ResponseWriter, r *http.Request, id strata.ObjectID) {
-	object, content, err := s.cfg.Objects.Open(r.Context(), id)
+func (s *Server) send(w http.ResponseWriter, r *http.Request, open func(context.Context) (Object, Content, error)) {
+	object, content, err := open(r.Context())
 	if err != nil {
 		fail(w, err)
 		return
@@ -49,7 +50,7 @@ func (s *Server) send(w http.ResponseWriter, r *http.Request, id strata.ObjectID
 	h.Set("Content-Disposition", attachment(object.Name))
 	h.Set("Content-Security-Policy", "sandbox; default-src 'none'") // should a browser show it after all
 	h.Set("Cache-Control", "private, no-cache")
-	h.Set("Etag", `"`+id.String()+`"`)
+	h.Set("Etag", `"`+object.ID.String()+`"`)
 
 	out := &late{ResponseWriter: w}
 	body := &ranged{ctx: r.Context(), content: content, size: object.Size, header: h}
@@ -66,7 +67,7 @@ func (s *Server) send(w http.ResponseWriter, r *http.Request, id strata.ObjectID
 	default:
 		// The declared length is not reached, so the client knows, and may
 		// resume.
-		s.cfg.Log.WarnContext(r.Context(), "a download broke off", "object", id, "error", oneLine(body.err.Error()))
+		s.cfg.Log.WarnContext(r.Context(), "a download broke off", "object", object.ID, "error", oneLine(body.err.Error()))
 	}
 }
 

@@ -47,12 +47,8 @@ func (s *Server) receive(w http.ResponseWriter, r *http.Request) (Object, error)
 	if limit := s.cfg.MaxObject; limit > 0 && r.ContentLength > limit+formOverhead {
 		return Object{}, s.tooLarge()
 	}
-	in := bodyBuffers.Get().(*bufio.Reader)
-	in.Reset(&patient{body: r.Body, rc: http.NewResponseController(w), idle: s.cfg.Idle})
-	defer func() {
-		in.Reset(nil) // Put is over: nobody reads any more
-		bodyBuffers.Put(in)
-	}()
+	in, done := s.buffered(w, r)
+	defer done() // Put is over: nobody reads any more
 	r.Body = io.NopCloser(in)
 	form, err := r.MultipartReader()
 	if err != nil {
@@ -77,6 +73,16 @@ func (s *Server) receive(w http.ResponseWriter, r *http.Request) (Object, error)
 		return Object{}, body.err // the cause, which Put may have wrapped
 	}
 	return object, err
+}
+
+// buffered returns the request's body, cut when it does not move.
+func (s *Server) buffered(w http.ResponseWriter, r *http.Request) (in *bufio.Reader, done func()) {
+	in = bodyBuffers.Get().(*bufio.Reader)
+	in.Reset(&patient{body: r.Body, rc: http.NewResponseController(w), idle: s.cfg.Idle})
+	return in, func() {
+		in.Reset(nil)
+		bodyBuffers.Put(in)
+	}
 }
 
 func (s *Server) tooLarge() error {

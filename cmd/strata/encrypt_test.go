@@ -24,6 +24,7 @@ type shelf struct {
 	mu   sync.Mutex
 	by   map[strata.ObjectID]gateway.Object // guarded by mu, as data
 	data map[strata.ObjectID][]byte
+	keys map[string]strata.ObjectID
 }
 
 func (s *shelf) Put(_ context.Context, r gateway.PutRequest) (gateway.Object, error) {
@@ -34,6 +35,12 @@ func (s *shelf) Put(_ context.Context, r gateway.PutRequest) (gateway.Object, er
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	o := gateway.Object{ID: strata.ObjectID{1, byte(len(s.by))}, Name: r.Name, ContentType: r.ContentType, Size: int64(len(b))}
+	if r.Keyed {
+		if c, old := r.Condition, s.keys[r.Name]; c.Absent && old != (strata.ObjectID{}) || c.Match != (strata.ObjectID{}) && c.Match != old {
+			return o, strata.E(strata.Conflict, "%q has another file", r.Name)
+		}
+		o.Keyed, s.keys[r.Name] = true, o.ID
+	}
 	s.by[o.ID], s.data[o.ID] = o, b
 	return o, nil
 }
@@ -53,8 +60,18 @@ func (s *shelf) Open(ctx context.Context, id strata.ObjectID) (gateway.Object, g
 	return o, memory(s.data[id]), err
 }
 
-func (s *shelf) List(context.Context, gateway.ListRequest) (gateway.ObjectList, error) {
-	return gateway.ObjectList{}, nil
+func (s *shelf) OpenKey(context.Context, string) (gateway.Object, gateway.Content, error) {
+	return gateway.Object{}, nil, strata.E(strata.Internal, "files are fetched by id")
+}
+
+// List returns what has been stored under a key last.
+func (s *shelf) List(_ context.Context, r gateway.ListRequest) (l gateway.ObjectList, err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if id, ok := s.keys[r.Prefix]; ok {
+		l.Objects = append(l.Objects, s.by[id])
+	}
+	return l, nil
 }
 func (s *shelf) Delete(context.Context, strata.ObjectID) error { return nil }
 func (s *shelf) Undelete(context.Context, strata.ObjectID) (gateway.Object, error) {
@@ -78,7 +95,7 @@ type user struct {
 func newUser(t *testing.T) *user { return newUserWith(t, nil) }
 
 func newUserWith(t *testing.T, o gateway.Owner) *user {
-	s, token := &shelf{by: map[strata.ObjectID]gateway.Object{}, data: map[strata.ObjectID][]byte{}}, gateway.NewToken()
+	s, token := &shelf{by: map[strata.ObjectID]gateway.Object{}, data: map[strata.ObjectID][]byte{}, keys: map[string]strata.ObjectID{}}, gateway.NewToken()
 	g, err := gateway.New(gateway.Config{Token: token, Objects: s, Owner: o})
 	if err != nil {
 		t.Fatal(err)

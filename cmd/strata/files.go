@@ -47,10 +47,29 @@ func (f userFlags) client() (*client.Client, error) {
 
 type putCmd struct {
 	File string `arg:"" help:"File to store; - reads standard input."`
-	Name string `help:"Name to store it under; the file's own unless given."`
+	Name string `help:"Name to store it under; the file's own unless given." xor:"name"`
+	keyFlags
 	encryptFlags
 	transferFlags
 	userFlags
+}
+
+// keyFlags store a file under a key.
+type keyFlags struct {
+	Key      string          `help:"Key to store it under, in place of the file that has it." xor:"name"`
+	IfAbsent bool            `name:"if-absent" help:"Only if no file has the key." xor:"if"`
+	IfMatch  strata.ObjectID `name:"if-match" help:"Only if the file with this id has the key." xor:"if"`
+}
+
+// file returns what is stored of a body, under a name unless there is a key.
+func (k keyFlags) file(name string, size int64, body io.Reader) (client.File, error) {
+	f := client.File{Name: name, Size: size, Body: body, Condition: gateway.Condition{Absent: k.IfAbsent, Match: k.IfMatch}}
+	if k.Key != "" {
+		f.Name, f.Keyed = k.Key, true
+	} else if f.Condition != (gateway.Condition{}) {
+		return f, strata.E(strata.Invalid, "--if-absent and --if-match are about a key: give --key")
+	}
+	return f, nil
 }
 
 type transferFlags struct {
@@ -85,7 +104,10 @@ func (c *putCmd) Run(ctx context.Context, s streams) error {
 	if err != nil {
 		return err
 	}
-	f := client.File{Name: name, Size: size, Body: file}
+	f, err := c.file(name, size, file)
+	if err != nil {
+		return err
+	}
 	if len(to) > 0 {
 		if f.Body, err = encrypt(file, size, to); err != nil {
 			return err
@@ -107,8 +129,8 @@ func (c *putCmd) Run(ctx context.Context, s streams) error {
 
 func (c *putCmd) open(s streams) (name string, size int64, body io.ReadCloser, err error) {
 	if c.File == "-" {
-		if c.Name == "" {
-			return "", 0, nil, strata.E(strata.Invalid, "standard input has no name: give --name")
+		if c.Name == "" && c.Key == "" {
+			return "", 0, nil, strata.E(strata.Invalid, "standard input has no name: give --name or --key")
 		}
 		return c.Name, -1, io.NopCloser(s.in), nil
 	}
@@ -129,7 +151,8 @@ func (c *putCmd) open(s streams) (name string, size int64, body io.ReadCloser, e
 }
 
 type getCmd struct {
-	ID     strata.ObjectID `arg:"" help:"Id that put printed."`
+	ID     strata.ObjectID `arg:"" optional:"" help:"Id that put printed."`
+	Key    string          `help:"Key of the file, instead of its id."`
 	Output string          `short:"o" help:"File to write, - for standard output; the stored name unless given."`
 	Force  bool            `help:"Replace an existing file."`
 	decryptFlags
@@ -145,7 +168,7 @@ func (c *getCmd) Run(ctx context.Context, s streams) error {
 		return err
 	}
 	defer api.Close()
-	o, err := api.Stat(ctx, c.ID)
+	o, err := c.find(ctx, api)
 	if err != nil {
 		return err
 	}
@@ -155,7 +178,7 @@ func (c *getCmd) Run(ctx context.Context, s streams) error {
 	}
 	if c.Output == "-" {
 		fetch := func(ctx context.Context, w io.Writer) error {
-			_, err := api.Get(ctx, c.ID, w, 0, nil)
+			_, err := api.Get(ctx, o.ID, w, 0, nil)
 			return err
 		}
 		if len(with) > 0 {
@@ -183,6 +206,18 @@ func (c *getCmd) Run(ctx context.Context, s streams) error {
 	return nil
 }
 
+// find returns the file that is asked for. One that has a key is fetched by its
+// id from then on: all of it is of one file, whatever the key names meanwhile.
+func (c *getCmd) find(ctx context.Context, api *client.Client) (gateway.Object, error) {
+	switch {
+	case (c.ID == strata.ObjectID{}) == (c.Key == ""):
+		return gateway.Object{}, strata.E(strata.Invalid, "give the id that put printed, or --key")
+	case c.Key != "":
+		return api.Key(ctx, c.Key)
+	}
+	return api.Stat(ctx, c.ID)
+}
+
 // download appends to the part that is there. A crash leaves the part, whose
 // bytes were verified as they came.
 func (c *getCmd) download(ctx context.Context, s streams, api *client.Client, o gateway.Object, part string) error {
@@ -198,7 +233,7 @@ func (c *getCmd) download(ctx context.Context, s streams, api *client.Client, o 
 	have := st.Size()
 	b := c.bar(s, "fetching")
 	if have < o.Size {
-		_, err = api.Get(ctx, c.ID, f, have, func(n int64) { b.set(strata.ByteSize(n), strata.ByteSize(o.Size)) })
+		_, err = api.Get(ctx, o.ID, f, have, func(n int64) { b.set(strata.ByteSize(n), strata.ByteSize(o.Size)) })
 	}
 	b.close(err == nil)
 	if err != nil {

@@ -16,7 +16,8 @@ import (
 // filesBucket holds what comes through the page and POST /store/. Two uploads
 // of one name are two files, so a key is the name, a zero byte and a random
 // tail; keys therefore sort by name. Of a name too long for a key the key has
-// the beginning, and the metadata all of it.
+// the beginning, and the metadata all of it. A keyed file has no tail: the next
+// one of its name replaces it.
 const (
 	filesBucket = "files"
 	keySep      = "\x00"
@@ -47,9 +48,12 @@ func ensureBucket(ctx context.Context, c catalog.Buckets) error {
 
 func (f files) Put(ctx context.Context, r gateway.PutRequest) (gateway.Object, error) {
 	key, meta := keyOf(r.Name)
+	if r.Keyed {
+		key, meta = fixedKey(r.Name), nil
+	}
 	info, err := f.store.Put(ctx, object.PutRequest{
 		Bucket: filesBucket, Name: key, Meta: meta,
-		ContentType: r.ContentType, Size: r.Size, Body: r.Body,
+		ContentType: r.ContentType, Size: r.Size, Body: r.Body, Condition: catalog.Condition(r.Condition),
 	})
 	if err != nil {
 		return gateway.Object{}, err
@@ -67,6 +71,9 @@ func keyOf(name string) (key string, meta map[string]string) {
 	}
 	return begin + keySep + hex.EncodeToString(tail[:]), meta
 }
+
+// fixedKey returns the key of a keyed file.
+func fixedKey(name string) string { return name + keySep }
 
 // keyName returns what of a name, or of the beginning of one, is in its key.
 func keyName(name string) string { return name[:min(len(name), maxKeyName)] }
@@ -145,6 +152,26 @@ func (f files) Open(ctx context.Context, id strata.ObjectID) (gateway.Object, ga
 	return fileOf(r.Info()), r, nil
 }
 
+// OpenKey opens what a key names. That may be replaced, and so be gone, between
+// being looked up and opened; then there is another.
+func (f files) OpenKey(ctx context.Context, key string) (gateway.Object, gateway.Content, error) {
+	var last strata.ObjectID
+	for {
+		info, err := f.store.Lookup(ctx, filesBucket, fixedKey(key))
+		if strata.CodeOf(err) == strata.NotFound {
+			err = strata.E(strata.NotFound, "no file has the key %q", key)
+		}
+		if err != nil {
+			return gateway.Object{}, nil, err
+		}
+		o, content, err := f.Open(ctx, info.ID)
+		if strata.CodeOf(err) != strata.NotFound || info.ID == last {
+			return o, content, err
+		}
+		last = info.ID
+	}
+}
+
 // Undelete brings a file back and says how it is.
 func (f files) Undelete(ctx context.Context, id strata.ObjectID) (gateway.Object, error) {
 	if _, err := f.store.Undelete(ctx, id); err != nil {
@@ -160,5 +187,5 @@ func fileOf(i object.Info) gateway.Object {
 	if !cut {
 		name, _, _ = strings.Cut(i.Name, keySep)
 	}
-	return gateway.Object{ID: i.ID, Name: name, ContentType: i.ContentType, Size: i.Size, Created: i.Modified}
+	return gateway.Object{ID: i.ID, Name: name, ContentType: i.ContentType, Size: i.Size, Created: i.Modified, Keyed: strings.HasSuffix(i.Name, keySep)}
 }

@@ -157,6 +157,65 @@ func (f files) names(t *testing.T, prefix string, health bool) (out []string) {
 	}
 }
 
+// TestKeyedFiles: the file of a key replaces the one before, which can come back
+// once the key is free; names without a key are not touched.
+func TestKeyedFiles(t *testing.T) {
+	f := newFiles(t)
+	plain := f.mustPut(t, "k")
+	put := func(text string, c gateway.Condition) (gateway.Object, error) {
+		return f.Put(t.Context(), gateway.PutRequest{Name: "k", ContentType: "text/plain", Size: -1, Body: strings.NewReader(text), Keyed: true, Condition: c})
+	}
+	named := func(want string) {
+		t.Helper()
+		o, content, err := f.OpenKey(t.Context(), "k")
+		if err != nil {
+			t.Fatal(err)
+		}
+		r, err := content.Range(t.Context(), 0, o.Size)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, err := io.ReadAll(r)
+		if err = errors.Join(err, r.Close(), content.Close()); err != nil || string(got) != want || o.Name != "k" || !o.Keyed {
+			t.Errorf("%+v with %q, %v, want %q", o, got, err, want)
+		}
+	}
+	if _, _, err := f.OpenKey(t.Context(), "k"); strata.CodeOf(err) != strata.NotFound {
+		t.Errorf("a name is taken for a key: %v", err)
+	}
+	one, err := put("one", gateway.Condition{Absent: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	two, err := put(strings.Repeat("two", 100_000), gateway.Condition{Match: one.ID}) // too large for a pack
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []gateway.Condition{{Absent: true}, {Match: one.ID}} {
+		if _, err := put("three", c); strata.CodeOf(err) != strata.Conflict {
+			t.Errorf("%+v: %v", c, err)
+		}
+	}
+	named(strings.Repeat("two", 100_000))
+	if _, err := f.Stat(t.Context(), one.ID); strata.CodeOf(err) != strata.NotFound {
+		t.Errorf("the file replaced: %v", err)
+	}
+	if _, err := f.Undelete(t.Context(), one.ID); strata.CodeOf(err) != strata.Conflict {
+		t.Errorf("it came back in place of the other: %v", err)
+	}
+	if page, err := f.List(t.Context(), gateway.ListRequest{Prefix: "k", Limit: 10}); err != nil || len(page.Objects) != 2 ||
+		page.Objects[0].ID != two.ID || !page.Objects[0].Keyed || page.Objects[1].ID != plain.ID || page.Objects[1].Keyed {
+		t.Errorf("listed: %+v %v", page, err)
+	}
+	if err := f.Delete(t.Context(), two.ID); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := f.Undelete(t.Context(), one.ID); err != nil {
+		t.Errorf("the key is free: %v", err)
+	}
+	named("one")
+}
+
 // TestFileDelete: what is deleted is unknown to every call.
 func TestFileDelete(t *testing.T) {
 	f := newFiles(t)

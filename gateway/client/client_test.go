@@ -25,6 +25,7 @@ type shelf struct {
 	files []gateway.Object // guarded by mu, as data
 	data  map[strata.ObjectID][]byte
 	gone  []strata.ObjectID
+	asked gateway.PutRequest // last
 }
 
 func (s *shelf) Put(_ context.Context, r gateway.PutRequest) (gateway.Object, error) {
@@ -34,7 +35,8 @@ func (s *shelf) Put(_ context.Context, r gateway.PutRequest) (gateway.Object, er
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	o := gateway.Object{ID: strata.ObjectID{1, byte(len(s.files))}, Name: r.Name, Size: int64(len(b))}
+	s.asked = r
+	o := gateway.Object{ID: strata.ObjectID{1, byte(len(s.files))}, Name: r.Name, Size: int64(len(b)), Keyed: r.Keyed}
 	s.files = append(s.files, o)
 	s.data[o.ID] = b
 	return o, nil
@@ -75,6 +77,10 @@ func (s *shelf) List(_ context.Context, r gateway.ListRequest) (gateway.ObjectLi
 func (s *shelf) Open(ctx context.Context, id strata.ObjectID) (gateway.Object, gateway.Content, error) {
 	o, err := s.Stat(ctx, id)
 	return o, content(s.data[id]), err
+}
+
+func (s *shelf) OpenKey(ctx context.Context, key string) (gateway.Object, gateway.Content, error) {
+	return gateway.Object{}, nil, strata.E(strata.Internal, "the client asks by id")
 }
 
 func (s *shelf) Delete(ctx context.Context, id strata.ObjectID) error {
@@ -178,6 +184,42 @@ func TestEveryCall(t *testing.T) {
 	}
 	if o, err := c.Undelete(ctx, id); err != nil || o.ID != id || len(shelf.files) != 2 {
 		t.Errorf("undelete: %+v, %v", o, err)
+	}
+}
+
+func TestKeys(t *testing.T) {
+	c, shelf := open(t, nil)
+	ctx, key := t.Context(), `100% "größe"?#.bin`
+	if _, err := c.Put(ctx, key, -1, strings.NewReader("of that name, without a key"), nil); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := c.Key(ctx, key); strata.CodeOf(err) != strata.NotFound {
+		t.Errorf("a name is taken for a key: %v", err)
+	}
+	shelf.files = nil
+	for _, cond := range []gateway.Condition{{}, {Absent: true}, {Match: strata.ObjectID{7}}} {
+		id, err := c.PutFile(ctx, File{Name: key, ContentType: "text/plain", Size: 4, Body: strings.NewReader("data"), Keyed: true, Condition: cond}, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		r := shelf.asked
+		if !r.Keyed || r.Name != key || r.Condition != cond || r.Size != 4 || r.ContentType != "text/plain" || string(shelf.data[id]) != "data" {
+			t.Errorf("asked for %+v", r)
+		}
+	}
+	if o, err := c.Key(ctx, key); err != nil || o.Name != key || o.Size != 4 {
+		t.Errorf("%+v, %v", o, err)
+	}
+	for _, bad := range []string{"", ".", "..", "a/b", `a\b`} {
+		if _, err := c.PutFile(ctx, File{Name: bad, Size: 4, Body: neverRead{t}, Keyed: true}, nil); strata.CodeOf(err) != strata.Invalid {
+			t.Errorf("key %q: %v", bad, err)
+		}
+	}
+	if _, err := c.PutFile(ctx, File{Name: key, Size: 0, Body: strings.NewReader(""), Keyed: true}, nil); err != nil {
+		t.Errorf("the length 0 is not told: %v", err) // the shelf takes it
+	}
+	if shelf.asked.Size != 0 {
+		t.Errorf("size %d, want 0", shelf.asked.Size)
 	}
 }
 

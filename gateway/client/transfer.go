@@ -33,6 +33,9 @@ type File struct {
 	ContentType string // application/octet-stream if empty
 	Size        int64  // bytes, -1 if unknown
 	Body        io.Reader
+	// Keyed says that Name is a key, whose file is replaced on a condition.
+	Keyed     bool
+	Condition gateway.Condition
 }
 
 // Put stores what r yields under a name. size is its length in bytes, -1 if
@@ -45,22 +48,17 @@ func (c *Client) Put(ctx context.Context, name string, size int64, r io.Reader, 
 // nothing is stored. The body is not read before the gateway has accepted the
 // token.
 func (c *Client) PutFile(ctx context.Context, f File, progress Progress) (strata.ObjectID, error) {
-	head, tail, contentType, err := form(f)
-	if err != nil {
-		return strata.ObjectID{}, err
-	}
 	size := f.Size
 	file := &counted{r: f.Body, size: size, progress: progress}
-	body := io.MultiReader(strings.NewReader(head), file, strings.NewReader(tail))
-	req, err := c.request(ctx, http.MethodPost, "/store/", nil, body)
+	upload := c.formUpload
+	if f.Keyed {
+		upload = c.keyedUpload
+	}
+	req, err := upload(ctx, f, file)
 	if err != nil {
 		return strata.ObjectID{}, err
 	}
-	req.Header.Set("Content-Type", contentType)
 	req.Header.Set("Expect", "100-continue")
-	if size >= 0 {
-		req.ContentLength = int64(len(head)) + size + int64(len(tail))
-	}
 	resp, err := c.do(req)
 	if err != nil {
 		return strata.ObjectID{}, err
@@ -71,6 +69,69 @@ func (c *Client) PutFile(ctx context.Context, f File, progress Progress) (strata
 		return strata.ObjectID{}, err
 	}
 	return out.Hash, nil
+}
+
+// formUpload is the request to store a file beside all others of its name.
+func (c *Client) formUpload(ctx context.Context, f File, file io.Reader) (*http.Request, error) {
+	head, tail, contentType, err := form(f)
+	if err != nil {
+		return nil, err
+	}
+	body := io.MultiReader(strings.NewReader(head), file, strings.NewReader(tail))
+	req, err := c.request(ctx, http.MethodPost, "/store/", nil, body)
+	if err != nil {
+		return nil, err
+	}
+	req.Header.Set("Content-Type", contentType)
+	if f.Size >= 0 {
+		req.ContentLength = int64(len(head)) + f.Size + int64(len(tail))
+	}
+	return req, nil
+}
+
+// keyedUpload is the request to store a file under its key.
+func (c *Client) keyedUpload(ctx context.Context, f File, file io.Reader) (*http.Request, error) {
+	path, err := keyPath(f.Name)
+	if err != nil {
+		return nil, err
+	}
+	req, err := c.request(ctx, http.MethodPut, path, nil, file)
+	if err != nil {
+		return nil, err
+	}
+	req.Header.Set("Content-Type", cmp.Or(f.ContentType, "application/octet-stream"))
+	if f.Condition.Absent {
+		req.Header.Set("If-None-Match", "*")
+	}
+	if f.Condition.Match != (strata.ObjectID{}) {
+		req.Header.Set("If-Match", `"`+f.Condition.Match.String()+`"`)
+	}
+	req.ContentLength = f.Size
+	if f.Size == 0 {
+		req.Body = http.NoBody // a length of 0 with a body would mean an unknown one
+	}
+	return req, nil
+}
+
+// keyPath returns the address of a key.
+func keyPath(key string) (string, error) {
+	if key == "" || key == "." || key == ".." || strings.ContainsAny(key, `/\`) {
+		return "", strata.E(strata.Invalid, `the key %q is no name: it is neither . nor .. and has neither / nor \`, key)
+	}
+	return "/api/files/" + url.PathEscape(key), nil
+}
+
+// Key returns the object that a key names now; code NotFound if it names none.
+func (c *Client) Key(ctx context.Context, key string) (gateway.Object, error) {
+	// Of all names that begin so, the key is listed first.
+	page, err := c.List(ctx, gateway.ListRequest{Prefix: key, Limit: 1})
+	if err != nil {
+		return gateway.Object{}, err
+	}
+	if len(page.Objects) == 1 && page.Objects[0].Keyed && page.Objects[0].Name == key {
+		return page.Objects[0], nil
+	}
+	return gateway.Object{}, strata.E(strata.NotFound, "no file has the key %q", key)
 }
 
 // form returns what goes before and after the file in a multipart body.

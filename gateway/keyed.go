@@ -1,0 +1,133 @@
+package gateway
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net/http"
+	"strings"
+
+	"strata"
+)
+
+// storeKey answers PUT /api/files/{key}: the body is the file, which replaces
+// what the key named (RFC 9110 §9.3.4), on the condition of If-Match or
+// If-None-Match (§13.1). A crash leaves the key with the old file or the new one,
+// with the new one once this has answered.
+func (s *Server) storeKey(w http.ResponseWriter, r *http.Request) {
+	if err := enter(s.uploads, "uploads"); err != nil {
+		fail(w, err)
+		return
+	}
+	defer func() { <-s.uploads }()
+	req, err := s.keyedRequest(r)
+	if err != nil {
+		fail(w, err)
+		return
+	}
+	in, done := s.buffered(w, r)
+	defer done()
+	body := &limited{body: in, left: s.cfg.MaxObject, tooLarge: s.tooLarge}
+	req.Body = body
+	object, err := s.cfg.Objects.Put(r.Context(), req)
+	switch {
+	case body.err != nil:
+		fail(w, body.err) // the cause, which Put may have wrapped
+	case strata.CodeOf(err) == strata.Conflict && req.Condition != (Condition{}):
+		reply(w, http.StatusPreconditionFailed, Failure{Code: strata.Conflict, Error: oneLine(err.Error())})
+	case err != nil:
+		fail(w, err)
+	default:
+		w.Header().Set("Etag", `"`+object.ID.String()+`"`)
+		reply(w, http.StatusOK, Stored{Status: true, Hash: object.ID})
+	}
+}
+
+// retrieveKey answers GET and HEAD /api/files/{key} as retrieve does.
+func (s *Server) retrieveKey(w http.ResponseWriter, r *http.Request) {
+	key, err := cleanKey(r.PathValue("key"))
+	if err == nil {
+		err = enter(s.downloads, "downloads")
+	}
+	if err != nil {
+		fail(w, err)
+		return
+	}
+	defer func() { <-s.downloads }()
+	s.send(w, r, func(ctx context.Context) (Object, Content, error) { return s.cfg.Objects.OpenKey(ctx, key) })
+}
+
+func (s *Server) keyedRequest(r *http.Request) (PutRequest, error) {
+	req := PutRequest{ContentType: mediaType(r.Header.Get("Content-Type")), Size: r.ContentLength, Keyed: true}
+	if limit := s.cfg.MaxObject; limit > 0 && r.ContentLength > limit {
+		return req, s.tooLarge()
+	}
+	var err error
+	if req.Name, err = cleanKey(r.PathValue("key")); err != nil {
+		return req, err
+	}
+	req.Condition, err = condition(r.Header)
+	return req, err
+}
+
+// condition reads If-Match with one entity tag, or If-None-Match with *.
+func condition(h http.Header) (c Condition, err error) {
+	match, absent := h.Get("If-Match"), h.Get("If-None-Match")
+	switch {
+	case match == "" && absent == "":
+		return c, nil
+	case match == "" && absent == "*":
+		return Condition{Absent: true}, nil
+	case absent == "" && len(match) > 2 && strings.HasPrefix(match, `"`) && strings.HasSuffix(match, `"`):
+		if c.Match, err = strata.ParseObjectID(match[1 : len(match)-1]); err == nil {
+			return c, nil
+		}
+	}
+	return c, strata.E(strata.Invalid, `a condition is either If-Match: "HASH" or If-None-Match: *`)
+}
+
+// cleanKey is cleanName for a key, which is taken as it is or not at all.
+func cleanKey(raw string) (string, error) {
+	key, err := cleanName(raw)
+	switch {
+	case err != nil:
+		return "", err
+	case key != raw:
+		return "", strata.E(strata.Invalid, `a key has neither / nor \: %q`, oneLine(raw))
+	case len(key) > MaxKey:
+		return "", strata.E(strata.Invalid, "the key has %d bytes: shorten it to at most %d", len(key), MaxKey)
+	}
+	return key, nil
+}
+
+// limited is a body of at most left bytes, 0: any number.
+type limited struct {
+	body     io.Reader
+	left     int64
+	tooLarge func() error
+	err      error // why it ended badly; nil so far or after a good end
+}
+
+func (l *limited) Read(p []byte) (int, error) {
+	if l.err != nil {
+		return 0, l.err
+	}
+	n, err := l.body.Read(p)
+	switch {
+	case l.left > 0 && int64(n) > l.left:
+		l.err = l.tooLarge()
+		return 0, l.err
+	case l.left > 0 && int64(n) == l.left:
+		l.left = -1 // one byte more is too much
+	case l.left > 0:
+		l.left -= int64(n)
+	case l.left < 0 && n > 0:
+		l.err = l.tooLarge()
+		return 0, l.err
+	}
+	if err != nil && !errors.Is(err, io.EOF) {
+		l.err = brokenOff(err)
+		return 0, l.err
+	}
+	return n, err
+}
