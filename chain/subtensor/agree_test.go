@@ -9,12 +9,13 @@ import (
 	"strata"
 	"strata/chain"
 	"strata/chain/devchain"
+	"strata/chain/devchain/devchaintest"
 )
 
 // TestPathsAgree: the runtime API, the smaller one with storage, and storage
 // alone give the same metagraph of the same block.
 func TestPathsAgree(t *testing.T) {
-	cold := newKey(t, 1)
+	cold := devchaintest.NewKey(t, 1)
 	node, err := devchain.Start(t.Context(), devchain.Config{
 		BlockTime: 5 * time.Millisecond, Params: devchain.Params{Tempo: 5},
 		Accounts: map[strata.Coldkey]strata.Rao{cold.PublicKey(): 100 * strata.RaoPerTao},
@@ -28,7 +29,7 @@ func TestPathsAgree(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = c.Close() })
-	ctx, hot := t.Context(), newKey(t, 2)
+	ctx, hot := t.Context(), devchaintest.NewKey(t, 2)
 	steps := []func() (strata.BlockHash, error){
 		func() (strata.BlockHash, error) { return c.RegisterNetwork(ctx, cold, strata.Hotkey{9}) },
 		func() (strata.BlockHash, error) { return c.BurnedRegister(ctx, cold, 1, hot.PublicKey()) },

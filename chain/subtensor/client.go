@@ -5,7 +5,6 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"errors"
-	"io"
 	"log/slog"
 	"strings"
 	"sync"
@@ -15,6 +14,7 @@ import (
 	"strata"
 	"strata/chain"
 	"strata/chain/scale"
+	"strata/chain/subtensor/link"
 )
 
 // Options tune a Client. The zero value is right for production.
@@ -29,24 +29,12 @@ type Options struct {
 	Logger     *slog.Logger  // nil = none
 }
 
-func (o Options) withDefaults() Options {
-	set := func(d *time.Duration, def time.Duration) {
-		if *d <= 0 {
-			*d = def
-		}
-	}
-	set(&o.Timeout, 15*time.Second)
-	set(&o.ProbeEvery, 10*time.Second)
-	set(&o.Stall, 28*time.Second)
-	set(&o.MinBackoff, 250*time.Millisecond)
-	set(&o.MaxBackoff, 30*time.Second)
-	if o.MaxMessage <= 0 {
-		o.MaxMessage = 64 << 20
-	}
-	if o.Logger == nil {
-		o.Logger = slog.New(slog.NewTextHandler(io.Discard, nil))
-	}
-	return o
+// connection returns the options of the connection, defaults filled in.
+func (o Options) connection() link.Options {
+	return link.Options{
+		Timeout: o.Timeout, ProbeEvery: o.ProbeEvery, Stall: o.Stall, MinBackoff: o.MinBackoff, MaxBackoff: o.MaxBackoff,
+		MaxMessage: o.MaxMessage, Logger: o.Logger,
+	}.WithDefaults()
 }
 
 // runtime is what the node's current runtime says of itself. Not modified once made.
@@ -58,7 +46,9 @@ type runtime struct {
 
 // Client is a chain.Client. Safe for concurrent use.
 type Client struct {
-	link    *link
+	link    *link.Link
+	opts    link.Options
+	final   bool               // Options.Finalized
 	genesis strata.GenesisHash // set by Dial
 	hasGen  bool               // set with genesis, by Dial, before anything runs beside it
 	nonces  nonceBook
@@ -79,32 +69,27 @@ func Dial(ctx context.Context, endpoints []string, o Options) (*Client, error) {
 	if len(endpoints) == 0 {
 		return nil, strata.E(strata.Invalid, "no chain endpoint given: set --subtensor.network or --subtensor.chain_endpoint")
 	}
-	fixed := o.Stall > 0
-	o = o.withDefaults()
-	c := &Client{nonces: nonceBook{accounts: map[[32]byte]*accountNonces{}}}
-	c.link = &link{
-		opts: o, endpoints: endpoints, log: o.Logger, accept: c.accept,
-		pulse: pulse{now: time.Now, endpoints: len(endpoints), limit: o.Stall, fixed: fixed},
-	}
-	if err := c.link.open(ctx); err != nil {
+	c := &Client{opts: o.connection(), final: o.Finalized, nonces: nonceBook{accounts: map[[32]byte]*accountNonces{}}}
+	c.link = link.New(endpoints, c.opts, c.accept)
+	if err := c.link.Open(ctx); err != nil {
 		return nil, err
 	}
-	err := c.link.subscribe(ctx, &subscription{ // by which a node that stalls is noticed
-		method: "chain_subscribeNewHeads", unsubscribe: "chain_unsubscribeNewHeads",
-		notify: func(raw json.RawMessage) {
+	err := c.link.Subscribe(ctx, &link.Subscription{ // by which a node that stalls is noticed
+		Method: "chain_subscribeNewHeads", Unsubscribe: "chain_unsubscribeNewHeads",
+		Notify: func(raw json.RawMessage) {
 			var h header
 			if json.Unmarshal(raw, &h) != nil {
 				return
 			}
 			if number, err := h.number(); err == nil {
-				c.link.pulse.block(number)
+				c.link.SawBlock(number)
 			}
 		},
 	})
 	if err == nil {
-		err = c.link.subscribe(ctx, &subscription{
-			method: "state_subscribeRuntimeVersion", unsubscribe: "state_unsubscribeRuntimeVersion",
-			notify: func(raw json.RawMessage) {
+		err = c.link.Subscribe(ctx, &link.Subscription{
+			Method: "state_subscribeRuntimeVersion", Unsubscribe: "state_unsubscribeRuntimeVersion",
+			Notify: func(raw json.RawMessage) {
 				var v versionJSON
 				if json.Unmarshal(raw, &v) == nil {
 					c.announced.Store(v.Spec)
@@ -116,7 +101,7 @@ func Dial(ctx context.Context, endpoints []string, o Options) (*Client, error) {
 		_, err = c.runtime(ctx)
 	}
 	if err != nil {
-		c.link.close()
+		c.link.Close()
 		return nil, err
 	}
 	return c, nil
@@ -124,25 +109,25 @@ func Dial(ctx context.Context, endpoints []string, o Options) (*Client, error) {
 
 // Close ends the connection and waits for the Client's goroutines.
 func (c *Client) Close() error {
-	c.link.close()
+	c.link.Close()
 	return nil
 }
 
 // accept looks at a new connection before it is used: the chain must be the
 // same, the node must not be syncing, and its runtime is the one to expect.
-func (c *Client) accept(ctx context.Context, on *conn) error {
+func (c *Client) accept(ctx context.Context, on *link.Conn) error {
 	if err := c.sameChain(ctx, on); err != nil {
 		return err
 	}
-	if err := on.health(ctx, c.link.opts); err != nil {
+	if err := on.Health(ctx); err != nil {
 		return err
 	}
-	raw, err := on.call(ctx, c.link.opts, nil, "state_getRuntimeVersion", nil)
+	raw, err := on.Call(ctx, nil, "state_getRuntimeVersion")
 	if err != nil {
 		return err
 	}
 	var v versionJSON
-	if err := decodeAnswer(raw, &v, "state_getRuntimeVersion"); err != nil {
+	if err := link.Decode(raw, &v, "state_getRuntimeVersion"); err != nil {
 		return err
 	}
 	c.announced.Store(v.Spec)
@@ -151,13 +136,13 @@ func (c *Client) accept(ctx context.Context, on *conn) error {
 
 // sameChain learns the genesis hash from the first connection and refuses
 // later ones to another chain.
-func (c *Client) sameChain(ctx context.Context, on *conn) error {
-	raw, err := on.call(ctx, c.link.opts, nil, "chain_getBlockHash", []any{0})
+func (c *Client) sameChain(ctx context.Context, on *link.Conn) error {
+	raw, err := on.Call(ctx, nil, "chain_getBlockHash", 0)
 	if err != nil {
 		return err
 	}
 	var h hexBytes
-	if err := decodeAnswer(raw, &h, "chain_getBlockHash"); err != nil {
+	if err := link.Decode(raw, &h, "chain_getBlockHash"); err != nil {
 		return err
 	}
 	g, err := h.hash()
@@ -169,7 +154,7 @@ func (c *Client) sameChain(ctx context.Context, on *conn) error {
 		c.hasGen = true
 	}
 	if c.genesis != strata.GenesisHash(g) {
-		return strata.E(strata.Conflict, "%s is a node of another chain (genesis %x)", on.url, g)
+		return strata.E(strata.Conflict, "%s is a node of another chain (genesis %x)", on.Address(), g)
 	}
 	return nil
 }
@@ -206,17 +191,17 @@ func (c *Client) runtime(ctx context.Context) (*runtime, error) {
 		return nil, err
 	}
 	if c.rt != nil {
-		c.link.log.Info("the chain's runtime was upgraded", "from", c.rt.spec, "to", rt.spec)
+		c.opts.Logger.Info("the chain's runtime was upgraded", "from", c.rt.spec, "to", rt.spec)
 		c.keep(c.rt)
 	}
 	c.rt = rt
-	c.link.pulse.expect(blockTimeOf(rt.meta))
+	c.link.ExpectBlocks(blockTimeOf(rt.meta))
 	return c.rt, nil
 }
 
 func (c *Client) bestHash(ctx context.Context) (strata.BlockHash, error) {
 	var h *header
-	if err := c.link.read(ctx, &h, "chain_getHeader"); err != nil {
+	if err := c.link.Read(ctx, &h, "chain_getHeader"); err != nil {
 		return strata.BlockHash{}, err
 	}
 	if h == nil {
@@ -285,7 +270,7 @@ func (c *Client) upgraded(ctx context.Context, rt *runtime) bool {
 
 // version returns the runtime's version at a block.
 func (c *Client) version(ctx context.Context, at strata.BlockHash) (v versionJSON, err error) {
-	err = c.link.read(ctx, &v, "state_getRuntimeVersion", atParam(at)...)
+	err = c.link.Read(ctx, &v, "state_getRuntimeVersion", atParam(at)...)
 	return v, stateError(err)
 }
 
@@ -308,7 +293,7 @@ func (c *Client) metadata(ctx context.Context, at strata.BlockHash) ([]byte, err
 	version := scale.NewEncoder(nil)
 	version.U32(15)
 	params := append([]any{"Metadata_metadata_at_version", hexBytes(version.Bytes())}, atParam(at)...)
-	err := c.link.read(ctx, &wrapped, "state_call", params...)
+	err := c.link.Read(ctx, &wrapped, "state_call", params...)
 	if err == nil {
 		if raw, err := scale.UnwrapMetadata(wrapped); err == nil {
 			return raw, nil
@@ -316,14 +301,14 @@ func (c *Client) metadata(ctx context.Context, at strata.BlockHash) ([]byte, err
 	} else if !answered(err) {
 		return nil, err
 	}
-	err = c.link.read(ctx, &plain, "state_getMetadata", atParam(at)...)
+	err = c.link.Read(ctx, &plain, "state_getMetadata", atParam(at)...)
 	return plain, err
 }
 
 // answered says whether an error came from the node itself, so that asking in
 // another way may help.
 func answered(err error) bool {
-	var r *rpcError
+	var r *link.Error
 	return errors.As(err, &r)
 }
 

@@ -9,7 +9,9 @@ import (
 
 	"strata"
 	"strata/chain"
+	"strata/chain/devchain/devchaintest"
 	"strata/chain/scale"
+	"strata/chain/subtensor/link"
 	"strata/internal/recorded"
 )
 
@@ -110,7 +112,7 @@ func TestTimelockPayload(t *testing.T) {
 // early, and what never reached the chain, leaves it.
 func TestRefusedReveal(t *testing.T) {
 	s := newStub(t, recordedMeta(t))
-	c, k := dialStub(t, s), newKey(t, 1)
+	c, k := dialStub(t, s), devchaintest.NewKey(t, 1)
 	r := commitRecord{Netuid: 3, Hotkey: k.PublicKey(), UIDs: []uint16{1}, Values: []uint16{2}, Salt: []uint16{3}}
 	for name, want := range map[string]fate{
 		"": done, "NoWeightsCommitFound": lost, "ExpiredWeightCommit": lost, "InvalidRevealCommitHashNotMatch": lost, "IncorrectWeightVersionKey": lost,
@@ -127,7 +129,7 @@ func TestRefusedReveal(t *testing.T) {
 			t.Errorf("%s: %d, %v; want %d", name, got, err, want)
 		}
 	}
-	s.with(func() { s.failures["author_submitAndWatchExtrinsic"] = &rpcError{Code: -32000, Message: "busy"} })
+	s.with(func() { s.failures["author_submitAndWatchExtrinsic"] = &link.Error{Code: -32000, Message: "busy"} })
 	if got, err := c.reveal(t.Context(), k, r); got != waiting || err == nil {
 		t.Errorf("a busy node: %d, %v", got, err)
 	}

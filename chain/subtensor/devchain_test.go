@@ -11,39 +11,15 @@ import (
 	"testing"
 	"time"
 
-	schnorrkel "github.com/ChainSafe/go-schnorrkel"
-
 	"strata"
 	"strata/chain"
 	"strata/chain/devchain"
+	"strata/chain/devchain/devchaintest"
 	"strata/chain/subtensor"
 )
 
 // These tests run the client against a local chain: every method of
 // chain.Client, once over a real connection.
-
-// testKey is a chain.Signer made from a number.
-type testKey struct{ secret *schnorrkel.MiniSecretKey }
-
-func newTestKey(t testing.TB, n byte) testKey {
-	t.Helper()
-	mini, err := schnorrkel.NewMiniSecretKeyFromRaw([32]byte{n, 42})
-	if err != nil {
-		t.Fatal(err)
-	}
-	return testKey{mini}
-}
-
-func (k testKey) PublicKey() [32]byte   { return k.secret.Public().Encode() }
-func (k testKey) hotkey() strata.Hotkey { return k.PublicKey() }
-
-func (k testKey) Sign(msg []byte) ([64]byte, error) {
-	sig, err := k.secret.ExpandEd25519().Sign(schnorrkel.NewSigningContext([]byte("substrate"), msg))
-	if err != nil {
-		return [64]byte{}, err
-	}
-	return sig.Encode(), nil
-}
 
 const netuid strata.Netuid = 1
 
@@ -52,12 +28,12 @@ type local struct {
 	t      *testing.T
 	node   *devchain.Node
 	client chain.Client
-	cold   testKey
+	cold   devchaintest.Key
 }
 
 func startLocal(t *testing.T, change func(*devchain.Config)) local {
 	t.Helper()
-	cold := newTestKey(t, 1)
+	cold := devchaintest.NewKey(t, 1)
 	cfg := devchain.Config{
 		BlockTime: 5 * time.Millisecond,
 		Accounts:  map[strata.Coldkey]strata.Rao{cold.PublicKey(): 1000 * strata.RaoPerTao},
@@ -119,16 +95,16 @@ func (l local) until(what string, want func(*chain.Metagraph) bool) *chain.Metag
 }
 
 // subnet registers the subnet with an owner, a staked validator and two miners.
-func (l local) subnet() (validator, minerA, minerB testKey) {
+func (l local) subnet() (validator, minerA, minerB devchaintest.Key) {
 	l.t.Helper()
 	ctx := l.t.Context()
-	owner := newTestKey(l.t, 10)
-	validator, minerA, minerB = newTestKey(l.t, 11), newTestKey(l.t, 12), newTestKey(l.t, 13)
-	l.ok(l.client.RegisterNetwork(ctx, l.cold, owner.hotkey()))
-	for _, k := range []testKey{validator, minerA, minerB} {
-		l.ok(l.client.BurnedRegister(ctx, l.cold, netuid, k.hotkey()))
+	owner := devchaintest.NewKey(l.t, 10)
+	validator, minerA, minerB = devchaintest.NewKey(l.t, 11), devchaintest.NewKey(l.t, 12), devchaintest.NewKey(l.t, 13)
+	l.ok(l.client.RegisterNetwork(ctx, l.cold, owner.Hotkey()))
+	for _, k := range []devchaintest.Key{validator, minerA, minerB} {
+		l.ok(l.client.BurnedRegister(ctx, l.cold, netuid, k.Hotkey()))
 	}
-	l.ok(l.client.AddStake(ctx, l.cold, validator.hotkey(), netuid, 50*strata.RaoPerTao))
+	l.ok(l.client.AddStake(ctx, l.cold, validator.Hotkey(), netuid, 50*strata.RaoPerTao))
 	return validator, minerA, minerB
 }
 
@@ -185,7 +161,7 @@ func TestLocalChainRegistersAndServes(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		n, found := m.Neuron(minerA.hotkey())
+		n, found := m.Neuron(minerA.Hotkey())
 		if a := n.Axon; !found || a.Addr.String() != addr || a.Version != 3 || a.Protocol != 4 || a.Block != m.Head.Number || !a.Served() {
 			t.Errorf("axon %d: %+v at block %d", i, a, m.Head.Number)
 		}
@@ -194,17 +170,17 @@ func TestLocalChainRegistersAndServes(t *testing.T) {
 	if err != nil || len(m.Neurons) != 4 {
 		t.Fatalf("%d neurons, %v", len(m.Neurons), err)
 	}
-	n, _ := m.Neuron(validator.hotkey())
+	n, _ := m.Neuron(validator.Hotkey())
 	if n.UID != 1 || n.Coldkey != strata.Coldkey(l.cold.PublicKey()) || n.Stake < 50*strata.RaoPerTao || n.Registered == 0 || n.Axon.Served() {
 		t.Errorf("validator %+v", n)
 	}
-	b, err := l.client.BurnedRegister(ctx, l.cold, netuid, validator.hotkey())
+	b, err := l.client.BurnedRegister(ctx, l.cold, netuid, validator.Hotkey())
 	l.fails(b, err, "HotKeyAlreadyRegisteredInSubNet")
-	b, err = l.client.BurnedRegister(ctx, l.cold, 9, validator.hotkey())
+	b, err = l.client.BurnedRegister(ctx, l.cold, 9, validator.Hotkey())
 	l.fails(b, err, "SubnetNotExists")
 	b, err = l.client.AddStake(ctx, l.cold, strata.Hotkey{7}, netuid, strata.RaoPerTao)
 	l.fails(b, err, "HotKeyAccountNotExists")
-	_, err = l.client.ServeAxon(ctx, newTestKey(t, 99), netuid, chain.Axon{Addr: netip.MustParseAddrPort("10.0.0.1:1")})
+	_, err = l.client.ServeAxon(ctx, devchaintest.NewKey(t, 99), netuid, chain.Axon{Addr: netip.MustParseAddrPort("10.0.0.1:1")})
 	if err == nil {
 		t.Error("a stranger serves")
 	}
@@ -279,16 +255,16 @@ func TestLocalChainMoneyAndCommitments(t *testing.T) {
 	b, err := l.client.Transfer(ctx, l.cold, to, 1e6*strata.RaoPerTao)
 	l.fails(b, err, "FundsUnavailable")
 
-	if got, err := l.client.Commitment(ctx, netuid, miner.hotkey()); err != nil || got != nil {
+	if got, err := l.client.Commitment(ctx, netuid, miner.Hotkey()); err != nil || got != nil {
 		t.Errorf("commitment before: %x, %v", got, err)
 	}
 	for _, data := range [][]byte{[]byte("x"), bytes.Repeat([]byte{7}, 128)} {
 		l.ok(l.client.SetCommitment(ctx, miner, netuid, data))
-		if got, err := l.client.Commitment(ctx, netuid, miner.hotkey()); err != nil || !bytes.Equal(got, data) {
+		if got, err := l.client.Commitment(ctx, netuid, miner.Hotkey()); err != nil || !bytes.Equal(got, data) {
 			t.Errorf("commitment %x, %v", got, err)
 		}
 	}
-	b, err = l.client.SetCommitment(ctx, newTestKey(t, 99), netuid, []byte("x"))
+	b, err = l.client.SetCommitment(ctx, devchaintest.NewKey(t, 99), netuid, []byte("x"))
 	l.fails(b, err, "AccountNotAllowedCommit")
 }
 

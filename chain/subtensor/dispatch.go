@@ -8,6 +8,7 @@ import (
 
 	"strata"
 	"strata/chain/scale"
+	"strata/chain/subtensor/link"
 )
 
 // dispatchResult reads how extrinsic number index of a block ended, from the
@@ -160,7 +161,7 @@ var errOutdated = errors.New("the chain does not accept the extrinsic's form or 
 
 // poolError puts a node's refusal of an extrinsic into words.
 func poolError(err error) error {
-	var r *rpcError
+	var r *link.Error
 	if !errors.As(err, &r) {
 		return err
 	}
@@ -180,8 +181,8 @@ func poolError(err error) error {
 }
 
 // invalidTx explains error 1010, whose data says why.
-func invalidTx(r *rpcError) error {
-	detail := r.detail()
+func invalidTx(r *link.Error) error {
+	detail := r.Detail()
 	if digits, ok := strings.CutPrefix(detail, "Custom error: "); ok {
 		if n, err := strconv.Atoi(digits); err == nil && n >= 0 && n < len(customReasons) {
 			why := customReasons[n]

@@ -5,7 +5,7 @@
 // hashers, indices and signed extensions come from the node's own metadata,
 // fetched again whenever its spec version changes.
 //
-// A Client keeps one connection. When that breaks, or its node answers nothing
+// A Client keeps one connection, which package link holds up. When that breaks, or its node answers nothing
 // or makes no blocks for half a minute or three block times, or falls behind, it
 // tries its endpoints in turn, with growing pauses, and restores its subscriptions; reads in flight
 // are asked again, and a submission whose outcome was being awaited is looked

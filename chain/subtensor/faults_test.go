@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"strata"
+	"strata/chain/devchain/devchaintest"
 	"strata/chain/scale"
 )
 
@@ -61,14 +62,6 @@ func TestStalledNode(t *testing.T) {
 	}
 }
 
-// TestStallDefaults: whatever happens to the node, it is noticed within 30 s.
-func TestStallDefaults(t *testing.T) {
-	o := Options{}.withDefaults()
-	if o.ProbeEvery+o.Timeout > 30*time.Second || o.Stall+o.Stall/16 > 30*time.Second {
-		t.Errorf("%+v", o)
-	}
-}
-
 func TestSyncingNode(t *testing.T) {
 	a, b := newStub(t, recordedMeta(t)), newStub(t, recordedMeta(t))
 	a.syncing = true
@@ -93,7 +86,7 @@ func TestUnknownExtension(t *testing.T) {
 	}
 	s := newStub(t, meta)
 	c := dialStub(t, s)
-	_, err := c.RegisterNetwork(t.Context(), newKey(t, 1), strata.Hotkey{5})
+	_, err := c.RegisterNetwork(t.Context(), devchaintest.NewKey(t, 1), strata.Hotkey{5})
 	if strata.CodeOf(err) != strata.Invalid || !strings.Contains(err.Error(), "CheckSomethingNew") || !strings.Contains(err.Error(), "update strata") {
 		t.Errorf("%v", err)
 	}
@@ -115,8 +108,8 @@ func TestReorganisation(t *testing.T) {
 		return []string{`"ready"`, `{"inBlock":` + hash(first) + `}`, `{"retracted":` + hash(first) + `}`, "BLOCK", "FINAL"}, nil
 	}
 	c := dialStub(t, s)
-	c.link.opts.Finalized = true // read by submissions; nothing runs beside this
-	block, err := c.RegisterNetwork(t.Context(), newKey(t, 1), strata.Hotkey{5})
+	c.final = true // read by submissions; nothing runs beside this
+	block, err := c.RegisterNetwork(t.Context(), devchaintest.NewKey(t, 1), strata.Hotkey{5})
 	if err != nil || block != s.blocks[len(s.blocks)-1].hash {
 		t.Errorf("in block %s, %v", block, err)
 	}
@@ -140,7 +133,7 @@ func TestUpgradeWhileWaiting(t *testing.T) {
 			if refuse {
 				s.with(func() { s.spec = 301 }) // not announced yet
 			}
-			block, err := c.RegisterNetwork(t.Context(), newKey(t, 1), strata.Hotkey{5})
+			block, err := c.RegisterNetwork(t.Context(), devchaintest.NewKey(t, 1), strata.Hotkey{5})
 			if err != nil || block != s.blocks[len(s.blocks)-1].hash {
 				t.Errorf("in block %s, %v", block, err)
 			}

@@ -39,12 +39,7 @@ type NodeInfo struct {
 
 // Endpoint is the address of the node that the Client speaks to, or tries first.
 func (c *Client) Endpoint() string {
-	c.link.mu.Lock()
-	defer c.link.mu.Unlock()
-	if c.link.cur != nil {
-		return c.link.cur.url
-	}
-	return c.link.endpoints[0]
+	return c.link.Endpoint()
 }
 
 // NodeInfo asks the node about itself.
@@ -69,7 +64,7 @@ func (c *Client) NodeInfo(ctx context.Context) (NodeInfo, error) {
 		{"state_getRuntimeVersion", &version}, {"system_health", &health}, {"system_chain", &out.Chain},
 		{"system_name", &name}, {"system_version", &number},
 	} {
-		if err := c.link.read(ctx, q.into, q.method); err != nil && !answered(err) {
+		if err := c.link.Read(ctx, q.into, q.method); err != nil && !answered(err) {
 			return out, err
 		} // a node that does not have the method leaves its field zero
 	}
@@ -81,11 +76,11 @@ func (c *Client) NodeInfo(ctx context.Context) (NodeInfo, error) {
 	if err := issuance.Err(); err != nil {
 		return out, err
 	}
-	on, err := c.link.conn(ctx)
+	on, err := c.link.Conn(ctx)
 	if err != nil {
 		return out, err
 	}
-	out.Endpoint, out.Software = on.url, name+" "+number
+	out.Endpoint, out.Software = on.Address(), name+" "+number
 	out.Peers, out.Syncing = health.Peers, health.Syncing
 	out.SpecName, out.SpecVersion, out.TxVersion, out.Metadata = version.Name, rt.spec, rt.tx, rt.meta.Version
 	return out, nil
@@ -113,7 +108,7 @@ func (c *Client) mapKeys(ctx context.Context, at strata.BlockHash, pallet, item 
 	for after := hexBytes(prefix); ; {
 		var page []hexBytes
 		params := append([]any{hexBytes(prefix), maxPage, after}, atParam(at)...)
-		if err := c.link.read(ctx, &page, "state_getKeysPaged", params...); err != nil {
+		if err := c.link.Read(ctx, &page, "state_getKeysPaged", params...); err != nil {
 			return nil, stateError(err)
 		}
 		for _, k := range page {
@@ -310,7 +305,7 @@ type Event struct {
 // that ran the block writes them: that of the state before it.
 func (c *Client) Events(ctx context.Context, at strata.BlockHash) ([]Event, error) {
 	var h *header
-	if err := c.link.read(ctx, &h, "chain_getHeader", hexBytes(at[:])); err != nil {
+	if err := c.link.Read(ctx, &h, "chain_getHeader", hexBytes(at[:])); err != nil {
 		return nil, err
 	}
 	if h == nil {

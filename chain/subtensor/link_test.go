@@ -12,6 +12,7 @@ import (
 
 	"strata"
 	"strata/chain"
+	"strata/chain/devchain/devchaintest"
 )
 
 func TestUnreachable(t *testing.T) {
@@ -166,7 +167,7 @@ func TestRuntimeUpgrade(t *testing.T) {
 	s.with(func() { s.spec = 301 })
 	s.publish("state_subscribeRuntimeVersion", versionJSON{Spec: 301, Tx: 1})
 	waitFor(t, "the announcement", func() bool { return c.announced.Load() == 301 })
-	if _, err := c.RegisterNetwork(t.Context(), newKey(t, 1), strata.Hotkey{5}); err != nil {
+	if _, err := c.RegisterNetwork(t.Context(), devchaintest.NewKey(t, 1), strata.Hotkey{5}); err != nil {
 		t.Errorf("after an upgrade: %v", err) // the stub verifies the spec version
 	}
 	if n := s.count("state_call"); n != fetched+1 {
@@ -176,10 +177,13 @@ func TestRuntimeUpgrade(t *testing.T) {
 
 func TestTimeout(t *testing.T) {
 	s := newStub(t, recordedMeta(t))
-	c := dialStub(t, s)
+	c, err := Dial(t.Context(), []string{s.url()}, Options{Timeout: 500 * time.Millisecond})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
 	s.with(func() { s.silent["chain_getHeader"] = true })
-	c.link.opts.Timeout = 20 * time.Millisecond // read by calls; nothing runs beside this
-	_, err := c.Head(t.Context())
+	_, err = c.Head(t.Context())
 	if strata.CodeOf(err) != strata.Unavailable || !strings.Contains(err.Error(), "chain_getHeader") {
 		t.Errorf("%v", err)
 	}

@@ -13,6 +13,7 @@ import (
 	"strata"
 	"strata/chain"
 	"strata/chain/scale"
+	"strata/chain/subtensor/link"
 )
 
 // header is a block's header as JSON-RPC writes it.
@@ -52,7 +53,7 @@ func (h *header) hash() (strata.BlockHash, error) {
 // Head implements chain.Reader.
 func (c *Client) Head(ctx context.Context) (chain.Head, error) {
 	var h *header
-	if err := c.link.read(ctx, &h, "chain_getHeader"); err != nil {
+	if err := c.link.Read(ctx, &h, "chain_getHeader"); err != nil {
 		return chain.Head{}, err
 	}
 	return c.headOf(ctx, h)
@@ -61,7 +62,7 @@ func (c *Client) Head(ctx context.Context) (chain.Head, error) {
 // Finalized implements chain.Reader.
 func (c *Client) Finalized(ctx context.Context) (chain.Head, error) {
 	var h hexBytes
-	if err := c.link.read(ctx, &h, "chain_getFinalizedHead"); err != nil {
+	if err := c.link.Read(ctx, &h, "chain_getFinalizedHead"); err != nil {
 		return chain.Head{}, err
 	}
 	hash, err := h.hash()
@@ -90,7 +91,7 @@ func (c *Client) headOf(ctx context.Context, h *header) (chain.Head, error) {
 // headAt returns the block with a hash; code NotFound if the node lacks it.
 func (c *Client) headAt(ctx context.Context, hash strata.BlockHash) (chain.Head, error) {
 	var h *header
-	if err := c.link.read(ctx, &h, "chain_getHeader", hexBytes(hash[:])); err != nil {
+	if err := c.link.Read(ctx, &h, "chain_getHeader", hexBytes(hash[:])); err != nil {
 		return chain.Head{}, err
 	}
 	if h == nil {
@@ -132,7 +133,7 @@ func (c *Client) BlockAt(ctx context.Context, number uint64) (chain.Head, error)
 // hashAt returns the hash of the block with a number; code NotFound if there is none.
 func (c *Client) hashAt(ctx context.Context, number uint64) (strata.BlockHash, error) {
 	var h hexBytes
-	if err := c.link.read(ctx, &h, "chain_getBlockHash", number); err != nil {
+	if err := c.link.Read(ctx, &h, "chain_getBlockHash", number); err != nil {
 		return strata.BlockHash{}, err
 	}
 	if h == nil {
@@ -144,9 +145,9 @@ func (c *Client) hashAt(ctx context.Context, number uint64) (strata.BlockHash, e
 // Heads implements chain.Reader.
 func (c *Client) Heads(ctx context.Context) (<-chan chain.Head, error) {
 	latest := make(chan *header, 1) // the newest that was not yet looked at
-	sub := &subscription{
-		method: "chain_subscribeNewHeads", unsubscribe: "chain_unsubscribeNewHeads",
-		notify: func(raw json.RawMessage) {
+	sub := &link.Subscription{
+		Method: "chain_subscribeNewHeads", Unsubscribe: "chain_unsubscribeNewHeads",
+		Notify: func(raw json.RawMessage) {
 			var h header
 			if json.Unmarshal(raw, &h) != nil {
 				return
@@ -154,21 +155,19 @@ func (c *Client) Heads(ctx context.Context) (<-chan chain.Head, error) {
 			replace(latest, &h)
 		},
 	}
-	if err := c.link.subscribe(ctx, sub); err != nil {
+	if err := c.link.Subscribe(ctx, sub); err != nil {
 		return nil, err
 	}
 	out := make(chan chain.Head)
-	c.link.wg.Add(1)
-	go func() {
-		defer c.link.wg.Done()
+	c.link.Go(func() {
 		defer close(out)
 		defer func() {
-			ctx, cancel := context.WithTimeout(c.link.ctx, c.link.opts.Timeout)
+			ctx, cancel := context.WithTimeout(c.link.Context(), c.opts.Timeout)
 			defer cancel()
-			c.link.unsubscribe(ctx, sub)
+			c.link.Unsubscribe(ctx, sub)
 		}()
 		c.forward(ctx, latest, out)
-	}()
+	})
 	return out, nil
 }
 
@@ -193,7 +192,7 @@ func replace(latest chan *header, h *header) {
 func (c *Client) forward(ctx context.Context, latest <-chan *header, out chan<- chain.Head) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	defer context.AfterFunc(c.link.ctx, cancel)()
+	defer context.AfterFunc(c.link.Context(), cancel)()
 	var head chain.Head
 	for {
 		var send chan<- chain.Head // nil, which is never ready, while there is nothing to send
@@ -209,7 +208,7 @@ func (c *Client) forward(ctx context.Context, latest <-chan *header, out chan<- 
 			next, err := c.headOf(ctx, h)
 			if err != nil {
 				if ctx.Err() == nil {
-					c.link.log.Warn("new block not read", "err", err)
+					c.opts.Logger.Warn("new block not read", "err", err)
 				}
 				continue
 			}
@@ -292,7 +291,7 @@ func (c *Client) rawStorages(ctx context.Context, at strata.BlockHash, keys []he
 	block := atParam(at)
 	if len(keys) == 1 {
 		var raw hexBytes
-		if err := c.link.read(ctx, &raw, "state_getStorage", append([]any{keys[0]}, block...)...); err != nil {
+		if err := c.link.Read(ctx, &raw, "state_getStorage", append([]any{keys[0]}, block...)...); err != nil {
 			return stateError(err)
 		}
 		out[string(keys[0])] = raw
@@ -301,7 +300,7 @@ func (c *Client) rawStorages(ctx context.Context, at strata.BlockHash, keys []he
 	var sets []struct {
 		Changes [][2]hexBytes `json:"changes"`
 	}
-	if err := c.link.read(ctx, &sets, "state_queryStorageAt", append([]any{keys}, block...)...); err != nil {
+	if err := c.link.Read(ctx, &sets, "state_queryStorageAt", append([]any{keys}, block...)...); err != nil {
 		return stateError(err)
 	}
 	for _, s := range sets {
@@ -323,7 +322,7 @@ func atParam(at strata.BlockHash) []any {
 // stateError gives code NotFound to a node's complaint that it has no state
 // for a block: pruned or not known.
 func stateError(err error) error {
-	var r *rpcError
+	var r *link.Error
 	if !errors.As(err, &r) {
 		return err
 	}
@@ -363,7 +362,7 @@ func (c *Client) apiCallOf(ctx context.Context, rt *runtime, at strata.BlockHash
 	}
 	var raw hexBytes
 	params := append([]any{api + "_" + method, hexBytes(e.Bytes())}, atParam(at)...)
-	if err := c.link.read(ctx, &raw, "state_call", params...); err != nil {
+	if err := c.link.Read(ctx, &raw, "state_call", params...); err != nil {
 		return scale.View{}, stateError(err)
 	}
 	v, err := rt.meta.Registry.Decode(m.Output, raw)

@@ -13,6 +13,7 @@ import (
 	"strata"
 	"strata/chain"
 	"strata/chain/scale"
+	"strata/chain/subtensor/link"
 	"strata/internal/recorded"
 )
 
@@ -117,7 +118,7 @@ func TestNewerMetagraph(t *testing.T) {
 func TestMetagraphWithoutItsAPI(t *testing.T) {
 	s := newStub(t, recordedMeta(t))
 	recordedReplies(t, s)
-	s.failures["state_callSubnetInfoRuntimeApi_get_metagraph"] = &rpcError{Code: -32603, Message: "wasm `unreachable` instruction executed"}
+	s.failures["state_callSubnetInfoRuntimeApi_get_metagraph"] = &link.Error{Code: -32603, Message: "wasm `unreachable` instruction executed"}
 	hot := unhexKey(t, "38b9bb691a560e8b7e3b24380665d67e6078c80f1c1a25df86c51abf00786a70")
 	s.set("SubtensorModule", "Axons", axonValue("1.2.3.4"), 1, hot)
 	c := dialStub(t, s)
@@ -263,7 +264,7 @@ func TestHeadAndBlocks(t *testing.T) {
 		t.Errorf("an unknown block: %v", err)
 	}
 	s.with(func() {
-		s.failures["state_getStorage"] = &rpcError{Code: 4003, Message: "Client error: State already discarded for 0x01"}
+		s.failures["state_getStorage"] = &link.Error{Code: 4003, Message: "Client error: State already discarded for 0x01"}
 	})
 	if _, err := c.BlockAt(ctx, 1); strata.CodeOf(err) != strata.NotFound || !strings.Contains(err.Error(), "archive") {
 		t.Errorf("a pruned block: %v", err)

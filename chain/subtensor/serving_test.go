@@ -8,6 +8,7 @@ import (
 	"strata"
 	"strata/chain"
 	"strata/chain/devchain"
+	"strata/chain/devchain/devchaintest"
 	"strata/chain/subtensor"
 )
 
@@ -23,10 +24,10 @@ func TestServingWithCertificateAndRateLimit(t *testing.T) {
 	}
 	axon := chain.Axon{Version: 1, Protocol: 4, Addr: netip.MustParseAddrPort("127.0.0.1:8091"), Certificate: "\x01" + strings.Repeat("k", 33)}
 	l.ok(l.client.ServeAxon(ctx, miner, netuid, axon))
-	if got, err := client.Certificate(ctx, netuid, miner.hotkey()); err != nil || string(got) != axon.Certificate {
+	if got, err := client.Certificate(ctx, netuid, miner.Hotkey()); err != nil || string(got) != axon.Certificate {
 		t.Errorf("certificate %q, %v", got, err)
 	}
-	if got, err := client.Certificate(ctx, netuid, other.hotkey()); err != nil || got != nil {
+	if got, err := client.Certificate(ctx, netuid, other.Hotkey()); err != nil || got != nil {
 		t.Errorf("of one that serves nowhere: %q, %v", got, err)
 	}
 	_, err := l.client.ServeAxon(ctx, miner, netuid, axon)
@@ -39,8 +40,8 @@ func TestServingWithCertificateAndRateLimit(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, k := range []testKey{miner, other} {
-		if n, _ := m.Neuron(k.hotkey()); n.Axon.Addr != axon.Addr {
+	for _, k := range []devchaintest.Key{miner, other} {
+		if n, _ := m.Neuron(k.Hotkey()); n.Axon.Addr != axon.Addr {
 			t.Errorf("axon %+v", n.Axon)
 		}
 	}

@@ -17,6 +17,7 @@ import (
 
 	"strata"
 	"strata/chain/scale"
+	"strata/chain/subtensor/link"
 	"strata/internal/recorded"
 )
 
@@ -57,7 +58,7 @@ type stub struct {
 	state    map[string][]byte
 	blocks   []*stubBlock
 	replies  map[string]json.RawMessage // `method ["param",…]` → reply, before all else
-	failures map[string]*rpcError       // by method and by state_call function
+	failures map[string]*link.Error     // by method and by state_call function
 	silent   map[string]bool            // methods never answered
 	calls    map[string]int
 	conns    map[*stubConn]struct{}
@@ -84,7 +85,7 @@ func newStub(t testing.TB, meta *scale.Metadata) *stub {
 	t.Helper()
 	s := &stub{
 		t: t, meta: meta, spec: 300, genesis: strata.BlockHash{0x45},
-		state: map[string][]byte{}, replies: map[string]json.RawMessage{}, failures: map[string]*rpcError{},
+		state: map[string][]byte{}, replies: map[string]json.RawMessage{}, failures: map[string]*link.Error{},
 		silent: map[string]bool{}, calls: map[string]int{}, conns: map[*stubConn]struct{}{}, nonces: map[[32]byte]uint64{},
 		onSubmit: func(*scale.Extrinsic) ([]string, scale.Value) { return []string{`"ready"`, "BLOCK"}, nil },
 	}
@@ -233,7 +234,7 @@ func (s *stub) handle(c *stubConn, raw []byte) {
 }
 
 // answer computes a reply, and what to do once it is sent.
-func (s *stub) answer(c *stubConn, method string, params []json.RawMessage) (result any, after func(), fail *rpcError) {
+func (s *stub) answer(c *stubConn, method string, params []json.RawMessage) (result any, after func(), fail *link.Error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.calls[method]++
@@ -281,7 +282,7 @@ func (s *stub) answer(c *stubConn, method string, params []json.RawMessage) (res
 	return s.chainCall(method, params)
 }
 
-func (s *stub) chainCall(method string, params []json.RawMessage) (any, func(), *rpcError) {
+func (s *stub) chainCall(method string, params []json.RawMessage) (any, func(), *link.Error) {
 	best := s.blocks[len(s.blocks)-1]
 	var at *stubBlock
 	if len(params) > 0 {
@@ -315,10 +316,10 @@ func (s *stub) chainCall(method string, params []json.RawMessage) (any, func(), 
 		}
 		return map[string]any{"block": map[string]any{"header": at.header, "extrinsics": at.extrinsics}}, nil, nil
 	}
-	return nil, nil, &rpcError{Code: -32601, Message: "Method not found"}
+	return nil, nil, &link.Error{Code: -32601, Message: "Method not found"}
 }
 
-func (s *stub) subscribed(c *stubConn, method string) (any, func(), *rpcError) {
+func (s *stub) subscribed(c *stubConn, method string) (any, func(), *link.Error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.next++
@@ -336,7 +337,7 @@ func (s *stub) subscribed(c *stubConn, method string) (any, func(), *rpcError) {
 	}, nil
 }
 
-func (s *stub) runtimeCall(function string) (any, func(), *rpcError) {
+func (s *stub) runtimeCall(function string) (any, func(), *link.Error) {
 	if function == "Metadata_metadata_at_version" {
 		var e scale.Encoder
 		e.Option(!s.v14)
@@ -345,7 +346,7 @@ func (s *stub) runtimeCall(function string) (any, func(), *rpcError) {
 		}
 		return hexBytes(e.Bytes()), nil, nil
 	}
-	return nil, nil, &rpcError{Code: -32603, Message: "Execution failed: Exported method is not found"}
+	return nil, nil, &link.Error{Code: -32603, Message: "Execution failed: Exported method is not found"}
 }
 
 func (s *stub) encodedMeta(version uint8) []byte {
@@ -398,16 +399,16 @@ func (s *stub) storedMany(params []json.RawMessage) any {
 
 // submitted checks an extrinsic as a node does, puts it into a block, and
 // sends the statuses.
-func (s *stub) submitted(c *stubConn, param json.RawMessage) (any, func(), *rpcError) {
+func (s *stub) submitted(c *stubConn, param json.RawMessage) (any, func(), *link.Error) {
 	var raw hexBytes
 	_ = json.Unmarshal(param, &raw)
 	x, err := s.meta.DecodeExtrinsic(raw)
 	if err != nil {
 		s.t.Errorf("the client sent an extrinsic that does not decode: %v", err)
-		return nil, nil, &rpcError{Code: 1002, Message: err.Error()}
+		return nil, nil, &link.Error{Code: 1002, Message: err.Error()}
 	}
 	if x.Nonce != s.nonces[x.Signer] || !s.signed(x) {
-		return nil, nil, &rpcError{Code: 1010, Message: "Invalid Transaction", Data: json.RawMessage(`"Transaction has a bad signature"`)}
+		return nil, nil, &link.Error{Code: 1010, Message: "Invalid Transaction", Data: json.RawMessage(`"Transaction has a bad signature"`)}
 	}
 	s.nonces[x.Signer]++
 	statuses, failed := s.onSubmit(x)
@@ -510,34 +511,4 @@ func dialStub(t testing.TB, stubs ...*stub) *Client {
 	}
 	t.Cleanup(func() { _ = c.Close() })
 	return c
-}
-
-// key is a test's sr25519 key.
-type key struct{ secret *schnorrkel.SecretKey }
-
-func newKey(t testing.TB, seed byte) key {
-	t.Helper()
-	mini, err := schnorrkel.NewMiniSecretKeyFromRaw([32]byte{seed})
-	if err != nil {
-		t.Fatal(err)
-	}
-	return key{mini.ExpandEd25519()}
-}
-
-// PublicKey implements chain.Signer.
-func (k key) PublicKey() [32]byte {
-	pub, err := k.secret.Public()
-	if err != nil {
-		return [32]byte{}
-	}
-	return pub.Encode()
-}
-
-// Sign implements chain.Signer.
-func (k key) Sign(msg []byte) ([64]byte, error) {
-	sig, err := k.secret.Sign(schnorrkel.NewSigningContext([]byte("substrate"), msg))
-	if err != nil {
-		return [64]byte{}, err
-	}
-	return sig.Encode(), nil
 }

@@ -13,6 +13,7 @@ import (
 	"strata"
 	"strata/chain"
 	"strata/chain/scale"
+	"strata/chain/subtensor/link"
 )
 
 // Eras: an extrinsic is valid for eraPeriod blocks from the last finalized
@@ -50,7 +51,7 @@ func (c *Client) submit(ctx context.Context, signer chain.Signer, pallet, name s
 		if !errors.Is(err, errOutdated) || attempt == maxSignings || !c.upgraded(ctx, rt) {
 			return block, named(pallet, name, err)
 		}
-		c.link.log.Info("signing anew for the upgraded runtime", "call", pallet+"."+name)
+		c.opts.Logger.Info("signing anew for the upgraded runtime", "call", pallet+"."+name)
 	}
 }
 
@@ -107,7 +108,7 @@ func (c *Client) sendNext(ctx context.Context, rt *runtime, n *accountNonces, si
 	defer n.unlock()
 	account := signer.PublicKey()
 	var next uint64
-	if err := c.link.read(ctx, &next, "system_accountNextIndex", strata.EncodeSS58(account)); err != nil {
+	if err := c.link.Read(ctx, &next, "system_accountNextIndex", strata.EncodeSS58(account)); err != nil {
 		return nil, nil, err
 	}
 	p, last, err := c.txParams(ctx, rt, n.next(next))
@@ -143,7 +144,7 @@ func sign(meta *scale.Metadata, signer chain.Signer, call []byte, p scale.TxPara
 // txParams chooses the era; last is the last block that it reaches.
 func (c *Client) txParams(ctx context.Context, rt *runtime, nonce uint64) (p scale.TxParams, last uint64, err error) {
 	var best *header
-	if err := c.link.read(ctx, &best, "chain_getHeader"); err != nil {
+	if err := c.link.Read(ctx, &best, "chain_getHeader"); err != nil {
 		return p, 0, err
 	}
 	if best == nil {
@@ -170,7 +171,7 @@ func (c *Client) txParams(ctx context.Context, rt *runtime, nonce uint64) (p sca
 // statusFeed is what a node says of a watched extrinsic. The connection that
 // it is watched on is not watched anew: its end is a broken feed.
 type statusFeed struct {
-	on      *conn
+	on      *link.Conn
 	id      json.RawMessage
 	updates chan json.RawMessage
 }
@@ -182,7 +183,7 @@ const statusBacklog = 64
 // answer, it may have arrived: then the feed is empty and broken, and outcome
 // looks for the extrinsic in the blocks.
 func (c *Client) watchExtrinsic(ctx context.Context, raw []byte) (*statusFeed, error) {
-	on, err := c.link.conn(ctx)
+	on, err := c.link.Conn(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -193,8 +194,8 @@ func (c *Client) watchExtrinsic(ctx context.Context, raw []byte) (*statusFeed, e
 		default: // a node that sends this many is not followed further
 		}
 	}
-	f.id, err = on.call(ctx, c.link.opts, notify, "author_submitAndWatchExtrinsic", []any{hexBytes(raw)})
-	if err != nil && !errors.Is(err, errLost) {
+	f.id, err = on.Call(ctx, notify, "author_submitAndWatchExtrinsic", hexBytes(raw))
+	if err != nil && !errors.Is(err, link.ErrLost) {
 		return nil, err
 	}
 	return f, nil
@@ -204,7 +205,7 @@ func (c *Client) watchExtrinsic(ctx context.Context, raw []byte) (*statusFeed, e
 // the node says nothing more, the blocks are looked through once its era is over.
 func (c *Client) outcome(ctx context.Context, x *sent, f *statusFeed) (strata.BlockHash, error) {
 	defer c.unwatch(f)
-	tick := time.NewTicker(c.link.opts.Timeout)
+	tick := time.NewTicker(c.opts.Timeout)
 	defer tick.Stop()
 	for {
 		var raw json.RawMessage
@@ -212,7 +213,7 @@ func (c *Client) outcome(ctx context.Context, x *sent, f *statusFeed) (strata.Bl
 		case <-ctx.Done():
 			return strata.BlockHash{}, ctx.Err()
 		case raw = <-f.updates:
-		case <-f.on.done:
+		case <-f.on.Ended():
 			return c.search(ctx, x)
 		case <-tick.C:
 			if head, err := c.Head(ctx); err == nil && head.Number > x.last {
@@ -220,7 +221,7 @@ func (c *Client) outcome(ctx context.Context, x *sent, f *statusFeed) (strata.Bl
 			}
 			continue
 		}
-		block, included, err := readStatus(raw, c.link.opts.Finalized)
+		block, included, err := readStatus(raw, c.final)
 		if err != nil {
 			return strata.BlockHash{}, err
 		}
@@ -239,11 +240,11 @@ func (c *Client) unwatch(f *statusFeed) {
 	if f.id == nil {
 		return
 	}
-	f.on.forget(f.id)
-	ctx, cancel := context.WithTimeout(c.link.ctx, c.link.opts.Timeout)
+	f.on.Forget(f.id)
+	ctx, cancel := context.WithTimeout(c.link.Context(), c.opts.Timeout)
 	defer cancel()
 	// A failure means that the node has forgotten the watch itself.
-	_, _ = f.on.call(ctx, c.link.opts, nil, "author_unwatchExtrinsic", []any{f.id})
+	_, _ = f.on.Call(ctx, nil, "author_unwatchExtrinsic", f.id)
 }
 
 // errDropped says that a node has dropped an extrinsic as invalid.
@@ -296,7 +297,7 @@ func readStatus(raw json.RawMessage, final bool) (block strata.BlockHash, includ
 func (c *Client) search(ctx context.Context, x *sent) (strata.BlockHash, error) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	refused := c.link.read(ctx, nil, "author_submitExtrinsic", hexBytes(x.raw))
+	refused := c.link.Read(ctx, nil, "author_submitExtrinsic", hexBytes(x.raw))
 	if refused != nil && !answered(refused) {
 		return strata.BlockHash{}, refused
 	} // an answer that refuses it is what a node gives that has it already
@@ -347,7 +348,7 @@ func (c *Client) inBlock(ctx context.Context, x *sent, block strata.BlockHash) (
 			Extrinsics []hexBytes `json:"extrinsics"`
 		} `json:"block"`
 	}
-	if err := c.link.read(ctx, &b, "chain_getBlock", hexBytes(block[:])); err != nil {
+	if err := c.link.Read(ctx, &b, "chain_getBlock", hexBytes(block[:])); err != nil {
 		return false, err
 	}
 	want := blake2b.Sum256(x.raw)

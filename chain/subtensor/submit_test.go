@@ -14,7 +14,9 @@ import (
 
 	"strata"
 	"strata/chain"
+	"strata/chain/devchain/devchaintest"
 	"strata/chain/scale"
+	"strata/chain/subtensor/link"
 )
 
 // submissions are all methods of chain.Submitter, with the call that each makes.
@@ -62,7 +64,7 @@ func TestSubmissions(t *testing.T) {
 		got, args = pallet+"."+name, a
 		return []string{`"ready"`, `{"broadcast":["peer"]}`, "BLOCK"}, nil
 	}
-	c, k := dialStub(t, s), newKey(t, 1)
+	c, k := dialStub(t, s), devchaintest.NewKey(t, 1)
 	for _, x := range submissions {
 		block, err := x.run(t.Context(), c, k)
 		if err != nil {
@@ -100,7 +102,7 @@ func moduleError(t *testing.T, meta *scale.Metadata, pallet, name string) scale.
 
 func TestDispatchErrors(t *testing.T) {
 	s := newStub(t, recordedMeta(t))
-	c, k := dialStub(t, s), newKey(t, 1)
+	c, k := dialStub(t, s), devchaintest.NewKey(t, 1)
 	mod := func(name string) scale.Value { return moduleError(t, s.meta, "SubtensorModule", name) }
 	for _, x := range []struct {
 		failed scale.Value
@@ -133,7 +135,7 @@ func TestDispatchErrors(t *testing.T) {
 
 func TestStatuses(t *testing.T) {
 	s := newStub(t, recordedMeta(t))
-	c, k := dialStub(t, s), newKey(t, 1)
+	c, k := dialStub(t, s), devchaintest.NewKey(t, 1)
 	for name, x := range map[string]struct {
 		statuses []string
 		code     strata.Code // "" for success
@@ -181,7 +183,7 @@ func TestPoolErrors(t *testing.T) {
 		{1014, `"too low priority"`, strata.Conflict, "same nonce"},
 		{-32000, ``, strata.Unavailable, "boom"},
 	} {
-		err := poolError(&rpcError{Code: x.code, Message: "boom", Data: json.RawMessage(x.data)})
+		err := poolError(&link.Error{Code: x.code, Message: "boom", Data: json.RawMessage(x.data)})
 		if strata.CodeOf(err) != x.want || !strings.Contains(err.Error(), x.text) {
 			t.Errorf("%d %s: code %q: %v", x.code, x.data, strata.CodeOf(err), err)
 		}
@@ -196,7 +198,7 @@ func TestPoolErrors(t *testing.T) {
 func TestManyInFlight(t *testing.T) {
 	const many = 8
 	s := newStub(t, recordedMeta(t))
-	account := newKey(t, 1).PublicKey()
+	account := devchaintest.NewKey(t, 1).PublicKey()
 	s.replies[fmt.Sprintf(`system_accountNextIndex [%q]`, strata.EncodeSS58(account))] = json.RawMessage("0")
 	seen := map[uint64]bool{}
 	release := make(chan struct{})
@@ -211,7 +213,7 @@ func TestManyInFlight(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	var wg sync.WaitGroup
 	for range many {
-		wg.Go(func() { _, _ = c.RegisterNetwork(ctx, newKey(t, 1), strata.Hotkey{5}) })
+		wg.Go(func() { _, _ = c.RegisterNetwork(ctx, devchaintest.NewKey(t, 1), strata.Hotkey{5}) })
 	}
 	<-release
 	cancel()
@@ -226,9 +228,9 @@ func TestManyInFlight(t *testing.T) {
 // TestNonceAfterRefusal: an extrinsic that the node refuses leaves no gap.
 func TestNonceAfterRefusal(t *testing.T) {
 	s := newStub(t, recordedMeta(t))
-	c, k := dialStub(t, s), newKey(t, 1)
+	c, k := dialStub(t, s), devchaintest.NewKey(t, 1)
 	s.with(func() {
-		s.failures["author_submitAndWatchExtrinsic"] = &rpcError{Code: 1010, Message: "Invalid", Data: json.RawMessage(`"Custom error: 6"`)}
+		s.failures["author_submitAndWatchExtrinsic"] = &link.Error{Code: 1010, Message: "Invalid", Data: json.RawMessage(`"Custom error: 6"`)}
 	})
 	if _, err := c.RegisterNetwork(t.Context(), k, strata.Hotkey{5}); strata.CodeOf(err) != strata.Throttled || !strings.Contains(err.Error(), "SubtensorModule.register_network") {
 		t.Errorf("refused: %v", err)
@@ -246,7 +248,7 @@ func TestSubmitEndsWithItsContext(t *testing.T) {
 		cancel()
 		return []string{`"ready"`}, nil
 	}
-	if _, err := dialStub(t, s).RegisterNetwork(ctx, newKey(t, 1), strata.Hotkey{5}); err == nil {
+	if _, err := dialStub(t, s).RegisterNetwork(ctx, devchaintest.NewKey(t, 1), strata.Hotkey{5}); err == nil {
 		t.Error("an extrinsic in no block succeeded")
 	}
 }
@@ -264,7 +266,7 @@ func TestSearchAfterBreak(t *testing.T) {
 			}
 			s.onSubmit = func(*scale.Extrinsic) ([]string, scale.Value) { return []string{"BLOCK"}, outcome }
 			c := dialStub(t, s)
-			block, err := c.RegisterNetwork(t.Context(), newKey(t, 1), strata.Hotkey{5})
+			block, err := c.RegisterNetwork(t.Context(), devchaintest.NewKey(t, 1), strata.Hotkey{5})
 			if block != s.blocks[2].hash {
 				t.Errorf("in block %s, not %s: %v", block, s.blocks[2].hash, err)
 			}
@@ -290,9 +292,9 @@ func TestSearchEndsWithTheEra(t *testing.T) {
 			}
 			c := dialStub(t, s)
 			if !cut {
-				c.link.opts.Timeout = 400 * time.Millisecond // how often a silent watch is doubted
+				c.opts.Timeout = 400 * time.Millisecond // how often a silent watch is doubted
 			}
-			_, err := c.RegisterNetwork(t.Context(), newKey(t, 1), strata.Hotkey{5})
+			_, err := c.RegisterNetwork(t.Context(), devchaintest.NewKey(t, 1), strata.Hotkey{5})
 			if strata.CodeOf(err) != strata.Unavailable || !strings.Contains(err.Error(), "in no block") {
 				t.Errorf("%v", err)
 			}
@@ -305,7 +307,7 @@ func TestSearchEndsWithTheEra(t *testing.T) {
 
 func TestSubmitRejects(t *testing.T) {
 	s := newStub(t, recordedMeta(t))
-	c, k, ctx := dialStub(t, s), newKey(t, 1), t.Context()
+	c, k, ctx := dialStub(t, s), devchaintest.NewKey(t, 1), t.Context()
 	if _, err := c.SetCommitment(ctx, k, 1, make([]byte, 129)); strata.CodeOf(err) != strata.TooLarge {
 		t.Errorf("a long commitment: %v", err)
 	}
@@ -357,7 +359,7 @@ func TestNewerArguments(t *testing.T) {
 		_, _, args, _ = s.meta.DecodeCall(x.Call)
 		return []string{"BLOCK"}, nil
 	}
-	c, k, ctx := dialStub(t, s), newKey(t, 1), t.Context()
+	c, k, ctx := dialStub(t, s), devchaintest.NewKey(t, 1), t.Context()
 	if _, err := c.BurnedRegister(ctx, k, 3, strata.Hotkey{5}); err != nil || args["register_limit"] != uint64(1100) {
 		t.Errorf("register_limit is %v, %v", args["register_limit"], err)
 	}

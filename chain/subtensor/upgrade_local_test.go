@@ -2,37 +2,21 @@ package subtensor_test
 
 import (
 	"context"
-	"encoding/hex"
 	"sync"
 	"testing"
 	"time"
 
-	schnorrkel "github.com/ChainSafe/go-schnorrkel"
-
 	"strata"
 	"strata/chain"
 	"strata/chain/devchain"
+	"strata/chain/devchain/devchaintest"
 	"strata/chain/scale"
 	"strata/chain/subtensor"
 )
 
-// alice holds the local chain's sudo key.
-func alice(t testing.TB) testKey {
-	t.Helper()
-	raw, err := hex.DecodeString("e5be9a5092b81bca64be81d212e7f2f9eba183bb7a90954f7b76361f6edb5c0a")
-	if err != nil {
-		t.Fatal(err)
-	}
-	mini, err := schnorrkel.NewMiniSecretKeyFromRaw([32]byte(raw))
-	if err != nil {
-		t.Fatal(err)
-	}
-	return testKey{mini}
-}
-
 func (l local) upgrade(c *subtensor.Client, spec uint32) {
 	l.t.Helper()
-	if _, err := c.Sudo(l.t.Context(), alice(l.t), "System", "set_code", scale.Struct{"code": devchain.Upgrade(spec)}); err != nil {
+	if _, err := c.Sudo(l.t.Context(), devchaintest.Alice(l.t), "System", "set_code", scale.Struct{"code": devchain.Upgrade(spec)}); err != nil {
 		l.t.Fatal(err)
 	}
 }
@@ -50,7 +34,7 @@ func TestUpgradedUnderTheClient(t *testing.T) {
 	stop, busy := make(chan struct{}), sync.WaitGroup{}
 	for i := range byte(3) {
 		busy.Go(func() {
-			key := newTestKey(t, 1)
+			key := devchaintest.NewKey(t, 1)
 			for n := 0; ; n++ {
 				select {
 				case <-stop:
@@ -78,7 +62,7 @@ func TestUpgradedUnderTheClient(t *testing.T) {
 	if err != nil || len(again.Neurons) != len(before.Neurons) || again.Neurons[1] != before.Neurons[1] {
 		t.Errorf("a block from before the upgrades: %+v, %v", again, err)
 	}
-	if _, err := root.Sudo(ctx, alice(t), "System", "set_code", scale.Struct{"code": devchain.Upgrade(302)}); err == nil {
+	if _, err := root.Sudo(ctx, devchaintest.Alice(t), "System", "set_code", scale.Struct{"code": devchain.Upgrade(302)}); err == nil {
 		t.Error("the spec version went back")
 	}
 	if _, err := root.Sudo(ctx, l.cold, "AdminUtils", "sudo_set_tempo", scale.Struct{"netuid": 1, "tempo": 5}); err == nil {
@@ -138,7 +122,7 @@ func TestWeightsOverChanges(t *testing.T) {
 		t.Errorf("over an upgrade and a restart: %+v", r)
 	}
 	commit()
-	if _, err := c.Sudo(ctx, alice(t), "AdminUtils", "sudo_set_tempo", scale.Struct{"netuid": 1, "tempo": 9}); err != nil {
+	if _, err := c.Sudo(ctx, devchaintest.Alice(t), "AdminUtils", "sudo_set_tempo", scale.Struct{"netuid": 1, "tempo": 9}); err != nil {
 		t.Fatal(err)
 	}
 	if r := reveals(); r.Forgotten+r.Revealed != 1 {
@@ -154,14 +138,14 @@ func TestWeightsOverChanges(t *testing.T) {
 // clear answer to everything, and reads go on.
 func TestHotkeyGone(t *testing.T) {
 	l, _ := voting(t, func(c *devchain.Config) { c.Params.MaxUIDs, c.Params.ImmunityPeriod = 4, 1 })
-	ctx, gone := t.Context(), newTestKey(t, 12)
+	ctx, gone := t.Context(), devchaintest.NewKey(t, 12)
 	for n := byte(20); n < 30; n++ { // newcomers, until its uid is taken
-		l.ok(l.client.BurnedRegister(ctx, l.cold, netuid, newTestKey(t, n).hotkey()))
+		l.ok(l.client.BurnedRegister(ctx, l.cold, netuid, devchaintest.NewKey(t, n).Hotkey()))
 		m, err := l.client.Metagraph(ctx, netuid, strata.BlockHash{})
 		if err != nil {
 			t.Fatal(err)
 		}
-		if _, there := m.Neuron(gone.hotkey()); !there {
+		if _, there := m.Neuron(gone.Hotkey()); !there {
 			break
 		}
 	}
@@ -181,12 +165,12 @@ func TestHotkeyGone(t *testing.T) {
 func TestTooLittleBalance(t *testing.T) {
 	l := startLocal(t, nil)
 	l.subnet()
-	ctx, poor := t.Context(), newTestKey(t, 66)
+	ctx, poor := t.Context(), devchaintest.NewKey(t, 66)
 	if _, err := l.client.Transfer(ctx, poor, [32]byte{1}, 1); strata.CodeOf(err) != strata.Invalid {
 		t.Errorf("no balance at all: %v", err)
 	}
 	l.ok(l.client.Transfer(ctx, l.cold, poor.PublicKey(), strata.RaoPerTao/10000+1000))
-	b, err := l.client.BurnedRegister(ctx, poor, netuid, newTestKey(t, 67).hotkey())
+	b, err := l.client.BurnedRegister(ctx, poor, netuid, devchaintest.NewKey(t, 67).Hotkey())
 	if err == nil {
 		t.Errorf("registered in %s", b)
 	}

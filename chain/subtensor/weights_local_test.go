@@ -11,6 +11,7 @@ import (
 	"strata"
 	"strata/chain"
 	"strata/chain/devchain"
+	"strata/chain/devchain/devchaintest"
 	"strata/chain/subtensor"
 )
 
@@ -80,7 +81,7 @@ func (l local) each(what string, f func(h chain.Head) bool) {
 }
 
 // voting is a subnet whose validator has a permit.
-func voting(t *testing.T, change func(*devchain.Config)) (local, testKey) {
+func voting(t *testing.T, change func(*devchain.Config)) (local, devchaintest.Key) {
 	t.Helper()
 	l := startLocal(t, change)
 	validator, _, _ := l.subnet()
@@ -212,14 +213,14 @@ func TestTimelockedWeights(t *testing.T) {
 func TestWeightsRefusedUnsent(t *testing.T) {
 	l, validator := voting(t, func(c *devchain.Config) { c.Params.WeightsRateLimit = 10_000 })
 	ctx := t.Context()
-	send := func(k testKey, w []chain.Weight) strata.Code {
+	send := func(k devchaintest.Key, w []chain.Weight) strata.Code {
 		_, err := l.client.SetWeights(ctx, k, netuid, w, nil)
 		return strata.CodeOf(err)
 	}
-	if got := send(newTestKey(t, 77), ballot); got != strata.Forbidden {
+	if got := send(devchaintest.NewKey(t, 77), ballot); got != strata.Forbidden {
 		t.Errorf("a stranger: %q", got)
 	}
-	if got := send(newTestKey(t, 12), ballot); got != strata.Forbidden {
+	if got := send(devchaintest.NewKey(t, 12), ballot); got != strata.Forbidden {
 		t.Errorf("without a permit: %q", got)
 	}
 	if got := send(validator, ballot); got != strata.Throttled {

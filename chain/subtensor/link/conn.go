@@ -1,4 +1,4 @@
-package subtensor
+package link
 
 import (
 	"context"
@@ -13,23 +13,23 @@ import (
 	"strata"
 )
 
-// rpcError is an error that the node answered with.
-type rpcError struct {
+// Error is an error that the node answered with.
+type Error struct {
 	Code    int             `json:"code"`
 	Message string          `json:"message"`
 	Data    json.RawMessage `json:"data"`
 }
 
 // Error returns the message, and the data if it is text.
-func (e *rpcError) Error() string {
-	if d := e.detail(); d != "" {
+func (e *Error) Error() string {
+	if d := e.Detail(); d != "" {
 		return fmt.Sprintf("%s: %s (%d)", e.Message, d, e.Code)
 	}
 	return fmt.Sprintf("%s (%d)", e.Message, e.Code)
 }
 
-// detail returns the error's data if it is text.
-func (e *rpcError) detail() string {
+// Detail returns the error's data if it is text.
+func (e *Error) Detail() string {
 	var s string
 	if json.Unmarshal(e.Data, &s) != nil {
 		return ""
@@ -37,9 +37,9 @@ func (e *rpcError) detail() string {
 	return s
 }
 
-// errLost says that the connection broke before the answer came, so whether
+// ErrLost says that the connection broke before the answer came, so whether
 // the node acted on the request is unknown.
-var errLost = errors.New("the connection broke")
+var ErrLost = errors.New("the connection broke")
 
 // request is what is sent.
 type request struct {
@@ -53,7 +53,7 @@ type request struct {
 type message struct {
 	ID     *uint64         `json:"id"`
 	Result json.RawMessage `json:"result"`
-	Error  *rpcError       `json:"error"`
+	Error  *Error          `json:"error"`
 	Params struct {
 		Subscription json.RawMessage `json:"subscription"`
 		Result       json.RawMessage `json:"result"`
@@ -66,11 +66,12 @@ type pendingCall struct {
 	notify func(raw json.RawMessage) // set for a subscribing request
 }
 
-// conn is one websocket connection. It ends once: done is closed, after which
-// err holds why and every waiting call returns errLost.
-type conn struct {
-	ws  *websocket.Conn
-	url string
+// Conn is one websocket connection. It ends once: done is closed, after which
+// err holds why and every waiting call returns ErrLost.
+type Conn struct {
+	ws      *websocket.Conn
+	url     string
+	timeout time.Duration // for one request
 
 	ctx    context.Context // ends with the connection
 	cancel context.CancelFunc
@@ -86,7 +87,7 @@ type conn struct {
 
 // dial connects to one endpoint and starts reading from it. The goroutines end
 // with close.
-func dial(ctx context.Context, url string, o Options, wg *sync.WaitGroup) (*conn, error) {
+func dial(ctx context.Context, url string, o Options, wg *sync.WaitGroup) (*Conn, error) {
 	ctx, cancelDial := context.WithTimeout(ctx, o.Timeout)
 	defer cancelDial()
 	ws, resp, err := websocket.Dial(ctx, url, nil)
@@ -97,19 +98,19 @@ func dial(ctx context.Context, url string, o Options, wg *sync.WaitGroup) (*conn
 		return nil, fmt.Errorf("%s: %w", url, err)
 	}
 	ws.SetReadLimit(o.MaxMessage)
-	c := &conn{
-		ws: ws, url: url, done: make(chan struct{}),
+	c := &Conn{
+		ws: ws, url: url, timeout: o.Timeout, done: make(chan struct{}),
 		pending: map[uint64]pendingCall{}, subs: map[string]func(json.RawMessage){},
 	}
 	c.ctx, c.cancel = context.WithCancel(context.WithoutCancel(ctx))
 	wg.Add(2)
 	go func() { defer wg.Done(); c.readLoop() }()
-	go func() { defer wg.Done(); c.watch(o) }()
+	go func() { defer wg.Done(); c.watch(o.ProbeEvery) }()
 	return c, nil
 }
 
 // close ends the connection for a reason.
-func (c *conn) close(why error) {
+func (c *Conn) close(why error) {
 	c.once.Do(func() {
 		c.err = why
 		c.cancel()
@@ -119,7 +120,7 @@ func (c *conn) close(why error) {
 }
 
 // readLoop hands out what the node sends, until the connection ends.
-func (c *conn) readLoop() {
+func (c *Conn) readLoop() {
 	for {
 		_, raw, err := c.ws.Read(c.ctx)
 		if err != nil {
@@ -141,7 +142,7 @@ func (c *conn) readLoop() {
 
 // answered wakes the caller. A subscription is entered here, before the next
 // message is read, so that its first notification is not missed.
-func (c *conn) answered(m message) {
+func (c *Conn) answered(m message) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	p, ok := c.pending[*m.ID]
@@ -155,14 +156,20 @@ func (c *conn) answered(m message) {
 	p.answer <- m
 }
 
-func (c *conn) subscriber(id json.RawMessage) func(json.RawMessage) {
+func (c *Conn) subscriber(id json.RawMessage) func(json.RawMessage) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.subs[string(id)]
 }
 
-// forget drops a subscription that the node has been told to end.
-func (c *conn) forget(id json.RawMessage) {
+// Address returns the address of the node.
+func (c *Conn) Address() string { return c.url }
+
+// Ended is closed when the connection has ended.
+func (c *Conn) Ended() <-chan struct{} { return c.done }
+
+// Forget drops a subscription that the node has been told to end.
+func (c *Conn) Forget(id json.RawMessage) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	delete(c.subs, string(id))
@@ -171,8 +178,8 @@ func (c *conn) forget(id json.RawMessage) {
 // watch asks the node whether it is well, so that one that has died, hangs or
 // has fallen behind is noticed. A node that answers pings may still answer
 // nothing else, so this is a request like any other.
-func (c *conn) watch(o Options) {
-	tick := time.NewTicker(o.ProbeEvery)
+func (c *Conn) watch(every time.Duration) {
+	tick := time.NewTicker(every)
 	defer tick.Stop()
 	for {
 		select {
@@ -180,18 +187,18 @@ func (c *conn) watch(o Options) {
 			return
 		case <-tick.C:
 		}
-		if err := c.health(c.ctx, o); err != nil && c.ctx.Err() == nil {
+		if err := c.Health(c.ctx); err != nil && c.ctx.Err() == nil {
 			c.close(err)
 			return
 		}
 	}
 }
 
-// health returns an error if the node does not answer or is syncing. One that
+// Health returns an error if the node does not answer or is syncing. One that
 // does not say whether it is, is taken to be well.
-func (c *conn) health(ctx context.Context, o Options) error {
-	raw, err := c.call(ctx, o, nil, "system_health", nil)
-	var refused *rpcError
+func (c *Conn) Health(ctx context.Context) error {
+	raw, err := c.Call(ctx, nil, "system_health")
+	var refused *Error
 	if errors.As(err, &refused) {
 		return nil
 	}
@@ -199,7 +206,7 @@ func (c *conn) health(ctx context.Context, o Options) error {
 		IsSyncing bool `json:"isSyncing"`
 	}
 	if err == nil {
-		err = decodeAnswer(raw, &h, "system_health")
+		err = Decode(raw, &h, "system_health")
 	}
 	if err == nil && h.IsSyncing {
 		err = strata.E(strata.Unavailable, "the chain node %s is still syncing: wait until it has caught up, or use another endpoint", c.url)
@@ -207,11 +214,11 @@ func (c *conn) health(ctx context.Context, o Options) error {
 	return err
 }
 
-// call sends a request and waits for its answer. With notify the request
+// Call sends a request and waits for its answer. With notify the request
 // subscribes, the result is the subscription's id, and notify, which must not
-// block, gets what follows. Errors: *rpcError, errLost, or Unavailable when
+// block, gets what follows. Errors: *Error, ErrLost, or Unavailable when
 // the node does not answer in time.
-func (c *conn) call(ctx context.Context, o Options, notify func(json.RawMessage), method string, params []any) (json.RawMessage, error) {
+func (c *Conn) Call(ctx context.Context, notify func(json.RawMessage), method string, params ...any) (json.RawMessage, error) {
 	if params == nil {
 		params = []any{}
 	}
@@ -222,15 +229,15 @@ func (c *conn) call(ctx context.Context, o Options, notify func(json.RawMessage)
 	if err != nil {
 		return nil, err
 	}
-	timer := time.NewTimer(o.Timeout)
+	timer := time.NewTimer(c.timeout)
 	defer timer.Stop()
 	// Not the caller's context: one that ends while writing kills the connection.
-	wctx, cancel := context.WithTimeout(c.ctx, o.Timeout)
+	wctx, cancel := context.WithTimeout(c.ctx, c.timeout)
 	err = c.ws.Write(wctx, websocket.MessageText, raw)
 	cancel()
 	if err != nil {
 		c.close(err)
-		return nil, errLost
+		return nil, ErrLost
 	}
 	select {
 	case m := <-answer:
@@ -239,15 +246,15 @@ func (c *conn) call(ctx context.Context, o Options, notify func(json.RawMessage)
 		}
 		return m.Result, nil
 	case <-c.done:
-		return nil, errLost
+		return nil, ErrLost
 	case <-ctx.Done():
 		return nil, ctx.Err()
 	case <-timer.C:
-		return nil, strata.E(strata.Unavailable, "the chain node %s did not answer %s within %s: it is overloaded or stuck; try another --subtensor.chain_endpoint", c.url, method, o.Timeout)
+		return nil, strata.E(strata.Unavailable, "the chain node %s did not answer %s within %s: it is overloaded or stuck; try another --subtensor.chain_endpoint", c.url, method, c.timeout)
 	}
 }
 
-func (c *conn) expect(p pendingCall) uint64 {
+func (c *Conn) expect(p pendingCall) uint64 {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.nextID++
@@ -255,7 +262,7 @@ func (c *conn) expect(p pendingCall) uint64 {
 	return c.nextID
 }
 
-func (c *conn) drop(id uint64) {
+func (c *Conn) drop(id uint64) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	delete(c.pending, id)

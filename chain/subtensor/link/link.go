@@ -1,6 +1,7 @@
-package subtensor
+package link
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -15,46 +16,82 @@ import (
 // maxAttempts is how often a read is asked when connections keep breaking.
 const maxAttempts = 3
 
-// link is a connection that is made anew when it breaks. Safe for concurrent use.
-type link struct {
+// Link is a connection that is made anew when it breaks. Safe for concurrent use.
+type Link struct {
 	opts      Options
 	endpoints []string
 	log       *slog.Logger
 	// accept looks at a new connection; an error passes on to the next endpoint.
-	accept func(ctx context.Context, c *conn) error
+	accept func(ctx context.Context, c *Conn) error
 
 	ctx    context.Context // ends with close
 	cancel context.CancelFunc
 	wg     sync.WaitGroup
 
 	mu   sync.Mutex
-	cur  *conn         // nil while there is none
+	cur  *Conn         // nil while there is none
 	up   chan struct{} // closed while there is one
 	why  error         // why there is none
-	subs map[*subscription]struct{}
+	subs map[*Subscription]struct{}
 	next int // the endpoint to try first
 
 	pulse pulse // of the node
 }
 
-// subscription is one that is restored on every new connection.
-type subscription struct {
-	method, unsubscribe string
-	notify              func(json.RawMessage) // must not block
+// Subscription is one that is restored on every new connection.
+type Subscription struct {
+	Method, Unsubscribe string
+	Notify              func(json.RawMessage) // must not block
 
 	mu sync.Mutex
-	on *conn // where it is entered
+	on *Conn // where it is entered
 	id json.RawMessage
 }
 
-// open makes the first connection, so that a wrong address is told at once,
-// and keeps the link up until close.
-func (l *link) open(ctx context.Context) error {
+// New returns a link that is not open yet. accept looks at each new
+// connection before it is used; an error passes on to the next endpoint.
+func New(endpoints []string, o Options, accept func(ctx context.Context, c *Conn) error) *Link {
+	o = o.WithDefaults()
+	return &Link{
+		opts: o, endpoints: endpoints, log: o.Logger, accept: accept,
+		pulse: pulse{now: time.Now, endpoints: len(endpoints), limit: cmp.Or(o.Stall, leastPatience), fixed: o.Stall > 0},
+	}
+}
+
+// Context ends with the link.
+func (l *Link) Context() context.Context { return l.ctx }
+
+// Go starts f, whose end Close waits for.
+func (l *Link) Go(f func()) { l.wg.Go(f) }
+
+// SawBlock notes a block that the node told of; told of none for too long, it
+// is left for the next.
+func (l *Link) SawBlock(number uint64) { l.pulse.block(number) }
+
+// ExpectBlocks takes note of the time between the chain's blocks.
+func (l *Link) ExpectBlocks(blockTime time.Duration) { l.pulse.expect(blockTime) }
+
+// Patience is how long the node may tell of no block.
+func (l *Link) Patience() time.Duration { return l.pulse.patience() }
+
+// Endpoint is the address of the node that is connected to, or tried first.
+func (l *Link) Endpoint() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.cur != nil {
+		return l.cur.url
+	}
+	return l.endpoints[0]
+}
+
+// Open makes the first connection, so that a wrong address is told at once,
+// and keeps the link up until Close.
+func (l *Link) Open(ctx context.Context) error {
 	l.ctx, l.cancel = context.WithCancel(context.WithoutCancel(ctx))
-	l.up, l.subs = make(chan struct{}), map[*subscription]struct{}{}
+	l.up, l.subs = make(chan struct{}), map[*Subscription]struct{}{}
 	c, err := l.dialAny(ctx)
 	if err != nil {
-		l.close()
+		l.Close()
 		return err
 	}
 	l.setUp(c)
@@ -63,8 +100,8 @@ func (l *link) open(ctx context.Context) error {
 	return nil
 }
 
-// close ends the link and waits for its goroutines.
-func (l *link) close() {
+// Close ends the link and waits for its goroutines.
+func (l *Link) Close() {
 	l.cancel()
 	l.mu.Lock()
 	c := l.cur
@@ -77,8 +114,8 @@ func (l *link) close() {
 
 // keep replaces the connection whenever it breaks, or its node stalls: open
 // socket, but no blocks.
-func (l *link) keep(c *conn) {
-	tick := time.NewTicker(l.opts.Stall / 16)
+func (l *Link) keep(c *Conn) {
+	tick := time.NewTicker(cmp.Or(l.opts.Stall, leastPatience) / 16)
 	defer tick.Stop()
 	for {
 		select {
@@ -107,7 +144,7 @@ func (l *link) keep(c *conn) {
 
 // redial tries until a connection stands, pausing twice as long each time; nil
 // when the link is closed.
-func (l *link) redial() *conn {
+func (l *Link) redial() *Conn {
 	for pause := l.opts.MinBackoff; ; pause = min(2*pause, l.opts.MaxBackoff) {
 		c, err := l.dialAny(l.ctx)
 		if err == nil {
@@ -125,7 +162,7 @@ func (l *link) redial() *conn {
 }
 
 // dialAny tries each endpoint once.
-func (l *link) dialAny(ctx context.Context) (*conn, error) {
+func (l *Link) dialAny(ctx context.Context) (*Conn, error) {
 	var errs []error
 	for range l.endpoints {
 		url := l.endpoints[l.next%len(l.endpoints)]
@@ -155,18 +192,18 @@ func oneLine(err error) string { return strings.Join(strings.Fields(err.Error())
 
 // setUp publishes a connection and restores the subscriptions on it. What
 // cannot be restored because it broke again is, on the next.
-func (l *link) setUp(c *conn) {
+func (l *Link) setUp(c *Conn) {
 	l.mu.Lock()
 	l.cur = c
 	l.pulse.connected()
 	close(l.up)
-	subs := make([]*subscription, 0, len(l.subs))
+	subs := make([]*Subscription, 0, len(l.subs))
 	for s := range l.subs {
 		subs = append(subs, s)
 	}
 	l.mu.Unlock()
 	for _, s := range subs {
-		if err := s.enter(l.ctx, l.opts, c); err != nil && !errors.Is(err, errLost) {
+		if err := s.enter(l.ctx, c); err != nil && !errors.Is(err, ErrLost) {
 			c.close(err) // a connection without its subscriptions would be silent
 		}
 	}
@@ -174,7 +211,7 @@ func (l *link) setUp(c *conn) {
 
 // setDown notes that c, if it is still the connection, broke, and why there is
 // none now.
-func (l *link) setDown(c *conn, why error) {
+func (l *Link) setDown(c *Conn, why error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.cur != nil && l.cur != c {
@@ -186,8 +223,8 @@ func (l *link) setDown(c *conn, why error) {
 	l.why = why
 }
 
-// conn returns the connection, waiting for one no longer than a request may take.
-func (l *link) conn(ctx context.Context) (*conn, error) {
+// Conn returns the connection, waiting for one no longer than a request may take.
+func (l *Link) Conn(ctx context.Context) (*Conn, error) {
 	timer := time.NewTimer(l.opts.Timeout)
 	defer timer.Stop()
 	for {
@@ -215,19 +252,19 @@ func (l *link) conn(ctx context.Context) (*conn, error) {
 	}
 }
 
-// read asks for something that may be asked twice: again on a new connection
+// Read asks for something that may be asked twice: again on a new connection
 // if one breaks. The answer is put into out, unless that is nil.
-func (l *link) read(ctx context.Context, out any, method string, params ...any) error {
+func (l *Link) Read(ctx context.Context, out any, method string, params ...any) error {
 	for attempt := 1; ; attempt++ {
-		c, err := l.conn(ctx)
+		c, err := l.Conn(ctx)
 		if err != nil {
 			return err
 		}
-		raw, err := c.call(ctx, l.opts, nil, method, params)
+		raw, err := c.Call(ctx, nil, method, params...)
 		switch {
 		case err == nil:
-			return decodeAnswer(raw, out, method)
-		case !errors.Is(err, errLost):
+			return Decode(raw, out, method)
+		case !errors.Is(err, ErrLost):
 			return err
 		case attempt == maxAttempts:
 			return strata.E(strata.Unavailable, "the chain node %s broke off %s %d times", c.url, method, attempt)
@@ -235,7 +272,9 @@ func (l *link) read(ctx context.Context, out any, method string, params ...any) 
 	}
 }
 
-func decodeAnswer(raw json.RawMessage, out any, method string) error {
+// Decode puts the answer to a method into out, unless that is nil. The error has
+// code Invalid.
+func Decode(raw json.RawMessage, out any, method string) error {
 	if out == nil {
 		return nil
 	}
@@ -245,17 +284,17 @@ func decodeAnswer(raw json.RawMessage, out any, method string) error {
 	return nil
 }
 
-// subscribe enters a subscription that lasts, over reconnections, until
+// Subscribe enters a subscription that lasts, over reconnections, until
 // unsubscribe.
-func (l *link) subscribe(ctx context.Context, s *subscription) error {
+func (l *Link) Subscribe(ctx context.Context, s *Subscription) error {
 	l.mu.Lock()
 	l.subs[s] = struct{}{}
 	l.mu.Unlock()
-	c, err := l.conn(ctx)
+	c, err := l.Conn(ctx)
 	if err == nil {
-		err = s.enter(ctx, l.opts, c)
+		err = s.enter(ctx, c)
 	}
-	if err != nil && !errors.Is(err, errLost) { // after errLost, setUp enters it
+	if err != nil && !errors.Is(err, ErrLost) { // after ErrLost, setUp enters it
 		l.mu.Lock()
 		delete(l.subs, s)
 		l.mu.Unlock()
@@ -265,13 +304,13 @@ func (l *link) subscribe(ctx context.Context, s *subscription) error {
 }
 
 // enter subscribes on a connection, once.
-func (s *subscription) enter(ctx context.Context, o Options, c *conn) error {
+func (s *Subscription) enter(ctx context.Context, c *Conn) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.on == c {
 		return nil
 	}
-	id, err := c.call(ctx, o, s.notify, s.method, nil)
+	id, err := c.Call(ctx, s.Notify, s.Method)
 	if err != nil {
 		return err
 	}
@@ -279,16 +318,16 @@ func (s *subscription) enter(ctx context.Context, o Options, c *conn) error {
 	return nil
 }
 
-// unsubscribe ends a subscription. That the node is not told, because the
+// Unsubscribe ends a subscription. That the node is not told, because the
 // connection is gone, does not matter.
-func (l *link) unsubscribe(ctx context.Context, s *subscription) {
+func (l *Link) Unsubscribe(ctx context.Context, s *Subscription) {
 	l.mu.Lock()
 	delete(l.subs, s)
 	l.mu.Unlock()
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.on != nil {
-		s.on.forget(s.id)
-		_, _ = s.on.call(ctx, l.opts, nil, s.unsubscribe, []any{s.id})
+		s.on.Forget(s.id)
+		_, _ = s.on.Call(ctx, nil, s.Unsubscribe, s.id)
 	}
 }
