@@ -10,8 +10,11 @@ type Part struct {
 
 const (
 	// slack is how many times its share of the bytes that count the orders of one
-	// validator may make count, in ppm: partitions follow stake slowly.
-	slack = 1_500_000
+	// validator may make count, in ppm. A partition is moved when it is off by
+	// more than a tenth of its ideal, which is its share but for less than a
+	// sector: 11/10 (share + 1) sectors are at most 9/8 share + 1, and of fewer
+	// than ten a tenth is none.
+	slack = 1_125_000
 	// rounds bounds how often the sum is taken again.
 	rounds = 64
 )
@@ -21,12 +24,14 @@ const (
 //
 // A validator's order makes any bytes count, those too that it and the miner can
 // compute again, so it must be worth no more than the validator's stake: of its
-// shards at most one and a half times its share of all bytes that count, and a
-// sector for partitions that are small. All bytes that count are in turn
+// shards count at most as many bytes as a partition may have that follows its
+// stake (slack), of all bytes that count. These are in turn
 //
-//	T = filler + Σ min(data, 3/2 share × T + sector)
+//	T = filler + Σ min(data, 9/8 share × T + sector)
 //
 // which is solved from above: where partitions follow stake, T is everything.
+// Validators with a share s of the stake together, in league with a miner that
+// has R bytes, make count at most (R + a sector for each) / (1 − 9/8 s).
 func Trusted(r Rules, parts []Part) (covered, listed uint64, data []uint64) {
 	var filler uint64
 	data = make([]uint64, len(parts))

@@ -86,8 +86,8 @@ func TestOrdersOfLittleStake(t *testing.T) {
 	w.audit(m, 20)
 	w.wantLeaves(m, 320, 0)
 	all := w.score(m).Credit(w.v.rules, w.v.head.Number)
-	// T = 30 + 0.075 T + 1, so T = 33.5 of 120 sectors.
-	if got, want := w.book(m).credit(), score.Covered(all, 3351, 12000); got < want-all/1000 || got > want+all/1000 {
+	// T = 30 + 0.05625 T + 1, so T = 32.85 of 120 sectors.
+	if got, want := w.book(m).credit(), score.Covered(all, 32848, 120000); got < want-all/1000 || got > want+all/1000 {
 		t.Errorf("credit %d, want about %d of %d", got, want, all)
 	}
 	// Without a byte of its filler nearly all it is asked for is missing.

@@ -220,5 +220,5 @@ func joinLeague(w *world, sectors int, cheat bool) error {
 		return err
 	}
 	friend := w.validators[len(w.validators)-1]
-	return fillWithOrdered(w, d, sectors, 9*sectors, friend, friend)
+	return fillWithOrdered(w, d, sectors, 2*sectors, friend, friend)
 }

@@ -1,6 +1,7 @@
 package cheaters
 
 import (
+	"slices"
 	"time"
 
 	"strata"
@@ -25,7 +26,7 @@ type setup struct {
 	blocks  uint32       // in a sector
 	stakes  []strata.Rao // of the validators, in TAO
 	sectors int          // on the cheater's disk
-	epochs  int          // played
+	epochs  int          // played by the fast rules
 	hotkeys int          // of the cheater
 	friends int          // of the cheater, honest and paid for themselves
 	users   bool         // store data
@@ -45,7 +46,7 @@ var stored = setup{blocks: 256, stakes: []strata.Rao{1000}, sectors: 30, epochs:
 func few(s *setup) { s.sectors, s.epochs = 240, 6 }
 
 // league is a game with a validator that has a twentieth of the stake.
-var league = setup{blocks: 256, stakes: []strata.Rao{950, 50}, sectors: 12, epochs: 6, hotkeys: 1}
+var league = setup{blocks: 256, stakes: []strata.Rao{950, 50}, sectors: 40, epochs: 6, hotkeys: 1}
 
 // with changes a game.
 func (s setup) with(change func(*setup)) setup {
@@ -58,7 +59,11 @@ func long(s *setup)   { s.epochs = 16 }
 func longer(s *setup) { s.epochs = 32 }
 
 // Zoo returns every cheater.
-func Zoo() []Cheater {
+func Zoo() []Cheater { return slices.Concat(Timed(), others()) }
+
+// Timed returns those whose crime is time: what stops them is the main network's
+// deadline, so that a week by that network's rules shows it.
+func Timed() []Cheater {
 	return []Cheater{
 		{"regenerates", "keeps a tenth of each sector and computes the rest when asked", "", one,
 			joinSparse(10, func(s *sparse) {
@@ -77,18 +82,24 @@ func Zoo() []Cheater {
 				s.keeps, s.kept = func(_ uint64, leaf uint32) bool { return leaf%2 == 0 }, 0.5
 			})},
 		{"last-but-one-pass", "keeps sectors as before the last pass and computes that when asked", "", one, joinLastPass},
-		{"fakes-1", "invents 1 % of its sectors", "", one.with(longer), joinFaker(1, false)},
-		{"fakes-5", "invents 5 % of its sectors", "", one.with(long), joinFaker(5, false)},
-		{"fakes-20", "invents 20 % of its sectors", "", one.with(long), joinFaker(20, false)},
-		{"fakes-growth", "is honest through its first checks and invents what it grows by", "", one.with(long), joinGrower},
-		{"shares-disk", "has three hotkeys on one disk, each listing all of it", "", one.with(func(s *setup) { s.sectors, s.hotkeys = 999, hotkeys }), joinSharers},
-		{"forwards", "lists a friend's sectors too and forwards their audits", "", one.with(func(s *setup) { s.friends = 1 }), joinForwarder},
 		{"late", "answers 20 ms too late", "", one, joinLate},
 		{"inflates-rtt", "draws out connects to have the time to compute half of each sector", "", one,
 			joinSparse(2, func(s *sparse) {
 				s.keeps, s.kept = func(_ uint64, leaf uint32) bool { return leaf%2 == 0 }, 0.5
 				s.connect = 10 * time.Second
 			})},
+	}
+}
+
+// others are those whose crime is another.
+func others() []Cheater {
+	return []Cheater{
+		{"fakes-1", "invents 1 % of its sectors", "", one.with(longer), joinFaker(1, false)},
+		{"fakes-5", "invents 5 % of its sectors", "", one.with(long), joinFaker(5, false)},
+		{"fakes-20", "invents 20 % of its sectors", "", one.with(long), joinFaker(20, false)},
+		{"fakes-growth", "is honest through its first checks and invents what it grows by", "", one.with(long), joinGrower},
+		{"shares-disk", "has three hotkeys on one disk, each listing all of it", "", one.with(func(s *setup) { s.sectors, s.hotkeys = 999, hotkeys }), joinSharers},
+		{"forwards", "lists a friend's sectors too and forwards their audits", "", one.with(func(s *setup) { s.friends = 1 }), joinForwarder},
 		{"claims-twice", "seals twice what its disk holds and keeps half of the sectors", "", one,
 			joinSparse(2, func(s *sparse) { s.keeps, s.kept = func(n uint64, _ uint32) bool { return n%2 == 0 }, 0 })},
 		{"drops-shards", "signs for users' shards and keeps only filler", "", stored, joinKeeper(func(k *keeper) { k.drops = true })},
@@ -112,7 +123,7 @@ func Zoo() []Cheater {
 		{"two-faced", "shows each validator the truth of its own partition, and doubles the others'", "", three, joinTwoFaced},
 		{"replays", "drops half of its sectors and repeats what it once answered", "", one, joinReplayer},
 		{"renumbers", "invents a fifth, and every epoch withdraws that and invents it anew", "", one.with(long), joinFaker(20, true)},
-		{"league", "is in league with a validator of little stake that orders bytes both can compute", "its validator's orders make bytes count up to one and a half times its share of the stake", league, joinLeague},
+		{"league", "is in league with a validator of little stake that orders bytes both can compute", "its validator's orders are worth a little more than its votes: bytes up to 9/8 of its share of the stake, and a sector", league, joinLeague},
 		{"orders-from-itself", "fills space with shards that it ordered itself", "", stored, joinForger},
 	}
 }
