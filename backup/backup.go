@@ -3,6 +3,8 @@
 //
 //	backup.go   what it is made of; Run
 //	flush.go    one backup: snapshot or changes, index, superblock
+//	parts.go    the objects of a backup
+//	ledger.go   what a validator knows of miners
 //	record.go   the formats
 //	recover.go  the way back
 //
@@ -12,7 +14,10 @@
 // that there is, then changes in order. Snapshot and changes are objects in a
 // bucket of their own, erasure-coded and encrypted like users'. An index, one
 // more such object, names them by the records of their segments and carries the
-// newest changes itself. The superblock holds the record of the index, sealed
+// newest changes itself. Miners keep for days what is deleted, so that what is
+// written every few seconds must be small: changes move from the index to an
+// object while they are few, and objects of changes are merged with larger ones
+// as they grow, so that an index names a dozen. The superblock holds the record of the index, sealed
 // under a key of the hotkey's; it lies on every miner that could be reached, has
 // a version that only grows, and is committed on chain now and then.
 //
@@ -48,6 +53,7 @@ type Catalog interface {
 // Store stores the backup's objects (package object).
 type Store interface {
 	Put(ctx context.Context, r object.PutRequest) (object.Info, error)
+	Open(ctx context.Context, id strata.ObjectID) (*object.Reader, error)
 	Delete(ctx context.Context, id strata.ObjectID) error
 }
 
@@ -67,6 +73,7 @@ type Secret interface {
 type Pace struct {
 	Flush  time.Duration // between two looks for changes (5 s)
 	Commit time.Duration // between two commitments on chain (20 s locally, 20 min elsewhere)
+	Ledger time.Duration // between two backups of a validator's ledger, at least (20 s locally, 72 min elsewhere)
 	Watch  time.Duration // between two looks at another's backup (20 s locally, 5 min elsewhere)
 	Ask    time.Duration // for a miner to take or give a superblock (10 s)
 	Now    func() time.Time
@@ -79,6 +86,11 @@ func (p Pace) withDefaults(prof strata.Profile) Pace {
 	if p.Commit == 0 {
 		if p.Commit = 20 * time.Minute; prof.Name == strata.LocalProfile.Name {
 			p.Commit = 20 * time.Second
+		}
+	}
+	if p.Ledger == 0 {
+		if p.Ledger = 72 * time.Minute; prof.Name == strata.LocalProfile.Name {
+			p.Ledger = 20 * time.Second
 		}
 	}
 	if p.Watch == 0 {
@@ -145,6 +157,9 @@ type Keeper struct {
 	block     wire.Superblock // the last that was shown
 	committed uint64
 	commitAt  time.Time
+	ledgerAt  time.Time           // before then it is not tried again
+	merging   lifecycle.Complaint // about changes that could not be merged
+	ledger    lifecycle.Complaint // about the ledger's backup
 }
 
 // New returns a Keeper.

@@ -14,6 +14,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -358,14 +359,7 @@ func TestRecoverManyIncrements(t *testing.T) {
 			w.remove(fmt.Sprintf("file-%02d", i-2))
 		}
 		w.flush()
-		st, err := w.db.BackupState(t.Context())
-		if err != nil {
-			t.Fatal(err)
-		}
-		s, err := loadSaved(st.Data)
-		if err != nil {
-			t.Fatal(err)
-		}
+		s := w.saved()
 		if most = max(most, len(s.Increments)); string(s.Snapshot.ID) != last {
 			snapshots, last = snapshots+1, string(s.Snapshot.ID)
 		}
@@ -388,6 +382,85 @@ func TestRecoverManyIncrements(t *testing.T) {
 		t.Fatal(err)
 	}
 	w.whole(w.files)
+}
+
+// TestChangesAreMerged: however many backups there are, an index names few
+// objects of changes, and what is written again stays within a factor that grows
+// as a logarithm.
+func TestChangesAreMerged(t *testing.T) {
+	w := newWorld(t)
+	w.keep.maxTail, w.keep.minSnapshot = 1500, 1<<30
+	w.put("first", 500)
+	w.flush()
+	counting := &counting{Store: w.keep.Store}
+	w.keep.Store = counting
+	var s saved
+	most := 0
+	for i := range 64 {
+		w.put(fmt.Sprintf("file-%02d", i), 100)
+		w.flush()
+		s = w.saved()
+		most = max(most, len(s.Increments))
+	}
+	changes := int64(len(s.Tail))
+	for _, b := range s.Increments {
+		changes += b.Size
+	}
+	if most > 7 || counting.merged > 7*changes {
+		t.Errorf("%d objects of changes at most, %d bytes written for %d of changes", most, counting.merged, changes)
+	}
+	if list, err := w.db.ListObjects(t.Context(), catalog.List{Bucket: catalog.BackupBucket}); err != nil || len(list) != 2+len(s.Increments) {
+		t.Errorf("%d objects make up a backup of %d increments (%v)", len(list), len(s.Increments), err)
+	}
+	// Where earlier changes cannot be read, the newest go alone, and it goes on.
+	counting.shut = true
+	for i := range 4 {
+		w.put(fmt.Sprintf("more-%d", i), 5000)
+		w.flush()
+	}
+	if now := w.saved(); len(now.Increments) <= len(s.Increments) {
+		t.Errorf("%d objects of changes, %d before they could not be read", len(now.Increments), len(s.Increments))
+	}
+	if _, err := w.lose(w.source()); err != nil {
+		t.Fatal(err)
+	}
+	w.whole(w.files)
+}
+
+// counting counts the bytes of changes that are stored.
+type counting struct {
+	Store
+	merged int64
+	shut   bool // nothing can be read
+}
+
+func (c *counting) Put(ctx context.Context, r object.PutRequest) (object.Info, error) {
+	info, err := c.Store.Put(ctx, r)
+	if strings.HasPrefix(r.Name, "changes") {
+		c.merged += info.Size
+	}
+	return info, err
+}
+
+func (c *counting) Open(ctx context.Context, id strata.ObjectID) (*object.Reader, error) {
+	if c.shut {
+		return nil, strata.E(strata.Unavailable, "too few miners answer")
+	}
+	return c.Store.Open(ctx, id)
+}
+
+// saved returns what the catalog keeps of its backup.
+func (w *world) saved() saved {
+	w.t.Helper()
+	st, err := w.db.BackupState(w.t.Context())
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	s, err := loadSaved(st.Data)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return s
 }
 
 // TestOldSuperblocks: some miners show old versions, garbage, or another
@@ -551,44 +624,77 @@ func TestWatch(t *testing.T) {
 }
 
 // TestCrashInFlush crashes before and after each step of a backup: the backup
-// before, or this one, is recovered, and later ones leave nothing behind.
+// before, or this one, is recovered, and later ones leave nothing behind. The
+// backup is one of changes in the index; or one that merges changes into an
+// object with earlier ones, and has the ledger anew.
 func TestCrashInFlush(t *testing.T) {
-	for step := range 8 {
-		w := newWorld(t)
-		w.put("a", 100)
-		w.flush()
-		before := maps.Clone(w.files)
-		w.put("b", 3000)
-		failing := &dying{Catalog: w.db, Store: w.store, Superblocks: w.fleet, left: step}
-		w.keep.Config.Catalog, w.keep.Config.Store, w.keep.Config.Miners = failing, failing, failing
-		w.now = w.now.Add(time.Hour)
-		err := w.keep.round(t.Context())
-		if err == nil && step < 4 {
-			t.Errorf("step %d did not crash", step)
-		}
-		w.close()
-		w.open() // a new process
-		if step%2 == 0 {
+	for name, c := range map[string]struct {
+		prepare func(w *world)
+		least   int // steps
+	}{
+		"changes in the index": {func(w *world) { w.flush() }, 4},
+		"changes merged, ledger": {func(w *world) {
+			w.keep.maxTail = 1
+			w.learn(1)
 			w.flush()
-			before = w.files
-			list, err := w.db.ListObjects(t.Context(), catalog.List{Bucket: catalog.BackupBucket})
-			if err != nil || len(list) != 2 {
-				t.Errorf("step %d: %d objects make up the backup, want 2 (%v)", step, len(list), err)
+			w.put("c", 50)
+			w.flush()
+			w.learn(2)
+		}, 8},
+	} {
+		crashed := 0
+		for step := 0; step == crashed; step++ {
+			w := newWorld(t)
+			w.put("a", 100)
+			c.prepare(w)
+			if crashInFlush(t, fmt.Sprintf("%s, step %d", name, step), w, step) {
+				crashed++
 			}
 		}
-		if _, err := w.lose(w.source()); err != nil {
-			t.Errorf("step %d: %v", step, err)
-			continue
+		if crashed < c.least {
+			t.Errorf("%s: %d steps, want %d at least", name, crashed, c.least)
 		}
-		got, err := w.store.List(t.Context(), object.ListRequest{Bucket: "b"})
-		if err != nil {
-			t.Fatal(err)
-		}
-		if len(got.Objects) == 2 {
-			before = w.files
-		}
-		w.whole(before)
 	}
+}
+
+// crashInFlush lets a backup of one more file die after so many writes, and says
+// whether it did.
+func crashInFlush(t *testing.T, what string, w *world, step int) (crashed bool) {
+	before, known := maps.Clone(w.files), w.learned()
+	w.put("b", 3000)
+	failing := &dying{Catalog: w.db, Store: w.store, Superblocks: w.fleet, left: step}
+	w.keep.Config.Catalog, w.keep.Config.Store, w.keep.Config.Miners = failing, failing, failing
+	w.now = w.now.Add(time.Hour)
+	_ = w.keep.round(t.Context()) // what fails is seen below
+	crashed = failing.left < 0
+	tail := w.keep.maxTail
+	w.close()
+	w.open() // a new process
+	w.keep.maxTail = tail
+	if step%2 == 0 {
+		w.flush()
+		before = w.files
+		list, err := w.db.ListObjects(t.Context(), catalog.List{Bucket: catalog.BackupBucket})
+		if want := len(w.saved().ids()); err != nil || len(list) != want {
+			t.Errorf("%s: %d objects, %d make up the backup (%v)", what, len(list), want, err)
+		}
+	}
+	if _, err := w.lose(w.source()); err != nil {
+		t.Errorf("%s: %v", what, err)
+		return crashed
+	}
+	got, err := w.store.List(t.Context(), object.ListRequest{Bucket: "b"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, isNew := w.ids["b"]; isNew && len(got.Objects) == len(w.files) {
+		before = w.files
+	}
+	w.whole(before)
+	if now := w.learned(); now+1 < known || now > known {
+		t.Errorf("%s: the ledger is of state %d, want %d or the one before", what, now, known)
+	}
+	return crashed
 }
 
 // dying lets so many writes through and none after.

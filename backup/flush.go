@@ -1,29 +1,20 @@
 package backup
 
 import (
-	"bytes"
-	"compress/gzip"
 	"context"
-	"encoding/json"
 	"errors"
-	"fmt"
-	"io"
 	"sync"
 
 	"golang.org/x/sync/errgroup"
 
 	"strata"
-	"strata/catalog"
 	"strata/object"
 	"strata/wire"
 )
 
 const (
-	maxTail       = 256 << 10 // bytes of changes in the index; more become an object
-	maxIncrements = 128       // objects of changes before a new snapshot
-	minSnapshot   = 4 << 20   // changes of fewer bytes do not make a new snapshot worth while
-	enough        = 3         // miners that must take a superblock, where there are so many
-	askAtOnce     = 32        // miners that are asked at the same time
+	enough    = 3  // miners that must take a superblock, where there are so many
+	askAtOnce = 32 // miners that are asked at the same time
 )
 
 // flush makes one backup if anything has changed. Everything that was there
@@ -41,13 +32,20 @@ func (k *Keeper) flush(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if n == 0 && len(st.Data) > 0 && was.Version == st.Version {
+	ledger, err := k.ledgerDue(ctx, was)
+	if err != nil {
+		return err
+	}
+	if n == 0 && !ledger && len(st.Data) > 0 && was.Version == st.Version {
 		if k.Status().Saved.IsZero() { // since the start, nothing is new
 			k.set(func(s *Status) { s.Saved = k.Pace.Now() })
 		}
 		return k.settle(ctx, was)
 	}
-	next, upTo, err := k.write(ctx, was)
+	next, upTo, err := k.write(ctx, was, n)
+	if err == nil && ledger {
+		k.writeLedger(ctx, &next)
+	}
 	if err == nil {
 		// A crash from here on leaves objects that a sweep deletes once the next
 		// flush has succeeded, under a higher version.
@@ -87,117 +85,6 @@ func (k *Keeper) settle(ctx context.Context, s saved) error {
 		k.Log.Warn("the backup's version is not on chain yet; trying again", "err", err)
 	}
 	return k.sweep(ctx, s)
-}
-
-// write stores what is new: a snapshot when there is none or the changes since
-// it have become more than it is worth, else the changes.
-func (k *Keeper) write(ctx context.Context, was saved) (next saved, upTo uint64, err error) {
-	if was.Snapshot.ID == nil || was.outgrown(k.minSnapshot) {
-		next.Snapshot, upTo, err = k.export(ctx, "snapshot", true)
-		return next, upTo, err
-	}
-	next = was
-	var buf bytes.Buffer
-	w := gzip.NewWriter(&buf)
-	if upTo, err = k.Catalog.Export(ctx, w, false); err != nil {
-		return next, 0, err
-	}
-	if err := w.Close(); err != nil {
-		return next, 0, err
-	}
-	next.Tail = append(append([]byte{}, was.Tail...), buf.Bytes()...)
-	if len(next.Tail) <= k.maxTail {
-		return next, upTo, nil
-	}
-	b, err := k.put(ctx, "changes", bytes.NewReader(next.Tail))
-	next.Increments = append(append([]blob{}, was.Increments...), b)
-	next.Tail = nil
-	return next, upTo, err
-}
-
-func (s saved) outgrown(least int64) bool {
-	size := int64(len(s.Tail))
-	for _, b := range s.Increments {
-		size += b.Size
-	}
-	return len(s.Increments) >= maxIncrements || size > max(least, s.Snapshot.Size)
-}
-
-// export streams an export into an object.
-func (k *Keeper) export(ctx context.Context, name string, whole bool) (b blob, upTo uint64, err error) {
-	pr, pw := io.Pipe()
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		w := gzip.NewWriter(pw)
-		var eerr error
-		if upTo, eerr = k.Catalog.Export(ctx, w, whole); eerr == nil {
-			eerr = w.Close()
-		}
-		_ = pw.CloseWithError(eerr) // nil is io.EOF
-	}()
-	b, err = k.put(ctx, name, pr)
-	_ = pr.CloseWithError(io.ErrClosedPipe) // ends an export that nobody reads
-	<-done
-	return b, upTo, err
-}
-
-func (k *Keeper) put(ctx context.Context, name string, body io.Reader) (blob, error) {
-	key := fmt.Sprintf("%s-%d", name, k.Pace.Now().UnixNano())
-	info, err := k.Store.Put(ctx, object.PutRequest{Bucket: catalog.BackupBucket, Name: key, Size: -1, Body: body, Alone: true})
-	return blob{ID: append([]byte{}, info.ID[:]...), Size: info.Size}, err
-}
-
-// seal stores the index and returns its superblock, signed.
-func (k *Keeper) seal(ctx context.Context, next *saved) (wire.Superblock, error) {
-	next.Created = k.Pace.Now().Unix()
-	full := next.index
-	full.Increments = append([]blob{}, next.Increments...)
-	for _, b := range append([]*blob{&full.Snapshot}, pointers(full.Increments)...) {
-		if err := k.describe(ctx, b); err != nil {
-			return wire.Superblock{}, err
-		}
-	}
-	doc, err := json.Marshal(full)
-	if err != nil {
-		return wire.Superblock{}, err
-	}
-	if next.Index, err = k.put(ctx, "index", bytes.NewReader(pack(doc))); err != nil {
-		return wire.Superblock{}, err
-	}
-	named := next.Index
-	if err := k.describe(ctx, &named); err != nil {
-		return wire.Superblock{}, err
-	}
-	block := wire.Superblock{Version: next.Version}
-	if block.Payload, err = sealPayload(k.Secret, block.Version, named); err != nil {
-		return wire.Superblock{}, err
-	}
-	return block, block.Sign(k.Domain, k.Signer)
-}
-
-func pointers(list []blob) (out []*blob) {
-	for i := range list {
-		out = append(out, &list[i])
-	}
-	return out
-}
-
-// describe adds the records of a blob's segments, as the catalog has them now:
-// repair may have moved shards.
-func (k *Keeper) describe(ctx context.Context, b *blob) error {
-	segments, err := k.Catalog.Segments(ctx, b.id())
-	if err != nil {
-		return err
-	}
-	if len(segments) == 0 {
-		return strata.E(strata.Corrupt, "an object of the backup is not in the catalog any more: a new snapshot is needed")
-	}
-	b.Records = nil
-	for _, s := range segments {
-		b.Records = append(b.Records, recordOf(s))
-	}
-	return nil
 }
 
 // show puts the superblock on every miner that can be reached and says how many

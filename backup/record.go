@@ -104,6 +104,9 @@ type index struct {
 	Snapshot   blob   `json:"snapshot"`
 	Increments []blob `json:"increments,omitempty"`
 	Tail       []byte `json:"tail,omitempty"` // the newest changes, gzipped
+	// Ledger is a validator's, as it was at a time, in unix seconds.
+	Ledger   blob  `json:"ledger,omitzero"`
+	LedgerAt int64 `json:"ledger_at,omitempty"`
 }
 
 // saved is what the catalog keeps of its backup (catalog.BackupState.Data): the
@@ -127,7 +130,7 @@ func (s saved) encode() ([]byte, error) { return json.Marshal(s) }
 
 // ids returns the objects that the backup is made of.
 func (s saved) ids() map[strata.ObjectID]bool {
-	out := map[strata.ObjectID]bool{s.Index.id(): true, s.Snapshot.id(): true}
+	out := map[strata.ObjectID]bool{s.Index.id(): true, s.Snapshot.id(): true, s.Ledger.id(): true}
 	for _, b := range s.Increments {
 		out[b.id()] = true
 	}

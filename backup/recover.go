@@ -39,6 +39,8 @@ type Recovered struct {
 	Highest uint64    // of the superblocks that were found
 	Created time.Time // when that backup was made
 	Asked   int       // miners that answered
+	// Ledger is when the validator's ledger was as it is now; zero if none was found.
+	Ledger time.Time
 }
 
 // Recover fills an empty catalog from the latest backup. Miners may show older
@@ -68,6 +70,9 @@ func Recover(ctx context.Context, src Source, into catalog.Backups) (Recovered, 
 		x, err := src.read(ctx, b, into)
 		if err == nil {
 			out.Version, out.Created = x.Version, time.Unix(x.Created, 0)
+			if src.ledger(ctx, x, into) {
+				out.Ledger = time.Unix(x.LedgerAt, 0)
+			}
 			return out, into.SaveBackup(ctx, catalog.BackupState{Version: max(out.Highest, src.Committed.Superblock), Recovered: true}, 0)
 		}
 		if ctx.Err() != nil {
@@ -150,22 +155,38 @@ func (src Source) fetch(ctx context.Context, b blob, w io.Writer) error {
 
 // apply streams snapshot and changes into the catalog, in one transaction.
 func (src Source) apply(ctx context.Context, x index, into catalog.Backups) error {
+	return importStream(ctx, into, func(ctx context.Context, w io.Writer) error {
+		for _, b := range append([]blob{x.Snapshot}, x.Increments...) {
+			if err := src.fetch(ctx, b, w); err != nil {
+				return err
+			}
+		}
+		_, err := w.Write(x.Tail)
+		return err
+	})
+}
+
+// ledger brings a validator's ledger back, if there is one, and says whether it
+// did. Without it the validator audits all miners anew, so that its loss must not
+// cost the files.
+func (src Source) ledger(ctx context.Context, x index, into catalog.Backups) bool {
+	if x.Ledger.ID == nil {
+		return false
+	}
+	err := importStream(ctx, into, func(ctx context.Context, w io.Writer) error { return src.fetch(ctx, x.Ledger, w) })
+	if err != nil {
+		src.Log.Warn("what the validator knew of miners cannot be read: it audits them anew", "err", err)
+	}
+	return err == nil
+}
+
+// importStream imports what write writes, gzipped.
+func importStream(ctx context.Context, into catalog.Backups, write func(context.Context, io.Writer) error) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	pr, pw := io.Pipe()
-	go func() {
-		var err error
-		for _, b := range append([]blob{x.Snapshot}, x.Increments...) {
-			if err == nil {
-				err = src.fetch(ctx, b, pw)
-			}
-		}
-		if err == nil {
-			_, err = pw.Write(x.Tail)
-		}
-		_ = pw.CloseWithError(err) // nil is io.EOF
-	}()
-	defer pr.Close() // ends the fetch
+	go func() { _ = pw.CloseWithError(write(ctx, pw)) }() // nil is io.EOF
+	defer pr.Close()                                      // ends the writer
 	lines, err := gzip.NewReader(pr)
 	if err != nil {
 		return err

@@ -26,7 +26,7 @@ type BackupState struct {
 // Backups is how a catalog is written out and made again. What is written is
 // the objects that are not pending, with their segments and shards, the buckets
 // and the keys; not the deletion queue, as what is queued is found again on the
-// miners, and nothing of the ledger.
+// miners. The ledger is written by itself.
 type Backups interface {
 	// BackupState returns the state; the zero value in a new catalog.
 	BackupState(ctx context.Context) (BackupState, error)
@@ -37,7 +37,13 @@ type Backups interface {
 	// Export writes the whole catalog, or what has changed, as it is at one
 	// moment, and returns the mark of that moment.
 	Export(ctx context.Context, w io.Writer, whole bool) (upTo uint64, err error)
-	// Import applies what Export wrote, in one transaction. Code Corrupt for
+	// HasLedger says whether a validator has written to the ledger.
+	HasLedger(ctx context.Context) (bool, error)
+	// ExportLedger writes the ledger as it is at one moment: all but the Journal,
+	// of which it says how far it counts, with room for what is journaled
+	// meanwhile.
+	ExportLedger(ctx context.Context, w io.Writer) error
+	// Import applies what Export or ExportLedger wrote, in one transaction. Code Corrupt for
 	// anything else.
 	Import(ctx context.Context, r io.Reader) error
 	// Wanted returns, in ascending order, the roots of all shards that a miner is

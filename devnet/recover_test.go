@@ -43,7 +43,7 @@ func TestRecovery(t *testing.T) {
 		t.Fatal(err)
 	}
 	args := append([]string{"gateway", "recover"}, n.roleArgs(name("validator", 0))...)
-	if out, err := exec.CommandContext(ctx, n.cfg.Binary, args...).CombinedOutput(); err != nil || !strings.Contains(string(out), "recovered version") {
+	if out, err := exec.CommandContext(ctx, n.cfg.Binary, args...).CombinedOutput(); err != nil || !strings.Contains(string(out), "recovered version") || !strings.Contains(string(out), "knew of miners as of") {
 		t.Fatalf("recover: %v\n%s", err, out)
 	}
 	if again, err := exec.CommandContext(ctx, n.cfg.Binary, args...).CombinedOutput(); err == nil || !strings.Contains(string(again), "exists") {

@@ -166,7 +166,7 @@ func backupState(s *suite) {
 func badBackup(s *suite) {
 	for name, doc := range map[string]string{
 		"no JSON":         "{",
-		"another table":   `{"t":"ledger_miners","c":["hotkey"]}`,
+		"another table":   `{"t":"backup_state","c":["data"]}`,
 		"odd column":      `{"t":"buckets","c":["name) VALUES (1); --"]}`,
 		"no table":        `{"v":["i1"]}`,
 		"too few values":  `{"t":"buckets","c":["name","meta"]}` + "\n" + `{"v":["sx"]}`,

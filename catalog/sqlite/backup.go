@@ -49,6 +49,20 @@ var backupTables = []struct{ name, whole, changed string }{
 		`(origin, number) IN (SELECT origin, number FROM segments WHERE ` + changedSegments + `)`},
 }
 
+// ledgerTables are the ledger's, and what is written of each.
+var ledgerTables = []struct{ name, query string }{
+	{"ledger_miners", `SELECT * FROM ledger_miners`},
+	{"ledger_partitions", `SELECT * FROM ledger_partitions`},
+	{"ledger_pages", `SELECT * FROM ledger_pages`},
+	{"ledger_shards", `SELECT * FROM ledger_shards`},
+	{"ledger_frauds", `SELECT * FROM ledger_frauds`},
+	{"ledger_commits", `SELECT * FROM ledger_commits`},
+	{"ledger_weights", `SELECT * FROM ledger_weights WHERE block = (SELECT MAX(block) FROM ledger_weights)`},
+	// The numbers of the audit log must not begin again, nor repeat those that
+	// were journaled after this.
+	{"ledger_journal", `SELECT last + 1048576 AS seq, X'' AS entry FROM (SELECT MAX(seq) AS last FROM ledger_journal) AS j WHERE last > 0`},
+}
+
 const changedSegments = `(object_id IN (SELECT origin FROM changes WHERE kind = 'o')
 	OR (origin, number) IN (SELECT origin, number FROM changes WHERE kind = 's'))`
 
@@ -115,11 +129,34 @@ func (db *DB) Export(ctx context.Context, w io.Writer, whole bool) (upTo uint64,
 		if t.changed != "" && !whole {
 			where = append(where, t.changed)
 		}
-		if err := exportTable(ctx, tx, out, t.name, strings.Join(where, " AND ")); err != nil {
+		query := `SELECT * FROM ` + t.name + ` WHERE ` + strings.Join(where, " AND ")
+		if err := exportTable(ctx, tx, out, t.name, query); err != nil {
 			return 0, db.fail(err)
 		}
 	}
 	return uint64(mark), nil
+}
+
+// HasLedger implements catalog.Backups.
+func (db *DB) HasLedger(ctx context.Context) (has bool, err error) {
+	err = db.r.QueryRowContext(ctx, `SELECT EXISTS (SELECT 1 FROM ledger_miners)`).Scan(&has)
+	return has, db.fail(err)
+}
+
+// ExportLedger implements catalog.Backups. One read transaction sees one moment.
+func (db *DB) ExportLedger(ctx context.Context, w io.Writer) error {
+	tx, err := db.file.Read.BeginTx(ctx, &sql.TxOptions{ReadOnly: true})
+	if err != nil {
+		return db.fail(err)
+	}
+	defer tx.Rollback() // it has written nothing
+	out := json.NewEncoder(w)
+	for _, t := range ledgerTables {
+		if err := exportTable(ctx, tx, out, t.name, t.query); err != nil {
+			return db.fail(err)
+		}
+	}
+	return nil
 }
 
 func exportChanges(ctx context.Context, tx *sql.Tx, out *json.Encoder) error {
@@ -140,8 +177,8 @@ func exportChanges(ctx context.Context, tx *sql.Tx, out *json.Encoder) error {
 	return rows.Err()
 }
 
-func exportTable(ctx context.Context, tx *sql.Tx, out *json.Encoder, table, where string) error {
-	rows, err := tx.QueryContext(ctx, `SELECT * FROM `+table+` WHERE `+where)
+func exportTable(ctx context.Context, tx *sql.Tx, out *json.Encoder, table, query string) error {
+	rows, err := tx.QueryContext(ctx, query)
 	if err != nil {
 		return err
 	}
@@ -276,6 +313,9 @@ func (in *importer) line(ctx context.Context, l backupLine) error {
 func (in *importer) table(l backupLine) error {
 	known := false
 	for _, t := range backupTables {
+		known = known || t.name == l.Table
+	}
+	for _, t := range ledgerTables {
 		known = known || t.name == l.Table
 	}
 	for _, c := range l.Columns {

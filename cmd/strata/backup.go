@@ -109,8 +109,12 @@ func (c *recoverCmd) Run(ctx context.Context, s streams) error {
 	if err != nil {
 		return err
 	}
-	fmt.Fprintf(s.out, "recovered version %d of %s from %d miners into %s\nstart strata validator, or strata gateway, as before\n",
-		r.Version, r.Created.Local().Format(time.DateTime), r.Asked, file)
+	known := "nothing that the validator knew of miners: it audits them anew"
+	if !r.Ledger.IsZero() {
+		known = "what the validator knew of miners as of " + r.Ledger.Local().Format(time.DateTime)
+	}
+	fmt.Fprintf(s.out, "recovered version %d of %s from %d miners into %s\nwith %s\nstart strata validator, or strata gateway, as before\n",
+		r.Version, r.Created.Local().Format(time.DateTime), r.Asked, file, known)
 	return nil
 }
 
