@@ -5,7 +5,6 @@ import (
 	"fmt"
 
 	"github.com/ncw/directio"
-	"github.com/zeebo/blake3"
 	"golang.org/x/sync/errgroup"
 
 	"strata"
@@ -125,14 +124,17 @@ func hash(ctx context.Context, buf []byte) (merkle.Tree, error) {
 }
 
 // Root returns the BLAKE3 hash of the first n bytes, as the disk holds them.
-func (p Place) Root(ctx context.Context, n int64, watch func(done uint64)) (root strata.Root, err error) {
-	h := blake3.New()
-	err = p.Read(ctx, n, func(piece []byte) error {
-		_, werr := h.Write(piece)
+func (p Place) Root(ctx context.Context, n int64, watch func(done uint64)) (strata.Root, error) {
+	b := merkle.NewBuilder(uint64(n))
+	err := p.Read(ctx, n, func(piece []byte) error {
+		_, werr := b.Write(piece)
 		return werr
 	}, watch)
-	h.Sum(root[:0])
-	return root, err
+	if err != nil {
+		return strata.Root{}, err
+	}
+	tree, err := b.Tree()
+	return tree.Root(), err
 }
 
 // scratch keeps a few buffers of one piece for the next reader. They are of
