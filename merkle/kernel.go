@@ -5,16 +5,19 @@ import (
 )
 
 // kernel compresses many inputs at once with one instruction set. All give the
-// same bytes.
+// same bytes. Its hash is a method of each architecture and not a variable, so
+// that what is passed to it stays on the stack: garbage of 8 KiB for each 256
+// makes collections that hold up the fills beside it.
+//
+//	hash(out, in *byte, stride, blocks uint64, counters *uint32, first, end uint64)
+//
+// compresses lanes inputs of whole blocks, each of which begins stride bytes after
+// the one before, into lanes chaining values at out, which may overlap in. The
+// counters' low words are at counters, the high ones maxLanes words on. first is
+// the flags of each input's first block, end those of the last.
 type kernel struct {
 	name  string
 	lanes int // inputs at once: a power of two, at most maxLanes
-	// hash compresses lanes inputs of whole blocks, each of which begins stride
-	// bytes after the one before, into lanes chaining values at out, which may
-	// overlap in. The counters' low words are at counters, the high ones
-	// maxLanes words on. first is the flags of each input's first block, end
-	// those of the last.
-	hash func(out, in *byte, stride, blocks uint64, counters *uint32, first, end uint64)
 }
 
 const (

@@ -183,6 +183,16 @@ func TestTreesHangOnNoKernel(t *testing.T) {
 	})
 }
 
+// Hashing leaves nothing for the collector, but for the nodes kept.
+func TestHashingAllocatesNothing(t *testing.T) {
+	data, out := bytesOf(5*GroupSize), make([]byte, 5*hashSize)
+	for _, k := range kernels {
+		if n := testing.AllocsPerRun(10, func() { k.groups(out, data, 0) }); n > 0 {
+			t.Errorf("%s: %v allocations for five groups", k.name, n)
+		}
+	}
+}
+
 // FuzzKernels compares every kernel with one compression after the other.
 func FuzzKernels(f *testing.F) {
 	f.Add(bytesOf(2048), uint16(1024), uint8(16), uint64(0), true, uint32(guts.FlagChunkStart), uint32(guts.FlagChunkEnd))
