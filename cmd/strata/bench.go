@@ -1,10 +1,14 @@
 package main
 
 import (
+	"encoding/json"
 	"fmt"
 	"io"
+	"log/slog"
+	"os"
 	"time"
 
+	"strata"
 	"strata/bench"
 )
 
@@ -42,4 +46,71 @@ func counter(w io.Writer, what string) func(done, total int) {
 			fmt.Fprint(w, "\r\x1b[K")
 		}
 	}
+}
+
+// jsonFlag is every measurement's.
+type jsonFlag struct {
+	JSON bool `name:"json" help:"Print JSON, one row a line."`
+}
+
+// printRows writes a JSON object a line.
+func printRows[T any](w io.Writer, rows []T) error {
+	enc := json.NewEncoder(w)
+	for _, r := range rows {
+		if err := enc.Encode(r); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// processFlags are those of measurements that run processes of this program in
+// a directory.
+type processFlags struct {
+	Dir string `help:"Where they keep their files; a temporary directory unless given."`
+	jsonFlag
+	logFlags
+}
+
+// site is where such a measurement runs.
+type site struct {
+	log    *slog.Logger
+	binary string // this program
+	dir    string // new
+}
+
+// open makes the directory. The caller closes the site, which removes it.
+func (f processFlags) open(s streams) (*site, error) {
+	log, err := f.logger(s.err)
+	if err != nil {
+		return nil, err
+	}
+	binary, err := os.Executable()
+	if err != nil {
+		return nil, fmt.Errorf("find this program's file: %w", err)
+	}
+	dir, err := os.MkdirTemp(expand(f.Dir), "strata-bench-")
+	if err != nil {
+		return nil, strata.E(strata.NoSpace, "make a directory to measure in: %w", err)
+	}
+	return &site{log, binary, dir}, nil
+}
+
+func (s *site) close() { _ = os.RemoveAll(s.dir) } // what is left is in a temporary directory
+
+// print writes a measurement as JSON, or the machine and tables.
+func (f jsonFlag) print(s streams, machine string, v any, tables ...bench.Table) error {
+	if f.JSON {
+		return json.NewEncoder(s.out).Encode(v)
+	}
+	fmt.Fprintln(s.out, machine)
+	for i, t := range tables {
+		if i > 0 {
+			fmt.Fprintln(s.out)
+		}
+		if err := t.Write(s.out); err != nil {
+			return err
+		}
+	}
+	return nil
 }

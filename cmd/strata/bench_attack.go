@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"time"
 
@@ -16,7 +15,7 @@ type benchAttackCmd struct {
 	Passes  []uint32 `default:"2,3,4,5,6,7,8" help:"Numbers of passes to play."`
 	Seed    uint64   `default:"1" help:"Seed of what is dropped and asked for: the same seed, the same table."`
 	Parents int      `default:"16" help:"Distinct parents of a block, 1 to 16: Seal has 16, with fewer it shows what they are for."`
-	JSON    bool     `name:"json" help:"Print JSON, one row a line."`
+	jsonFlag
 }
 
 // Run plays the pebbling game on Seal's graph and prints what cheating costs.
@@ -29,13 +28,7 @@ func (c *benchAttackCmd) Run(ctx context.Context, s streams) error {
 		return err
 	}
 	if c.JSON {
-		enc := json.NewEncoder(s.out)
-		for _, r := range rows {
-			if err := enc.Encode(r); err != nil {
-				return err
-			}
-		}
-		return nil
+		return printRows(s.out, rows)
 	}
 	fmt.Fprintf(s.out, "Pebbling Seal v1's graph, %d blocks with %d parents each, seed %d. Storage as a part of the sector; cost and depth,\nfor one missing leaf, as parts of a fill.\n%s\n\n", c.Blocks, c.Parents, c.Seed, bench.Machine(time.Now()))
 	if err := attackTable(rows).Write(s.out); err != nil {

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"slices"
 	"strings"
@@ -18,7 +17,7 @@ type benchCheatersCmd struct {
 	Seeds  int      `default:"20" help:"Games for each; the same seeds, the same table."`
 	Rules  string   `enum:"fast,main" default:"fast" help:"fast: the local profile's rules and the main network's deadlines, a few epochs. main: the main network's rules."`
 	Epochs int      `help:"Epochs in a game; by default as many as the cheater needs, and a week of them by the main rules."`
-	JSON   bool     `name:"json" help:"Print JSON, one cheater a line."`
+	jsonFlag
 }
 
 // Run plays the zoo and prints what cheating brings.
@@ -48,13 +47,7 @@ func (c *benchCheatersCmd) Run(ctx context.Context, s streams) error {
 		}
 	}
 	if c.JSON {
-		enc := json.NewEncoder(s.out)
-		for _, r := range results {
-			if err := enc.Encode(r); err != nil {
-				return err
-			}
-		}
-		return nil
+		return printRows(s.out, results)
 	}
 	return c.print(s, results)
 }

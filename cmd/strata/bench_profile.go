@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"io"
 	"os"
@@ -16,7 +15,7 @@ import (
 type benchProfileCmd struct {
 	Profile []string        `default:"local,test,main" enum:"local,test,main" help:"Profiles to judge: local, test, main."`
 	Span    strata.ByteSize `default:"1GiB" help:"How much of the disk reads are spread over; it is written first."`
-	JSON    bool            `name:"json" help:"Print JSON, one profile a line."`
+	jsonFlag
 	dbFlags
 }
 
@@ -45,14 +44,10 @@ func (c *benchProfileCmd) Run(ctx context.Context, s streams) error {
 	}
 	machine := bench.Machine(time.Now())
 	if c.JSON {
-		enc := json.NewEncoder(s.out)
-		for _, v := range list {
-			v.Machine = machine
-			if err := enc.Encode(v); err != nil {
-				return err
-			}
+		for i := range list {
+			list[i].Machine = machine
 		}
-		return nil
+		return printRows(s.out, list)
 	}
 	fmt.Fprintf(s.out, "What this machine can serve, with data at %s. %s\n\n", dir, machine)
 	return printVerdicts(s.out, list)

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"time"
 
@@ -19,7 +18,7 @@ type benchSealCmd struct {
 	Workers int               `default:"0" help:"Fills at once in the last row; one for each core unless given."`
 	Disk    bool              `default:"true" negatable:"" help:"Measure sealing onto the disk as well: it takes 4 sectors for each worker there, and one more."`
 	Dir     string            `help:"Where on the disk; a temporary directory unless given."`
-	JSON    bool              `name:"json" help:"Print JSON, one row a line."`
+	jsonFlag
 }
 
 // Run measures how fast this machine fills sectors.
@@ -35,14 +34,10 @@ func (c *benchSealCmd) Run(ctx context.Context, s streams) error {
 	}
 	machine := bench.Machine(time.Now())
 	if c.JSON {
-		enc := json.NewEncoder(s.out)
-		for _, row := range res.Rows {
-			row.Machine = machine
-			if err := enc.Encode(row); err != nil {
-				return err
-			}
+		for i := range res.Rows {
+			res.Rows[i].Machine = machine
 		}
-		return nil
+		return printRows(s.out, res.Rows)
 	}
 	fmt.Fprintf(s.out, "Filling sectors, Seal v1. %s\n\n", machine)
 	return res.Write(s.out)

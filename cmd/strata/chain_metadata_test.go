@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"strata/chain/scale/listing"
 	"strata/internal/recorded"
 )
 
@@ -54,7 +55,7 @@ func TestChainMetadataOfFiles(t *testing.T) {
 				}
 			}
 			out, _, status = command(t, "chain", "metadata", "--json", "--file", file)
-			var l runtimeListing
+			var l listing.Runtime
 			if err := json.Unmarshal([]byte(out), &l); err != nil || status != 0 {
 				t.Fatalf("status %d, JSON: %v", status, err)
 			}

@@ -7,18 +7,16 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"net/netip"
 	"os"
 	"path/filepath"
 	"time"
 
 	"strata"
-	"strata/catalog"
 	"strata/gateway"
+	"strata/gateway/files"
 	"strata/internal/durable"
 	"strata/object"
 	"strata/peer"
-	"strata/placement"
 	"strata/wallet"
 	"strata/wire"
 )
@@ -86,13 +84,13 @@ func (c *fetchCmd) Run(ctx context.Context, s streams) (err error) {
 	if err != nil {
 		return err
 	}
-	peers, om, at, err := openManifest(m)
+	peers, e, err := openManifest(m)
 	if err != nil {
 		return err
 	}
 	defer peers.Close()
 	fetch := func(ctx context.Context, w io.Writer) error {
-		r, err := object.OpenManifest(ctx, om, peers, at, object.Timing{})
+		r, err := object.OpenManifest(ctx, e.Object, peers, e.Miners, object.Timing{})
 		if err != nil {
 			return err
 		}
@@ -161,73 +159,18 @@ func readManifest(path string) (m gateway.Manifest, err error) {
 	return m, nil
 }
 
-// manifestMiners is the miners that a manifest names.
-type manifestMiners []object.Candidate
-
-// Candidates implements object.Network.
-func (m manifestMiners) Candidates(context.Context) ([]object.Candidate, error) {
-	return append([]object.Candidate(nil), m...), nil
-}
-
 // openManifest returns what reads the object: a client that signs as the
 // delegate, the records, and where the miners were at the export.
-func openManifest(m gateway.Manifest) (*peer.Client, object.Manifest, manifestMiners, error) {
-	om := object.Manifest{Info: object.Info{ID: m.ID, Name: m.Name, Size: m.Size, ContentType: m.ContentType}}
-	bad := func(err error) (*peer.Client, object.Manifest, manifestMiners, error) {
-		return nil, om, nil, strata.E(strata.Invalid, "the manifest is damaged: %w", err)
-	}
-	var seed [32]byte
-	if err := unhexInto(seed[:], m.DelegateSeed, "delegate seed"); err != nil {
-		return bad(err)
-	}
-	key, err := wallet.FromURI("0x" + hex.EncodeToString(seed[:]))
+func openManifest(m gateway.Manifest) (*peer.Client, files.Exported, error) {
+	e, err := files.DecodeManifest(m)
 	if err != nil {
-		return bad(err)
+		return nil, e, err
 	}
-	if err := unhexInto(om.Info.Digest[:], m.Digest, "digest"); err != nil {
-		return bad(err)
-	}
-	grants, miners := map[strata.Root]wire.Delegation{}, map[strata.Hotkey]object.Candidate{}
-	for _, g := range m.Segments {
-		seg := object.ManifestSegment{
-			Origin: g.Origin, Number: g.Number, Codec: g.Codec, K: g.Needed, Total: g.Total, Success: g.Success, Size: g.Size,
-		}
-		if err := unhexInto(seg.Key[:], g.Key, "key"); err != nil {
-			return bad(err)
-		}
-		for _, h := range g.Shards {
-			if grants[h.Root], err = wire.ParseDelegation(h.Grant); err != nil {
-				return bad(err)
-			}
-			seg.Shards = append(seg.Shards, catalog.Shard{Index: h.Index, Miner: h.Miner, Root: h.Root, Length: h.Length, State: catalog.Stored})
-			if addr, err := netip.ParseAddrPort(h.Address); err == nil {
-				miners[h.Miner] = object.Candidate{
-					Candidate: placement.Candidate{Hotkey: h.Miner, Addr: addr.Addr()}, Endpoint: wire.Endpoint{Hotkey: h.Miner, Addr: addr},
-				}
-			}
-		}
-		om.Segments = append(om.Segments, seg)
-	}
-	if m.Slice != nil {
-		om.Slice = &object.ManifestSlice{Off: m.Slice.Off, Length: m.Slice.Length}
-		if err := unhexInto(om.Slice.Key[:], m.Slice.Key, "key"); err != nil {
-			return bad(err)
-		}
-	}
-	var at manifestMiners
-	for _, c := range miners {
-		at = append(at, c)
+	key, err := wallet.FromURI("0x" + hex.EncodeToString(e.Seed[:]))
+	if err != nil {
+		return nil, e, strata.E(strata.Invalid, "the manifest is damaged: %w", err)
 	}
 	return peer.NewClient(peer.ClientConfig{
-		Hotkey: key.Hotkey(), Signer: key, Domain: wire.Domain{Genesis: m.Genesis, Netuid: m.Netuid}, Delegations: grants,
-	}), om, at, nil
-}
-
-func unhexInto(dst []byte, text, what string) error {
-	b, err := hex.DecodeString(text)
-	if err != nil || len(b) != len(dst) {
-		return strata.E(strata.Invalid, "its %s is not %d bytes in hex", what, len(dst))
-	}
-	copy(dst, b)
-	return nil
+		Hotkey: key.Hotkey(), Signer: key, Domain: wire.Domain{Genesis: m.Genesis, Netuid: m.Netuid}, Delegations: e.Grants,
+	}), e, nil
 }

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"os"
@@ -11,12 +12,14 @@ import (
 	"strata"
 	"strata/catalog/sqlite"
 	"strata/gateway"
+	"strata/gateway/files"
 	"strata/internal/background"
 	"strata/internal/lifecycle"
 	"strata/object"
 	"strata/peer"
 	"strata/repair"
 	"strata/validator"
+	"strata/wallet"
 	"strata/web"
 )
 
@@ -166,7 +169,7 @@ type gatewayFlags struct {
 
 // serveGateway starts the gateway in a group and returns its addresses.
 func (f gatewayFlags) serveGateway(g *lifecycle.Group, n *node, net network, t object.Transport, s streams) (map[string]string, error) {
-	if err := ensureBucket(g.Context(), n.db); err != nil {
+	if err := files.EnsureBucket(g.Context(), n.db); err != nil {
 		return nil, err
 	}
 	store, err := object.New(g.Context(), object.Options{
@@ -186,7 +189,7 @@ func (f gatewayFlags) serveGateway(g *lifecycle.Group, n *node, net network, t o
 		return nil, err
 	}
 	server, err := gateway.New(gateway.Config{
-		Token: token, Objects: files{store, n.db}, Owner: owner{store: store, net: net, key: n.key, domain: n.domain()},
+		Token: token, Objects: files.Objects{Store: store, Backups: n.db}, Owner: files.Owner{Store: store, Net: net, Hotkey: n.key.Hotkey(), Signer: n.key, Domain: n.domain(), KeyFrom: hotkeyOf},
 		Network: watched, Page: web.Page(), Hosts: f.Hosts,
 		Version: version(), Log: n.log,
 	})
@@ -204,4 +207,13 @@ func (f gatewayFlags) serveGateway(g *lifecycle.Group, n *node, net network, t o
 	}
 	n.log.Info("the gateway serves", "address", "http://"+ln.Addr().String(), "token_file", tokenFile)
 	return map[string]string{"gateway": "http://" + ln.Addr().String(), "token_file": tokenFile}, nil
+}
+
+// hotkeyOf returns the public key that a seed makes.
+func hotkeyOf(seed [32]byte) (strata.Hotkey, error) {
+	k, err := wallet.FromURI("0x" + hex.EncodeToString(seed[:]))
+	if err != nil {
+		return strata.Hotkey{}, err
+	}
+	return k.Hotkey(), nil
 }

@@ -21,17 +21,18 @@ var layers = []struct {
 	{"codecs", []string{"erasure", "envelope"}},
 	{"protocol", []string{"wire"}},
 	{"tools", []string{"internal/batch", "internal/durable", "internal/hugepage", "internal/background", "internal/lifecycle", "internal/recorded"}},
-	{"adapters", []string{"chain", "chain/scale", "chain/timelock", "chain/subtensor", "chain/subtensor/link", "chain/devchain", "chain/devchain/jsonrpc", "chain/devchain/state", "chain/devchain/storage", "chain/devchain/metadata", "chain/devchain/pallets", "chain/devchain/runtimeapi", "chain/devchain/pool", "chain/devchain/ledger", "chain/devchain/devchaintest", "wallet", "volume", "volume/vfs", "volume/vfs/faultfs", "volume/pipeline", "peer", "catalog", "catalog/catalogtest", "catalog/sqlite", "auditlog"}},
+	{"adapters", []string{"chain", "chain/scale", "chain/scale/listing", "chain/timelock", "chain/subtensor", "chain/subtensor/link", "chain/devchain", "chain/devchain/jsonrpc", "chain/devchain/state", "chain/devchain/storage", "chain/devchain/metadata", "chain/devchain/pallets", "chain/devchain/runtimeapi", "chain/devchain/pool", "chain/devchain/ledger", "chain/devchain/devchaintest", "wallet", "volume", "volume/vfs", "volume/vfs/faultfs", "volume/pipeline", "peer", "catalog", "catalog/catalogtest", "catalog/sqlite", "auditlog", "auditlog/onchain"}},
 	{"services", []string{"object", "repair", "backup"}},
-	{"roles", []string{"miner", "validator", "gateway", "gateway/client"}},
+	{"roles", []string{"miner", "validator", "gateway", "gateway/client", "gateway/files"}},
 	{"composition", []string{"web", "devnet", "bench", "bench/attack", "bench/audit", "bench/cheaters", "bench/objects", "bench/pipeline", "bench/profile", "bench/seal", "sim", "cmd/strata"}},
 }
 
 // sideways lists the imports allowed within one layer: an adapter may import
 // its parent contract, rules may build on merkle.
 var sideways = map[string][]string{
-	"seal":            {"merkle"},
-	"chain/subtensor": {"chain", "chain/scale", "chain/timelock", "chain/subtensor/link"},
+	"seal":                {"merkle"},
+	"chain/scale/listing": {"chain/scale"},
+	"chain/subtensor":     {"chain", "chain/scale", "chain/timelock", "chain/subtensor/link"},
 
 	// The local chain's parts, from the state up to the node.
 	"chain/devchain/state":        {"chain/scale"},
@@ -45,6 +46,7 @@ var sideways = map[string][]string{
 	"chain/devchain":              {"chain/timelock", "chain/devchain/jsonrpc", "chain/devchain/state", "chain/devchain/storage", "chain/devchain/metadata", "chain/devchain/pallets", "chain/devchain/runtimeapi", "chain/devchain/pool", "chain/devchain/ledger"},
 
 	"catalog/sqlite":      {"catalog"},
+	"auditlog/onchain":    {"auditlog", "chain"},
 	"catalog/catalogtest": {"catalog"},
 	"volume":              {"volume/vfs", "volume/pipeline"},
 	"volume/pipeline":     {"volume/vfs"},
@@ -53,6 +55,7 @@ var sideways = map[string][]string{
 	"backup":              {"object"},
 	"validator":           {"gateway"},
 	"gateway/client":      {"gateway"},
+	"gateway/files":       {"gateway"},
 	"bench/audit":         {"bench"},
 	"cmd/strata":          {"bench/pipeline", "devnet", "web", "bench", "bench/attack", "bench/audit", "bench/cheaters", "bench/objects", "bench/profile", "bench/seal", "sim"},
 	"devnet":              {"web"},
@@ -63,7 +66,7 @@ var sideways = map[string][]string{
 
 // technologies are the adapters that hold one technology each; roles and
 // services know only contracts.
-var technologies = []string{"chain/scale", "chain/timelock", "chain/subtensor", "chain/devchain", "volume", "volume/vfs", "peer", "catalog/sqlite", "wallet"}
+var technologies = []string{"chain/scale", "chain/scale/listing", "chain/timelock", "chain/subtensor", "chain/devchain", "volume", "volume/vfs", "peer", "catalog/sqlite", "wallet"}
 
 // technology says whether a package holds a technology, or is part of one that
 // does.

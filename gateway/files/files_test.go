@@ -1,4 +1,4 @@
-package main
+package files
 
 import (
 	"bytes"
@@ -57,7 +57,7 @@ func (h *hoard) DeleteShard(context.Context, wire.Endpoint, strata.Root) error {
 func (h *hoard) Derive(_ string, n int) ([]byte, error) { return bytes.Repeat([]byte{7}, n), nil }
 
 // newFiles returns files over a new catalog.
-func newFiles(t *testing.T) files {
+func newFiles(t *testing.T) Objects {
 	t.Helper()
 	db, err := sqlite.Open(t.Context(), filepath.Join(t.TempDir(), "strata.db"), sqlite.Gateway)
 	if err != nil {
@@ -75,14 +75,14 @@ func newFiles(t *testing.T) files {
 		}
 	})
 	for range 2 { // a second start finds the bucket
-		if err := ensureBucket(t.Context(), db); err != nil {
+		if err := EnsureBucket(t.Context(), db); err != nil {
 			t.Fatal(err)
 		}
 	}
-	return files{store, db}
+	return Objects{Store: store, Backups: db}
 }
 
-func (f files) mustPut(t *testing.T, name string) gateway.Object {
+func (f Objects) mustPut(t *testing.T, name string) gateway.Object {
 	t.Helper()
 	o, err := f.Put(t.Context(), gateway.PutRequest{Name: name, ContentType: "text/plain", Size: -1, Body: strings.NewReader("of " + name)})
 	if err != nil {
@@ -137,7 +137,7 @@ func TestFileListing(t *testing.T) {
 }
 
 // names lists all files with a prefix in pages of two.
-func (f files) names(t *testing.T, prefix string, health bool) (out []string) {
+func (f Objects) names(t *testing.T, prefix string, health bool) (out []string) {
 	t.Helper()
 	for r := (gateway.ListRequest{Prefix: prefix, Limit: 2, Health: health}); ; {
 		page, err := f.List(t.Context(), r)

@@ -1,4 +1,4 @@
-package main
+package files
 
 import (
 	"context"
@@ -11,23 +11,25 @@ import (
 	"strata/catalog"
 	"strata/gateway"
 	"strata/object"
-	"strata/wallet"
 	"strata/wire"
 )
 
-// owner verifies and exports a gateway's objects.
-type owner struct {
-	store  *object.Store
-	net    object.Network
-	key    *wallet.Key
-	domain wire.Domain
+// Owner verifies and exports a gateway's objects.
+type Owner struct {
+	Store  *object.Store
+	Net    object.Network
+	Hotkey strata.Hotkey // in whose partitions the shards are
+	Signer wire.Signer   // signs for it
+	Domain wire.Domain
+	// KeyFrom returns the public key that a seed makes.
+	KeyFrom func(seed [32]byte) (strata.Hotkey, error)
 }
 
-var _ gateway.Owner = owner{}
+var _ gateway.Owner = Owner{}
 
 // Verify implements gateway.Owner.
-func (o owner) Verify(ctx context.Context, id strata.ObjectID, deep bool) (gateway.Verification, error) {
-	in, err := o.store.Inspect(ctx, id, deep)
+func (o Owner) Verify(ctx context.Context, id strata.ObjectID, deep bool) (gateway.Verification, error) {
+	in, err := o.Store.Inspect(ctx, id, deep)
 	if err != nil {
 		return gateway.Verification{}, err
 	}
@@ -58,14 +60,14 @@ const exportWarning = "Who has this file can read the object from the miners unt
 // Export implements gateway.Owner. It draws a key that may read the object's
 // shards, and nothing else, until a time; the key goes with the manifest and is
 // kept nowhere.
-func (o owner) Export(ctx context.Context, id strata.ObjectID, until time.Time) (gateway.Manifest, error) {
-	m, err := o.store.Export(ctx, id)
+func (o Owner) Export(ctx context.Context, id strata.ObjectID, until time.Time) (gateway.Manifest, error) {
+	m, err := o.Store.Export(ctx, id)
 	if err != nil {
 		return gateway.Manifest{}, err
 	}
 	var seed [32]byte
 	_, _ = rand.Read(seed[:]) // never fails: crypto/rand ends the process instead
-	delegate, err := wallet.FromURI("0x" + hex.EncodeToString(seed[:]))
+	delegate, err := o.KeyFrom(seed)
 	if err != nil {
 		return gateway.Manifest{}, err
 	}
@@ -75,8 +77,8 @@ func (o owner) Export(ctx context.Context, id strata.ObjectID, until time.Time) 
 	}
 	f := fileOf(m.Info)
 	out := gateway.Manifest{
-		Format: gateway.ManifestFormat, Warning: exportWarning, Genesis: o.domain.Genesis, Netuid: o.domain.Netuid,
-		Validator: o.key.Hotkey(), DelegateSeed: hex.EncodeToString(seed[:]), Expires: until.UTC().Truncate(time.Second),
+		Format: gateway.ManifestFormat, Warning: exportWarning, Genesis: o.Domain.Genesis, Netuid: o.Domain.Netuid,
+		Validator: o.Hotkey, DelegateSeed: hex.EncodeToString(seed[:]), Expires: until.UTC().Truncate(time.Second),
 		ID: id, Name: f.Name, ContentType: f.ContentType, Size: f.Size, Digest: hex.EncodeToString(m.Info.Digest[:]),
 	}
 	for _, g := range m.Segments {
@@ -85,7 +87,7 @@ func (o owner) Export(ctx context.Context, id strata.ObjectID, until time.Time) 
 			Size: g.Size, Key: hex.EncodeToString(g.Key[:]),
 		}
 		for _, h := range g.Shards {
-			sh, err := o.grant(h, delegate.Hotkey(), out.Expires)
+			sh, err := o.grant(h, delegate, out.Expires)
 			if err != nil {
 				return gateway.Manifest{}, err
 			}
@@ -100,8 +102,8 @@ func (o owner) Export(ctx context.Context, id strata.ObjectID, until time.Time) 
 	return out, nil
 }
 
-func (o owner) addresses(ctx context.Context) (map[strata.Hotkey]string, error) {
-	miners, err := o.net.Candidates(ctx)
+func (o Owner) addresses(ctx context.Context) (map[strata.Hotkey]string, error) {
+	miners, err := o.Net.Candidates(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -113,9 +115,9 @@ func (o owner) addresses(ctx context.Context) (map[strata.Hotkey]string, error) 
 }
 
 // grant lets the delegate read one shard.
-func (o owner) grant(h catalog.Shard, delegate strata.Hotkey, until time.Time) (gateway.ManifestShard, error) {
-	g := wire.Delegation{Validator: o.key.Hotkey(), Delegate: delegate, Expiry: uint64(until.Unix())}
-	if err := g.Sign(o.domain, o.key, h.Root); err != nil {
+func (o Owner) grant(h catalog.Shard, delegate strata.Hotkey, until time.Time) (gateway.ManifestShard, error) {
+	g := wire.Delegation{Validator: o.Hotkey, Delegate: delegate, Expiry: uint64(until.Unix())}
+	if err := g.Sign(o.Domain, o.Signer, h.Root); err != nil {
 		return gateway.ManifestShard{}, fmt.Errorf("delegate the reading of a shard: %w", err)
 	}
 	return gateway.ManifestShard{Index: h.Index, Miner: h.Miner, Root: h.Root, Length: h.Length, Grant: wire.FormatDelegation(g)}, nil

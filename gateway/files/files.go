@@ -1,4 +1,4 @@
-package main
+package files
 
 import (
 	"context"
@@ -26,19 +26,19 @@ const (
 	fullName    = "name"                                    // metadata of a name that was cut
 )
 
-// files makes an object.Store what the gateway asks for.
-type files struct {
-	store   *object.Store
-	backups interface {
+// Objects makes an object.Store what the gateway asks for.
+type Objects struct {
+	Store   *object.Store
+	Backups interface {
 		// BackedUp says whether an object is in the backup on miners.
 		BackedUp(ctx context.Context, id strata.ObjectID) (bool, error)
 	}
 }
 
-var _ gateway.Objects = files{}
+var _ gateway.Objects = Objects{}
 
-// ensureBucket creates the bucket on a new catalog.
-func ensureBucket(ctx context.Context, c catalog.Buckets) error {
+// EnsureBucket creates the bucket on a new catalog.
+func EnsureBucket(ctx context.Context, c catalog.Buckets) error {
 	err := c.CreateBucket(ctx, catalog.Bucket{Name: filesBucket, Created: time.Now()})
 	if strata.CodeOf(err) == strata.Conflict {
 		return nil // it is there
@@ -46,12 +46,13 @@ func ensureBucket(ctx context.Context, c catalog.Buckets) error {
 	return err
 }
 
-func (f files) Put(ctx context.Context, r gateway.PutRequest) (gateway.Object, error) {
+// Put implements gateway.Objects.
+func (f Objects) Put(ctx context.Context, r gateway.PutRequest) (gateway.Object, error) {
 	key, meta := keyOf(r.Name)
 	if r.Keyed {
 		key, meta = fixedKey(r.Name), nil
 	}
-	info, err := f.store.Put(ctx, object.PutRequest{
+	info, err := f.Store.Put(ctx, object.PutRequest{
 		Bucket: filesBucket, Name: key, Meta: meta,
 		ContentType: r.ContentType, Size: r.Size, Body: r.Body, Condition: catalog.Condition(r.Condition),
 	})
@@ -78,13 +79,14 @@ func fixedKey(name string) string { return name + keySep }
 // keyName returns what of a name, or of the beginning of one, is in its key.
 func keyName(name string) string { return name[:min(len(name), maxKeyName)] }
 
-func (f files) Stat(ctx context.Context, id strata.ObjectID) (gateway.Object, error) {
-	h, err := f.store.Stat(ctx, id)
+// Stat implements gateway.Objects.
+func (f Objects) Stat(ctx context.Context, id strata.ObjectID) (gateway.Object, error) {
+	h, err := f.Store.Stat(ctx, id)
 	if err != nil {
 		return gateway.Object{}, err
 	}
 	o := fileOf(h.Info)
-	is, err := f.backups.BackedUp(ctx, id)
+	is, err := f.Backups.BackedUp(ctx, id)
 	if err != nil {
 		return gateway.Object{}, err
 	}
@@ -106,8 +108,8 @@ func worse(a, b gateway.Health) bool { return a.Live-a.Needed < b.Live-b.Needed 
 
 // List returns a page. It may hold fewer than Limit and still have a next one:
 // a prefix longer than what a key has of a name is compared here.
-func (f files) List(ctx context.Context, r gateway.ListRequest) (gateway.ObjectList, error) {
-	page, err := f.store.List(ctx, object.ListRequest{Bucket: filesBucket, Prefix: keyName(r.Prefix), After: unhex(r.After), Limit: r.Limit})
+func (f Objects) List(ctx context.Context, r gateway.ListRequest) (gateway.ObjectList, error) {
+	page, err := f.Store.List(ctx, object.ListRequest{Bucket: filesBucket, Prefix: keyName(r.Prefix), After: unhex(r.After), Limit: r.Limit})
 	if err != nil {
 		return gateway.ObjectList{}, err
 	}
@@ -144,8 +146,9 @@ func unhex(cursor string) string {
 	return string(b)
 }
 
-func (f files) Open(ctx context.Context, id strata.ObjectID) (gateway.Object, gateway.Content, error) {
-	r, err := f.store.Open(ctx, id)
+// Open implements gateway.Objects.
+func (f Objects) Open(ctx context.Context, id strata.ObjectID) (gateway.Object, gateway.Content, error) {
+	r, err := f.Store.Open(ctx, id)
 	if err != nil {
 		return gateway.Object{}, nil, err
 	}
@@ -154,10 +157,10 @@ func (f files) Open(ctx context.Context, id strata.ObjectID) (gateway.Object, ga
 
 // OpenKey opens what a key names. That may be replaced, and so be gone, between
 // being looked up and opened; then there is another.
-func (f files) OpenKey(ctx context.Context, key string) (gateway.Object, gateway.Content, error) {
+func (f Objects) OpenKey(ctx context.Context, key string) (gateway.Object, gateway.Content, error) {
 	var last strata.ObjectID
 	for {
-		info, err := f.store.Lookup(ctx, filesBucket, fixedKey(key))
+		info, err := f.Store.Lookup(ctx, filesBucket, fixedKey(key))
 		if strata.CodeOf(err) == strata.NotFound {
 			err = strata.E(strata.NotFound, "no file has the key %q", key)
 		}
@@ -173,14 +176,17 @@ func (f files) OpenKey(ctx context.Context, key string) (gateway.Object, gateway
 }
 
 // Undelete brings a file back and says how it is.
-func (f files) Undelete(ctx context.Context, id strata.ObjectID) (gateway.Object, error) {
-	if _, err := f.store.Undelete(ctx, id); err != nil {
+func (f Objects) Undelete(ctx context.Context, id strata.ObjectID) (gateway.Object, error) {
+	if _, err := f.Store.Undelete(ctx, id); err != nil {
 		return gateway.Object{}, err
 	}
 	return f.Stat(ctx, id)
 }
 
-func (f files) Delete(ctx context.Context, id strata.ObjectID) error { return f.store.Delete(ctx, id) }
+// Delete implements gateway.Objects.
+func (f Objects) Delete(ctx context.Context, id strata.ObjectID) error {
+	return f.Store.Delete(ctx, id)
+}
 
 func fileOf(i object.Info) gateway.Object {
 	name, cut := i.Meta[fullName]
