@@ -59,6 +59,10 @@ func (c *call) getManifest() error {
 	if err != nil {
 		return err
 	}
+	// Who is in debt gets none made; what one costs is known once it is there.
+	if err := c.s.rates.takeBytes(c.auth.Sender, 0); err != nil {
+		return err
+	}
 	p, err := c.s.cfg.Miner.Manifest(c.r.Context(), q)
 	if err != nil {
 		return err
@@ -66,7 +70,11 @@ func (c *call) getManifest() error {
 	if err := own(p.Validate()); err != nil {
 		return err
 	}
-	c.binary(p.Encode())
+	page := p.Encode()
+	if err := c.s.rates.takeBytes(c.auth.Sender, uint64(len(page))); err != nil {
+		return err
+	}
+	c.binary(page)
 	return nil
 }
 

@@ -206,6 +206,20 @@ func TestNothingToAsk(t *testing.T) {
 	w.wantLeaves(m, 0, 0)
 }
 
+// TestThrottledAudits: a validator asks far below what miners publish, so an audit
+// that is too many for a miner has failed.
+func TestThrottledAudits(t *testing.T) {
+	w := newWorld(t)
+	m := w.miner("//Miner")
+	m.seal(w.key.Hotkey(), 0, 8)
+	w.start()
+	w.admit(m)
+	w.audit(m, 2)
+	m.busy = true
+	w.audit(m, 3)
+	w.wantLeaves(m, 32, 48)
+}
+
 func TestExponential(t *testing.T) {
 	var sum time.Duration
 	v := &Validator{Config: Config{Chance: secret}}

@@ -102,6 +102,9 @@ func (n *network) Audit(ctx context.Context, ep wire.Endpoint, r wire.AuditReque
 	if err := r.Validate(); err != nil {
 		return wire.AuditResponse{}, 0, err
 	}
+	if m.busy {
+		return wire.AuditResponse{}, 0, strata.E(strata.Throttled, "too many audits")
+	}
 	a := m.audit(r)
 	if m.answer != nil {
 		m.answer(&a)
@@ -138,6 +141,7 @@ type fakeMiner struct {
 	late  time.Duration // what an audit takes
 	dead  bool          // refuses connections
 	hangs bool          // takes connections and is silent
+	busy  bool          // says of every audit that it is too many
 	// answer changes the answer to an audit before it is sent.
 	answer func(*wire.AuditResponse)
 

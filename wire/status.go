@@ -36,8 +36,8 @@ type Limits struct {
 	MaxShard       uint64 `json:"max_shard"`        // bytes
 	LeavesPerSec   uint64 `json:"leaves_per_sec"`   // leaves opened in audits
 	LeavesBurst    uint64 `json:"leaves_burst"`     // leaves that may be opened at once after a pause
-	BytesPerSec    uint64 `json:"bytes_per_sec"`    // shard bytes, both ways
-	BytesBurst     uint64 `json:"bytes_burst"`      // shard bytes that may move at once after a pause
+	BytesPerSec    uint64 `json:"bytes_per_sec"`    // bytes of shards, both ways, and of manifests
+	BytesBurst     uint64 `json:"bytes_burst"`      // such bytes that may move at once after a pause
 	RequestsAtOnce uint64 `json:"requests_at_once"` // requests in work at the same time
 }
 
