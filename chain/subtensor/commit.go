@@ -65,7 +65,7 @@ func (c *Client) commitHash(ctx context.Context, hot chain.Signer, p chain.Hyper
 	if err != nil {
 		return receipt, err
 	}
-	name, args := weightsCall(rt, "commit", "weights", scale.Struct{"netuid": uint16(r.Netuid), "commit_hash": r.hash()})
+	name, args := weightsCall(rt, "commit", scale.Struct{"netuid": uint16(r.Netuid), "commit_hash": r.hash()})
 	receipt.Block, err = c.submit(ctx, hot, subtensorModule, name, args)
 	receipt.Reveal = revealBlock(p, g)
 	return receipt, err
@@ -190,7 +190,7 @@ func (c *Client) reveal(ctx context.Context, hot chain.Signer, r commitRecord) (
 	if err != nil {
 		return waiting, err
 	}
-	name, args := weightsCall(rt, "reveal", "weights", scale.Struct{
+	name, args := weightsCall(rt, "reveal", scale.Struct{
 		"netuid": uint16(r.Netuid), "uids": r.UIDs, "values": r.Values, "salt": r.Salt, "version_key": r.Version,
 	})
 	_, err = c.submit(ctx, hot, subtensorModule, name, args)

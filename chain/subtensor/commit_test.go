@@ -48,7 +48,7 @@ func TestWeightsCalls(t *testing.T) {
 		{spec300, "set", "set_weights"}, {spec300, "commit", "commit_weights"}, {spec300, "reveal", "reveal_weights"},
 		{finney, "set", "set_mechanism_weights mecid"}, {finney, "commit", "commit_mechanism_weights mecid"}, {finney, "reveal", "reveal_mechanism_weights mecid"},
 	} {
-		name, args := weightsCall(c.rt, c.verb, "weights", scale.Struct{})
+		name, args := weightsCall(c.rt, c.verb, scale.Struct{})
 		if _, ok := args["mecid"]; ok {
 			name += " mecid"
 		}

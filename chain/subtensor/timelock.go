@@ -122,7 +122,7 @@ func roundBlock(version uint16, reveal, head uint64) uint64 {
 // of the payload that it takes.
 func timelockCall(rt *runtime, n strata.Netuid) (version uint16, name string, args scale.Struct) {
 	args = scale.Struct{"netuid": uint16(n)}
-	name, args = weightsCall(rt, "commit_timelocked", "weights", args)
+	name, args = weightsCall(rt, "commit_timelocked", args)
 	if _, _, err := rt.meta.Call(subtensorModule, name); err != nil {
 		return withoutHotkey, "commit_crv3_weights", scale.Struct{"netuid": uint16(n)}
 	}

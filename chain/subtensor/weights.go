@@ -13,10 +13,10 @@ const mechanism = 0
 
 // weightsCall returns the call for weights of a mechanism, where the runtime
 // has one, or that without: "set_weights" is "set_mechanism_weights" with mecid.
-func weightsCall(rt *runtime, verb, rest string, args scale.Struct) (string, scale.Struct) {
-	name := verb + "_mechanism_" + rest
+func weightsCall(rt *runtime, verb string, args scale.Struct) (string, scale.Struct) {
+	name := verb + "_mechanism_weights"
 	if _, _, err := rt.meta.Call(subtensorModule, name); err != nil {
-		return verb + "_" + rest, args
+		return verb + "_weights", args
 	}
 	args["mecid"] = uint8(mechanism)
 	return name, args
@@ -49,7 +49,7 @@ func (c *Client) SetWeights(ctx context.Context, hot chain.Signer, n strata.Netu
 	if err != nil {
 		return chain.WeightsReceipt{}, err
 	}
-	name, args := weightsCall(rt, "set", "weights", scale.Struct{
+	name, args := weightsCall(rt, "set", scale.Struct{
 		"netuid": uint16(n), "dests": v.uids, "weights": v.values, "version_key": v.version,
 	})
 	block, err := c.submit(ctx, hot, subtensorModule, name, args)

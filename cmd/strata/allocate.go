@@ -76,11 +76,8 @@ func (c *allocateCmd) reset(s streams, sess session) error {
 	if !c.Restart {
 		return nil
 	}
-	if !c.NoPrompt {
-		yes, err := ask(s, "Delete all sectors and all users' shards of this hotkey and start over?")
-		if err != nil || !yes {
-			return strata.E(strata.Invalid, "nothing was deleted: the question was not answered with y (see --no_prompt)")
-		}
+	if !c.NoPrompt && !ask(s, "Delete all sectors and all users' shards of this hotkey and start over?") {
+		return strata.E(strata.Invalid, "nothing was deleted: the question was not answered with y (see --no_prompt)")
 	}
 	return volume.Reset(spaceConfig(sess, c.walletFlags, c.dbFlags))
 }
@@ -100,10 +97,8 @@ func (c *allocateCmd) fill(ctx context.Context, s streams, sess session, store *
 	if reason != "" {
 		fmt.Fprintln(s.out, reason)
 	}
-	if !c.NoPrompt {
-		if yes, err := ask(s, "Fill the disks like this?"); err != nil || !yes {
-			return strata.E(strata.Invalid, "nothing was filled: the question was not answered with y (see --no_prompt)")
-		}
+	if !c.NoPrompt && !ask(s, "Fill the disks like this?") {
+		return strata.E(strata.Invalid, "nothing was filled: the question was not answered with y (see --no_prompt)")
 	}
 	if err := store.SetTargets(ctx, plan.Targets); err != nil {
 		return err

@@ -138,12 +138,12 @@ func expand(path string) string {
 }
 
 // ask prints a question and says whether the answer is yes.
-func ask(s streams, question string) (bool, error) {
+func ask(s streams, question string) bool {
 	fmt.Fprintf(s.out, "%s [y/N] ", question)
 	var answer string
 	if _, err := fmt.Fscanln(s.in, &answer); err != nil && answer == "" {
 		fmt.Fprintln(s.out)
-		return false, nil
+		return false
 	}
-	return strings.HasPrefix(strings.ToLower(answer), "y"), nil
+	return strings.HasPrefix(strings.ToLower(answer), "y")
 }

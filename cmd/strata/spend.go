@@ -75,14 +75,10 @@ func (p *purse) target() (strata.Netuid, strata.Hotkey, error) {
 
 // confirm asks unless told not to. A refusal is an error, so that a script sees it.
 func (p *purse) confirm(format string, args ...any) error {
-	if p.NoPrompt {
+	if p.NoPrompt || ask(p.streams, fmt.Sprintf(format, args...)) {
 		return nil
 	}
-	yes, err := ask(p.streams, fmt.Sprintf(format, args...))
-	if err == nil && !yes {
-		err = strata.E(strata.Invalid, "nothing was sent: the question was not answered with y (see --no_prompt)")
-	}
-	return err
+	return strata.E(strata.Invalid, "nothing was sent: the question was not answered with y (see --no_prompt)")
 }
 
 func (p *purse) say(format string, args ...any) error {

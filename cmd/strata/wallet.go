@@ -101,12 +101,8 @@ func mayReplace(s streams, w wallet.Wallet, overwrite bool, roles ...wallet.Role
 		if _, err := w.Encrypted(r); strata.CodeOf(err) == strata.NotFound {
 			continue
 		}
-		yes, err := ask(s, fmt.Sprintf("Wallet %s has a %s %s already. Lose its key for good?", w.Name, r, roleName(w, r)))
-		if err == nil && !yes {
-			err = strata.E(strata.Conflict, "nothing was written: choose another name with --wallet.name or --wallet.hotkey")
-		}
-		if err != nil {
-			return false, err
+		if !ask(s, fmt.Sprintf("Wallet %s has a %s %s already. Lose its key for good?", w.Name, r, roleName(w, r))) {
+			return false, strata.E(strata.Conflict, "nothing was written: choose another name with --wallet.name or --wallet.hotkey")
 		}
 		overwrite = true
 	}

@@ -124,12 +124,12 @@ func (t *typist) composite(name, path, fields string) scale.TypeID {
 }
 
 // variant declares an enum; a case is "index Name" or "index Name fields".
-func (t *typist) variant(name, path string, cases []string) scale.TypeID {
+func (t *typist) variant(name, path string, cases []string) {
 	out := scale.Type{Kind: scale.KindVariant}
 	for _, c := range cases {
 		out.Variants = append(out.Variants, t.caseOf(c))
 	}
-	return t.declare(name, path, out)
+	t.declare(name, path, out)
 }
 
 // declare adds a type with its path and generic parameters.
