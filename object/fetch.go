@@ -16,6 +16,10 @@ import (
 // ahead is how many rows each shard is read ahead of the reader.
 const ahead = 4
 
+// drainLimit is how long a small request may go on after its reader has left. It
+// ends then by itself most often, and leaves a connection that can be used again.
+const drainLimit = 300 * time.Millisecond
+
 // patience is how many times Timing.Hedge may pass without a chunk from anybody
 // before a read fails.
 const patience = 60
@@ -37,6 +41,16 @@ type fetch struct {
 	// once one of those has failed.
 	wants []int
 	goal  int
+
+	// opening asks each shard for its first row alone, then for some, then for the
+	// rest: the first bytes come soon, and who wants no more costs no more.
+	opening bool
+
+	// Of the row entered last: how long its chunks were waited for, whether the
+	// others are expected soon, and how often nothing came.
+	waited  time.Duration
+	hurried bool
+	idle    int
 
 	spares  []catalog.Shard // not read yet, the best first
 	streams []*stream
@@ -70,7 +84,7 @@ type event struct {
 
 // newFetch starts reading rows from to to of a segment.
 func (s *Store) newFetch(ctx context.Context, seg catalog.Segment, at map[strata.Hotkey]wire.Endpoint, span span) (*fetch, error) {
-	f := &fetch{s: s, segment: seg, layout: layout{seg.K, seg.Size}, at: at, to: span.to, chunks: map[int][][]byte{}}
+	f := &fetch{s: s, segment: seg, layout: layout{seg.K, seg.Size}, at: at, to: span.to, opening: span.opening, chunks: map[int][][]byte{}}
 	var err error
 	if f.codec, err = erasure.New(seg.Codec, seg.K, seg.Total); err != nil {
 		return nil, err
@@ -112,50 +126,77 @@ func (f *fetch) prefer(wants []int) {
 	}
 }
 
-// row returns the data chunks of row r; those that are not wanted may be nil.
-// They are valid until the next call, of a higher row, or close. Code
-// Unavailable when too few miners give theirs.
-func (f *fetch) row(r int) ([][]byte, error) {
+// enter begins row r, higher than the one before, whose chunks it frees.
+func (f *fetch) enter(r int) {
 	f.forget(r)
-	began := f.s.now()
-	timer := time.NewTimer(f.s.timing.Hedge)
-	defer timer.Stop()
-	hurried, idle := false, 0
-	for !f.complete(r) {
-		if !f.top(r) || idle == patience {
-			return nil, f.tooFew(r)
+	f.waited, f.hurried, f.idle = 0, false, 0
+}
+
+// chunk returns data chunk i of row r, which was entered last, as soon as it is
+// there, be the others or not. It is valid until the next row is entered, or
+// close. Code Unavailable when too few miners give theirs.
+func (f *fetch) chunk(r, i int) ([]byte, error) {
+	if !f.ready(r, i) {
+		if err := f.await(r, i); err != nil {
+			return nil, err
 		}
-		if !hurried && 4*f.have(r) >= 3*f.goal {
+	}
+	if c := f.chunks[r][i]; c != nil {
+		return c, nil
+	}
+	if err := f.decode(r); err != nil {
+		return nil, err
+	}
+	return f.chunks[r][i], nil
+}
+
+func (f *fetch) await(r, i int) error {
+	began := f.s.now()
+	defer func() { f.waited += f.s.now().Sub(began) }()
+	timer := time.NewTimer(f.s.timing.Hedge - min(f.waited, f.s.timing.Hedge))
+	defer timer.Stop()
+	for !f.ready(r, i) {
+		if !f.top(r) || f.idle == patience {
+			return f.tooFew(r)
+		}
+		if !f.hurried && 4*f.have(r) >= 3*f.goal {
 			// The rest should be here soon: most have come.
-			hurried = true
-			timer.Reset(min(f.s.timing.Hedge, max(f.s.timing.Hedge/8, 3*f.s.now().Sub(began))))
+			f.hurried = true
+			so := f.waited + f.s.now().Sub(began)
+			timer.Reset(min(f.s.timing.Hedge, max(f.s.timing.Hedge/8, 3*so)))
 		}
 		select {
 		case e := <-f.events:
 			f.take(e, r)
-			idle = 0
+			f.idle = 0
 		case <-timer.C:
 			f.hedge(r)
-			idle++
+			f.idle++
 			timer.Reset(f.s.timing.Hedge)
 		case <-f.ctx.Done():
-			return nil, f.ctx.Err()
+			return f.ctx.Err()
 		}
 	}
-	return f.decode(r)
+	return nil
 }
 
-// complete says whether what has arrived gives the wanted chunks of row r.
-func (f *fetch) complete(r int) bool {
-	if f.have(r) >= f.segment.K {
-		return true
-	}
-	return f.wants != nil && f.hasAll(r, f.wants)
-}
-
-func (f *fetch) hasAll(r int, indices []int) bool {
+// ready says whether chunk i of row r is there or can be made.
+func (f *fetch) ready(r, i int) bool {
 	got := f.chunks[r]
-	return got != nil && !slices.ContainsFunc(indices, func(i int) bool { return got[i] == nil })
+	return got != nil && got[i] != nil || f.have(r) >= f.segment.K
+}
+
+// poll takes what has come, without waiting, and says whether chunk i of row r
+// is there now.
+func (f *fetch) poll(r, i int) bool {
+	for {
+		select {
+		case e := <-f.events:
+			f.take(e, r)
+		default:
+			return f.ready(r, i)
+		}
+	}
 }
 
 func (f *fetch) have(r int) (n int) {
@@ -250,23 +291,15 @@ func (f *fetch) tooFew(r int) error {
 	return err
 }
 
-// decode returns the data chunks of row r, rebuilding those that are wanted and
-// did not come.
-func (f *fetch) decode(r int) ([][]byte, error) {
+// decode rebuilds the data chunks of row r that did not come.
+func (f *fetch) decode(r int) error {
 	got := f.chunks[r]
-	k := f.segment.K
-	if f.wants == nil && !slices.ContainsFunc(got[:k], func(c []byte) bool { return c == nil }) {
-		return got[:k], nil
-	}
-	if f.wants != nil && f.hasAll(r, f.wants) {
-		return got[:k], nil
-	}
-	for i := range k {
+	for i := range f.segment.K {
 		if got[i] == nil {
 			got[i] = f.s.takeChunk()[:0]
 		}
 	}
-	return got[:k], f.codec.ReconstructRow(got)
+	return f.codec.ReconstructRow(got)
 }
 
 // forget frees the rows before r and lets each stream read one more for each.
@@ -322,17 +355,51 @@ func (f *fetch) read(st *stream, from int) error {
 	if err != nil {
 		return err
 	}
+	for r := from; r < f.to; {
+		to := f.ration(from, r)
+		if err := f.request(st, sealer, r, to); err != nil {
+			return err
+		}
+		r = to
+	}
+	return nil
+}
+
+// ration returns the end of the request that begins with row r, in a stream that
+// began at from.
+func (f *fetch) ration(from, r int) int {
+	switch {
+	case !f.opening || r-from >= ahead:
+		return f.to
+	case r == from:
+		return min(f.to, r+1)
+	}
+	return min(f.to, from+ahead)
+}
+
+// request reads rows from to to of a shard with one request.
+func (f *fetch) request(st *stream, sealer *envelope.Sealer, from, to int) error {
+	if !f.credit(st) {
+		return f.ctx.Err()
+	}
+	ctx, small := f.ctx, to-from < ahead
+	if small {
+		var end func()
+		ctx, end = outlasting(f.ctx, drainLimit)
+		defer end()
+	}
 	off := f.layout.shardOff(from)
-	end := min(f.layout.shardOff(f.to), st.shard.Length)
-	body, err := f.s.peers.GetShard(f.ctx, f.at[st.shard.Miner], st.shard.Root, uint64(st.shard.Length), uint64(off), uint64(end-off))
+	end := min(f.layout.shardOff(to), st.shard.Length)
+	body, err := f.s.peers.GetShard(ctx, f.at[st.shard.Miner], st.shard.Root, uint64(st.shard.Length), uint64(off), uint64(end-off))
 	if err != nil {
 		return err
 	}
 	defer body.Close()
-	for r := from; r < f.to; r++ {
-		select {
-		case <-st.credit:
-		case <-f.ctx.Done():
+	if small {
+		defer func() { _, _ = io.Copy(io.Discard, body) }() // nothing more is wanted but the end
+	}
+	for r := from; r < to; r++ {
+		if r > from && !f.credit(st) {
 			return f.ctx.Err()
 		}
 		plain, err := f.readChunk(body, sealer, r)
@@ -344,6 +411,23 @@ func (f *fetch) read(st *stream, from int) error {
 		}
 	}
 	return nil
+}
+
+// credit waits until a stream may read another row; false when the fetch ends.
+func (f *fetch) credit(st *stream) bool {
+	select {
+	case <-st.credit:
+		return f.ctx.Err() == nil
+	case <-f.ctx.Done():
+		return false
+	}
+}
+
+// outlasting returns a context that ends a while after ctx. end frees it.
+func outlasting(ctx context.Context, d time.Duration) (out context.Context, end func()) {
+	out, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	stop := context.AfterFunc(ctx, func() { time.AfterFunc(d, cancel) })
+	return out, func() { stop(); cancel() }
 }
 
 // readChunk reads and opens a shard's chunk of row r.

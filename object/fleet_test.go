@@ -45,6 +45,7 @@ type fleet struct {
 
 	puts, gets int
 	served     int64            // bytes given to readers
+	asked      []uint64         // how many bytes each read asked for
 	onPut      func(stored int) // called with the number of shards stored so far, mu not held
 	gate       chan struct{}    // when set, a put waits for one
 }
@@ -150,6 +151,7 @@ func (f *fleet) GetShard(ctx context.Context, from wire.Endpoint, root strata.Ro
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.gets++
+	f.asked = append(f.asked, n)
 	body, ok := f.find(from.Hotkey).shards[root]
 	if !ok {
 		return nil, strata.E(strata.NotFound, "no such shard")

@@ -105,7 +105,9 @@ func (s *Store) newStretch(ctx context.Context, segments []catalog.Segment, off,
 	}
 	t := &stretch{s: s, at: at, left: n}
 	t.ctx, t.stop = context.WithCancel(ctx)
-	t.spans = spansOf(segments, off, n)
+	if t.spans = spansOf(segments, off, n); len(t.spans) > 0 {
+		t.spans[0].opening = true
+	}
 	return t, nil
 }
 
@@ -182,6 +184,7 @@ type span struct {
 	off, n   int64 // of the segment's plaintext
 	from, to int   // rows
 	wants    []int // where it covers one row: the data chunks it needs, if not all
+	opening  bool  // a reader waits for its first bytes
 }
 
 // spansOf cuts a range into the segments that it covers.
@@ -235,9 +238,10 @@ type stretch struct {
 // active is a span being fetched.
 type active struct {
 	span
-	f      *fetch
-	row    int      // the next row to ask for
-	pieces [][]byte // of the row at hand, still to be given
+	f     *fetch
+	row   int    // of the next chunk
+	col   int    // its index
+	piece []byte // of the chunk before, still to be given
 }
 
 // Read implements io.Reader.
@@ -254,8 +258,8 @@ func (t *stretch) Read(p []byte) (int, error) {
 		n := copy(p[total:], b)
 		total += n
 		t.given(n)
-		if total > 0 && len(t.now.pieces) == 0 {
-			break // do not wait for a row when there is something to give
+		if len(t.now.piece) == 0 && !t.now.atHand() {
+			break // do not wait for a chunk when there is something to give
 		}
 	}
 	return total, nil
@@ -286,13 +290,13 @@ func (t *stretch) piece() ([]byte, error) {
 	if t.err == nil && t.left == 0 {
 		t.err = t.finish()
 	}
-	for t.err == nil && (t.now == nil || len(t.now.pieces) == 0) {
+	for t.err == nil && (t.now == nil || len(t.now.piece) == 0) {
 		t.err = t.advance()
 	}
 	if t.err != nil {
 		return nil, t.err
 	}
-	return t.now.pieces[0], nil
+	return t.now.piece, nil
 }
 
 // finish compares the digest and returns io.EOF.
@@ -307,15 +311,13 @@ func (t *stretch) finish() error {
 func (t *stretch) given(n int) {
 	a := t.now
 	if t.sum != nil {
-		t.sum.Write(a.pieces[0][:n]) // a hash's Write never fails
+		t.sum.Write(a.piece[:n]) // a hash's Write never fails
 	}
 	t.left -= int64(n)
-	if a.pieces[0] = a.pieces[0][n:]; len(a.pieces[0]) == 0 {
-		a.pieces = a.pieces[1:]
-	}
+	a.piece = a.piece[n:]
 }
 
-// advance gets the next row, of the next segment where one has ended.
+// advance gets the next chunk, of the next segment where one has ended.
 func (t *stretch) advance() error {
 	t.s.use.touch()
 	if t.now != nil && t.now.row == t.now.to {
@@ -328,10 +330,10 @@ func (t *stretch) advance() error {
 	if t.now == nil {
 		return strata.E(strata.Corrupt, "the record of a segment is missing: restore the metadata from a backup")
 	}
-	if err := t.now.fetchRow(); err != nil {
+	if err := t.now.fetchChunk(); err != nil || t.now.row == t.now.from {
 		return err
 	}
-	return t.ready(&t.next) // not before: the first byte does not wait for it
+	return t.ready(&t.next) // not before: the first row does not wait for it
 }
 
 // ready begins to fetch the next span, unless the slot has one or there is none.
@@ -363,26 +365,40 @@ func (t *stretch) open(sp span) (*active, error) {
 	return &active{span: sp, f: f, row: sp.from}, nil
 }
 
-// fetchRow gets a row and cuts it to the span.
-func (a *active) fetchRow() error {
-	chunks, err := a.f.row(a.row)
-	if err != nil {
-		return err
+// fetchChunk gets the next chunk of which the span has bytes; none where the row
+// has no more.
+func (a *active) fetchChunk() error {
+	if a.col == 0 {
+		a.f.enter(a.row)
 	}
-	l := a.f.layout
-	at := int64(a.row) * l.rowPlain() // where the chunk begins in the segment
-	rowEnd := at + l.rowLen(a.row)    // padding follows
-	c := int64(l.chunkLen(a.row))
-	for _, chunk := range chunks {
-		low, high := max(at, a.off), min(at+c, rowEnd, a.off+a.n)
-		if low < high {
-			a.pieces = append(a.pieces, chunk[low-at:high-at])
+	for ; a.col < a.segment.K && len(a.piece) == 0; a.col++ {
+		from, to := a.covers()
+		if from >= to {
+			continue
 		}
-		at += c
+		chunk, err := a.f.chunk(a.row, a.col)
+		if err != nil {
+			return err
+		}
+		a.piece = chunk[from:to]
 	}
-	a.row++
+	if a.col == a.segment.K {
+		a.row, a.col = a.row+1, 0
+	}
 	return nil
 }
+
+// covers returns the bytes of the next chunk that are in the span.
+func (a *active) covers() (from, to int64) {
+	l := a.f.layout
+	row := int64(a.row) * l.rowPlain() // where it begins in the segment
+	c := int64(l.chunkLen(a.row))
+	at := row + int64(a.col)*c
+	return max(0, a.off-at), min(c, row+l.rowLen(a.row)-at, a.off+a.n-at) // padding follows the row
+}
+
+// atHand says whether the next chunk can be had without waiting.
+func (a *active) atHand() bool { return a.row < a.to && a.f.poll(a.row, a.col) }
 
 // Close implements io.Closer.
 func (t *stretch) Close() error {

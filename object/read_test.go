@@ -7,6 +7,7 @@ import (
 	"io"
 	"testing"
 	"testing/iotest"
+	"time"
 
 	"pgregory.net/rapid"
 
@@ -330,5 +331,73 @@ func TestLyingMiners(t *testing.T) {
 	got, err := w.read(id)
 	if strata.CodeOf(err) != strata.Unavailable || len(got) >= len(data) {
 		t.Errorf("%d bytes and %v with one honest miner of the 2 needed", len(got), err)
+	}
+}
+
+// TestFirstBytesComeFromOneMiner: what the first miner gives is given on at
+// once, though the others answer nothing.
+func TestFirstBytesComeFromOneMiner(t *testing.T) {
+	w, info, data := stored(t, segment)
+	segs, err := w.db.Segments(t.Context(), info.ID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, m := range w.fleet.miners {
+		if m.Hotkey != segs[0].Shards[0].Miner {
+			w.fleet.set(hangs, i)
+		}
+	}
+	r, err := w.store.Open(t.Context(), info.ID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	first := make([]byte, 64<<10)
+	n, err := r.Read(first)
+	if err != nil || n < 1000 || !bytes.Equal(first[:n], data[:n]) {
+		t.Fatalf("%d bytes, %v", n, err)
+	}
+}
+
+// TestReadBeginsSmall: who takes only the first bytes has few read, by requests
+// that end by themselves; who takes all pays two requests more for each shard of
+// the first segment alone.
+func TestReadBeginsSmall(t *testing.T) {
+	w, info, data := stored(t, 2*segment)
+	w.timing.Hedge = time.Minute // no spares
+	w.restart()
+	r, err := w.store.Open(t.Context(), info.ID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	const chunk, k = 64 << 10, 2 // of six miners
+	first := make([]byte, 1000)
+	if _, err := io.ReadFull(r, first); err != nil || !bytes.Equal(first, data[:1000]) {
+		t.Fatal(err)
+	}
+	if err := r.Close(); err != nil {
+		t.Fatal(err)
+	}
+	w.fleet.mu.Lock()
+	total := uint64(0)
+	for _, n := range w.fleet.asked {
+		if total += n; n > 3*chunk {
+			t.Errorf("a request of %d bytes for the first thousand of a file", n)
+		}
+	}
+	w.fleet.mu.Unlock()
+	if total > 4*k*chunk {
+		t.Errorf("%d bytes were read for the first thousand of a file", total)
+	}
+
+	w, info, data = stored(t, 2*segment)
+	w.timing.Hedge = time.Minute // no spares
+	w.restart()
+	w.mustRead(info.ID, data)
+	w.fleet.mu.Lock()
+	defer w.fleet.mu.Unlock()
+	if got := len(w.fleet.asked); got != k*(3+1) {
+		t.Errorf("%d requests for a file of two segments", got)
 	}
 }
