@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"crypto/sha256"
-	"crypto/tls"
 	"encoding/hex"
 	"errors"
 	"io"
@@ -122,7 +121,7 @@ func (c *Client) dial(ctx context.Context, network, host string) (net.Conn, erro
 	}
 	ctx, cancel := context.WithTimeout(ctx, c.cfg.DialTimeout)
 	defer cancel()
-	conn := tls.Client(raw, clientTLS(c.cfg.Domain, ep.Hotkey, c.cfg.Now))
+	conn := newBulkConn(raw, clientTLS(c.cfg.Domain, ep.Hotkey, c.cfg.Now))
 	if err := conn.HandshakeContext(ctx); err != nil {
 		_ = raw.Close()
 		return nil, err
