@@ -23,27 +23,40 @@ func (r *run) codec(context.Context) error {
 	if err != nil {
 		return err
 	}
-	var sealers [codecTotal]*envelope.Sealer
-	for i := range sealers {
-		if sealers[i], err = envelope.NewSealer(envelope.Key{byte(i)}); err != nil {
-			return err
-		}
-	}
-	row := make([][]byte, codecTotal)
-	for i := range row {
-		row[i] = make([]byte, envelope.ChunkPlain)
-		_, _ = newNoise(i).Read(row[i]) // never fails
+	sealers, row, err := codecInput()
+	if err != nil {
+		return err
 	}
 	const rowBytes = codecK * envelope.ChunkPlain
 	rows := max(1, int(r.cfg.Size)/rowBytes)
 	sealed := make([][]byte, codecTotal)
-	r.res.Encode, err = rate(rows*rowBytes, rows, func(n int) error { return encodeRow(c, sealers[:], row, sealed, uint64(n)) })
+	r.res.Encode, err = rate(rows*rowBytes, rows, func(n int) error {
+		for i := range sealed {
+			sealed[i] = sealed[i][:0]
+		}
+		return encodeRow(c, sealers, row, sealed, uint64(n))
+	})
 	if err != nil {
 		return err
 	}
 	last := uint64(rows - 1)
-	r.res.Decode, err = rate(rows*rowBytes, rows, func(int) error { return decodeRow(c, sealers[:], sealed, last) })
+	r.res.Decode, err = rate(rows*rowBytes, rows, func(int) error { return decodeRow(c, sealers, sealed, last) })
 	return err
+}
+
+// codecInput returns a sealer for each shard and a row of noise with room for
+// its parity.
+func codecInput() (sealers []*envelope.Sealer, row [][]byte, err error) {
+	for i := range codecTotal {
+		s, err := envelope.NewSealer(envelope.Key{byte(i)})
+		if err != nil {
+			return nil, nil, err
+		}
+		chunk := make([]byte, envelope.ChunkPlain)
+		_, _ = newNoise(i).Read(chunk) // never fails
+		sealers, row = append(sealers, s), append(row, chunk)
+	}
+	return sealers, row, nil
 }
 
 func rate(bytes, times int, fn func(int) error) (float64, error) {
@@ -56,7 +69,8 @@ func rate(bytes, times int, fn func(int) error) (float64, error) {
 	return float64(bytes) / time.Since(start).Seconds(), nil
 }
 
-func encodeRow(c *erasure.Codec, sealers []*envelope.Sealer, row, sealed [][]byte, number uint64) error {
+// encodeRow makes the row's parity, and appends to each shard its sealed chunk.
+func encodeRow(c *erasure.Codec, sealers []*envelope.Sealer, row, shards [][]byte, number uint64) error {
 	if err := c.EncodeRow(row); err != nil {
 		return err
 	}
@@ -64,10 +78,11 @@ func encodeRow(c *erasure.Codec, sealers []*envelope.Sealer, row, sealed [][]byt
 	for half := range 2 {
 		g.Go(func() (err error) {
 			for i := half; i < len(row); i += 2 {
-				if sealed[i], err = sealers[i].SealChunk(sealed[i][:0], row[i], number, false); err != nil {
+				was := len(shards[i])
+				if shards[i], err = sealers[i].SealChunk(shards[i], row[i], number, false); err != nil {
 					return err
 				}
-				_ = blake3.Sum256(sealed[i])
+				_ = blake3.Sum256(shards[i][was:])
 			}
 			return nil
 		})

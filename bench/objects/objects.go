@@ -46,6 +46,11 @@ type Result struct {
 	Encode float64 `json:"encode_bytes_per_s"` // erasure code, encryption and hash of all shards, nothing sent
 	Decode float64 `json:"decode_bytes_per_s"` // k shards with parity: check, decryption, erasure code
 
+	// Bare is the floor of an upload on these cores: encoded, hashed, through
+	// TLS, hashed and synced, in one process and with nothing else.
+	Bare    float64 `json:"bare_bytes_per_s"`
+	BareCPU float64 `json:"bare_cpu_ns_per_byte"`
+
 	Upload    Rate          `json:"upload"`
 	Download  Rate          `json:"download"`
 	FirstByte time.Duration `json:"first_byte_ns"` // median, of a download
@@ -103,7 +108,7 @@ func Run(ctx context.Context, cfg Config) (res Result, err error) {
 		name string
 		run  func(context.Context) error
 	}{
-		{"copy", r.copy}, {"codec", r.codec}, {"large", r.large}, {"first byte", r.firstByte},
+		{"copy", r.copy}, {"codec", r.codec}, {"bare", r.bare}, {"large", r.large}, {"first byte", r.firstByte},
 		{"small", r.small}, {"stream", r.stream}, {"end", r.finish},
 	} {
 		cfg.Log.Info("measuring", "what", step.name)

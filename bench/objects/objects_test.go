@@ -52,7 +52,8 @@ func TestCheckFindsAWrongByte(t *testing.T) {
 	}
 }
 
-func TestCodecAndCopy(t *testing.T) {
+// TestWithoutNetwork: what is measured beside the network works without one.
+func TestWithoutNetwork(t *testing.T) {
 	r := &run{cfg: Config{Dir: t.TempDir(), Size: strata.MiB, Rounds: 1}, in: filepath.Join(t.TempDir(), "in")}
 	if err := os.WriteFile(r.in, make([]byte, strata.MiB), 0o600); err != nil {
 		t.Fatal(err)
@@ -62,7 +63,10 @@ func TestCodecAndCopy(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if r.res.Encode <= 0 || r.res.Decode <= 0 || r.res.Copy <= 0 {
+	if err := r.bare(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if r.res.Bare <= 0 || r.res.Encode <= 0 || r.res.Decode <= 0 || r.res.Copy <= 0 {
 		t.Errorf("%+v", r.res)
 	}
 	var b strings.Builder

@@ -14,6 +14,7 @@ func (r Result) Table() bench.Table {
 	add("copy of a file, fsync", mbs(r.Copy), "")
 	add("codec alone, encode", mbs(r.Encode), fmt.Sprintf("%d of %d, encryption and hash", codecK, codecTotal))
 	add("codec alone, decode", mbs(r.Decode), "from parity")
+	add("bare upload", mbs(r.Bare), fmt.Sprintf("codec, TLS, hash, write, sync in one process; CPU ns/byte: %.2f", r.BareCPU))
 	add("upload", mbs(r.Upload.Median), fmt.Sprintf("%s; CPU ns/byte: %s", r.Codec, r.Upload.CPU))
 	add("download", mbs(r.Download.Median), fmt.Sprintf("CPU ns/byte: %s", r.Download.CPU))
 	add("first byte", r.FirstByte.Round(100*time.Microsecond).String(), "median")
