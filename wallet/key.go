@@ -11,10 +11,8 @@ import (
 	"github.com/ChainSafe/go-schnorrkel"
 
 	"strata"
+	"strata/internal/sr25519"
 )
-
-// signingContext is substrate's for sr25519.
-const signingContext = "substrate"
 
 // Key is an sr25519 key pair. It implements chain.Signer, is immutable and safe
 // for concurrent use, and shows its ss58 address, never its secret, however it
@@ -30,8 +28,9 @@ type Key struct {
 type secret struct {
 	scalar [32]byte // canonical scalar, little-endian
 	nonce  [32]byte // second half of the 64-byte private key
-	seed   []byte   // 32-byte mini secret; nil for a soft-derived or a bare private key
-	phrase string   // the mnemonic it came from without a path, if any
+	signer sr25519.PrivateKey
+	seed   []byte // 32-byte mini secret; nil for a soft-derived or a bare private key
+	phrase string // the mnemonic it came from without a path, if any
 }
 
 // secret returns the private half, nil for the zero Key.
@@ -70,12 +69,11 @@ func (k Key) Sign(msg []byte) ([64]byte, error) {
 	if k.secret() == nil {
 		return [64]byte{}, strata.E(strata.Internal, "signing with a key that holds no secret")
 	}
-	sk := schnorrkel.NewSecretKey(k.secret().scalar, k.secret().nonce)
-	sig, err := sk.Sign(schnorrkel.NewSigningContext([]byte(signingContext), msg))
+	sig, err := k.secret().signer.Sign(msg)
 	if err != nil {
 		return [64]byte{}, fmt.Errorf("sign as %s: %w", k, err)
 	}
-	return sig.Encode(), nil
+	return sig, nil
 }
 
 // Derive returns n secret bytes for the purpose that info names: HKDF-SHA256
@@ -97,12 +95,7 @@ func (k Key) Derive(info string, n int) ([]byte, error) {
 // Verify says whether sig is pub's sr25519 signature of msg in context
 // "substrate".
 func Verify(pub [32]byte, msg []byte, sig [64]byte) bool {
-	pk, s := new(schnorrkel.PublicKey), new(schnorrkel.Signature)
-	if pk.Decode(pub) != nil || s.Decode(sig) != nil {
-		return false
-	}
-	ok, err := pk.Verify(s, schnorrkel.NewSigningContext([]byte(signingContext), msg))
-	return err == nil && ok
+	return sr25519.Verify(pub, msg, sig)
 }
 
 // fromSeed expands a 32-byte seed the way substrate does (ed25519 expansion).
@@ -117,15 +110,15 @@ func fromSeed(seed [32]byte) (*Key, error) {
 
 // fromScalar makes a key of a private key's halves; seed may be nil.
 func fromScalar(scalar, nonce [32]byte, seed []byte) (*Key, error) {
-	pk, err := schnorrkel.NewSecretKey(scalar, nonce).Public()
+	signer, err := sr25519.NewPrivateKey(scalar, nonce)
 	if err != nil {
 		return nil, strata.E(strata.Invalid, "private key is not an sr25519 one: %w", err)
 	}
-	pub := pk.Encode()
+	pub := signer.Public()
 	if pub == ([32]byte{}) { // the identity: the scalar is zero
 		return nil, strata.E(strata.Invalid, "private key is zero: anybody can sign with it")
 	}
-	s := &secret{scalar: scalar, nonce: nonce, seed: seed}
+	s := &secret{scalar: scalar, nonce: nonce, seed: seed, signer: signer}
 	return &Key{pub: pub, reveal: func() *secret { return s }}, nil
 }
 

@@ -3,9 +3,8 @@ package wire
 import (
 	"encoding/binary"
 
-	"github.com/ChainSafe/go-schnorrkel"
-
 	"strata"
+	"strata/internal/sr25519"
 )
 
 // Signature is an sr25519 signature: R ‖ s with the schnorrkel mark in the top bit.
@@ -45,16 +44,7 @@ func (d Domain) statement(tag string, payload []byte) []byte {
 // Verify says whether sig is the key's sr25519 signature of msg in context
 // "substrate". Any input is safe.
 func Verify(key strata.Hotkey, msg []byte, sig Signature) bool {
-	pub, err := schnorrkel.NewPublicKey(key)
-	if err != nil {
-		return false
-	}
-	var s schnorrkel.Signature
-	if s.Decode(sig) != nil {
-		return false
-	}
-	ok, err := pub.Verify(&s, schnorrkel.NewSigningContext([]byte("substrate"), msg))
-	return err == nil && ok
+	return sr25519.Verify(key, msg, sig)
 }
 
 // check turns a failed Verify into an error that names what was signed.

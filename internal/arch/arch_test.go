@@ -20,7 +20,7 @@ var layers = []struct {
 	{"rules", []string{"seal", "merkle", "allocation", "placement", "score", "yuma", "health"}},
 	{"codecs", []string{"erasure", "envelope"}},
 	{"protocol", []string{"wire"}},
-	{"tools", []string{"internal/batch", "internal/durable", "internal/hugepage", "internal/background", "internal/lifecycle", "internal/recorded"}},
+	{"tools", []string{"internal/batch", "internal/durable", "internal/hugepage", "internal/background", "internal/lifecycle", "internal/recorded", "internal/sr25519"}},
 	{"adapters", []string{"chain", "chain/scale", "chain/scale/listing", "chain/timelock", "chain/subtensor", "chain/subtensor/link", "chain/devchain", "chain/devchain/jsonrpc", "chain/devchain/state", "chain/devchain/storage", "chain/devchain/metadata", "chain/devchain/pallets", "chain/devchain/runtimeapi", "chain/devchain/pool", "chain/devchain/ledger", "chain/devchain/devchaintest", "wallet", "volume", "volume/vfs", "volume/vfs/faultfs", "volume/pipeline", "peer", "catalog", "catalog/catalogtest", "catalog/sqlite", "auditlog", "auditlog/onchain"}},
 	{"services", []string{"object", "repair", "backup"}},
 	{"roles", []string{"miner", "validator", "gateway", "gateway/client", "gateway/files"}},

@@ -3,12 +3,11 @@ package pallets
 import (
 	"fmt"
 
-	schnorrkel "github.com/ChainSafe/go-schnorrkel"
-
 	"strata/chain/devchain/metadata"
 	"strata/chain/devchain/state"
 	"strata/chain/devchain/storage"
 	"strata/chain/scale"
+	"strata/internal/sr25519"
 )
 
 // maxExtrinsic bounds an extrinsic's size in bytes.
@@ -49,16 +48,7 @@ func signatureHolds(m *scale.Metadata, x *scale.Extrinsic, p scale.TxParams) boo
 	if err != nil {
 		return false
 	}
-	key, err := schnorrkel.NewPublicKey(x.Signer)
-	if err != nil {
-		return false
-	}
-	sig := &schnorrkel.Signature{}
-	if sig.Decode([64]byte(raw)) != nil {
-		return false
-	}
-	good, err := key.Verify(sig, schnorrkel.NewSigningContext([]byte("substrate"), payload))
-	return err == nil && good
+	return sr25519.Verify(x.Signer, payload, [64]byte(raw))
 }
 
 // DecodeExtrinsic reads and verifies an extrinsic for the next block. The error
