@@ -214,7 +214,7 @@ func wantReplay(ctx context.Context, t *testing.T, n *Network, who string) {
 		out, err = exec.CommandContext(ctx, command, "replay", log, "--subtensor.chain_endpoint", n.ChainURL()).CombinedOutput()
 		return err == nil
 	})
-	for _, want := range []string{"everything follows", "the weights are those of the log", "is committed"} {
+	for _, want := range []string{"everything follows", "the weights are those of the log", "is committed", "earlier heads were committed as the log has them"} {
 		if !strings.Contains(string(out), want) {
 			t.Errorf("the replay of %s does not say %q:\n%s", who, want, out)
 		}

@@ -382,7 +382,13 @@ func (c *Client) WeightsAt(ctx context.Context, n strata.Netuid, v strata.UID, a
 // Commitment implements chain.Reader. A commitment of several raw fields is
 // their bytes in a row; one of other kinds has code Invalid.
 func (c *Client) Commitment(ctx context.Context, n strata.Netuid, h strata.Hotkey) ([]byte, error) {
-	v, err := c.storage(ctx, strata.BlockHash{}, commitments, "CommitmentOf", uint16(n), [32]byte(h))
+	return c.CommitmentAt(ctx, n, h, strata.BlockHash{})
+}
+
+// CommitmentAt is Commitment at a block; the zero hash means the best. Code
+// NotFound if the node no longer has that block's state.
+func (c *Client) CommitmentAt(ctx context.Context, n strata.Netuid, h strata.Hotkey, at strata.BlockHash) ([]byte, error) {
+	v, err := c.storage(ctx, at, commitments, "CommitmentOf", uint16(n), [32]byte(h))
 	if err != nil || v.Value() == nil {
 		return nil, err
 	}

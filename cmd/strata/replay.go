@@ -64,7 +64,7 @@ func (c *replayCmd) Run(ctx context.Context, s streams) error {
 		out.Broken = broken.Error()
 	}
 	if client != nil && report.Entries > 0 && broken == nil {
-		found, err := onchain.Compare(ctx, client, report, c.hash)
+		found, err := onchain.Compare(ctx, client, report, c.hashes)
 		if err != nil {
 			return err
 		}
@@ -109,15 +109,24 @@ func (c *replayCmd) print(w io.Writer, r replayed) error {
 	return nil
 }
 
-// hash returns that of an entry of the log, which was read before.
-func (c *replayCmd) hash(number uint64) (strata.Root, error) {
+// hashes returns those of entries of the log, which was read before.
+func (c *replayCmd) hashes(numbers []uint64) (map[uint64]strata.Root, error) {
+	wanted, out := map[uint64]bool{}, map[uint64]strata.Root{}
+	for _, n := range numbers {
+		wanted[n] = true
+	}
 	for item, err := range auditlog.Read(c.Log) {
 		if err != nil {
-			return strata.Root{}, err
+			return nil, err
 		}
-		if item.Number == number {
-			return item.Hash, nil
+		if wanted[item.Number] {
+			out[item.Number] = item.Hash
 		}
 	}
-	return strata.Root{}, strata.E(strata.NotFound, "entry %d is not in the log", number)
+	for n := range wanted {
+		if _, ok := out[n]; !ok {
+			return nil, strata.E(strata.NotFound, "entry %d is not in the log", n)
+		}
+	}
+	return out, nil
 }
