@@ -297,6 +297,56 @@ func (l *Log) Publish(upTo uint64) error {
 	return errors.Join(durable.SyncDir(filepath.Join(l.dir, Public)), durable.SyncDir(l.dir))
 }
 
+// Prune removes the public segments that ended before a block, and says how many.
+// The newest stays: the next segment follows from it. The oldest goes first, so
+// that a crash leaves a log that begins later and has no gap.
+func (l *Log) Prune(before uint64) (removed int, err error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	dir := filepath.Join(l.dir, Public)
+	list, err := segments(dir)
+	if err != nil {
+		return 0, err
+	}
+	for i := 0; i+1 < len(list); i++ {
+		// The next one begins with what is known as this one ends.
+		block, err := firstBlock(list[i+1])
+		if err != nil {
+			return removed, errors.Join(err, durable.SyncDir(dir))
+		}
+		if block >= before {
+			break
+		}
+		if err := os.Remove(list[i].path); err != nil {
+			return removed, fmt.Errorf("remove an old segment of the audit log: %w", err)
+		}
+		removed++
+	}
+	if removed == 0 {
+		return 0, nil
+	}
+	return removed, durable.SyncDir(dir)
+}
+
+// firstBlock returns the block of a segment's first entry.
+func firstBlock(s segment) (uint64, error) {
+	f, err := os.Open(s.path)
+	if err != nil {
+		return 0, fmt.Errorf("open a segment of the audit log: %w", err)
+	}
+	defer f.Close()
+	r, err := newReader(f, filepath.Base(s.path))
+	if err != nil {
+		return 0, err
+	}
+	line, err := r.next()
+	if err != nil {
+		return 0, err
+	}
+	e, err := Decode(line.Entry)
+	return e.Block, err
+}
+
 // Keep makes a proof of fraud public at once, by the name of its contents. It is
 // on the disk when Keep returns.
 func (l *Log) Keep(proof []byte) error {

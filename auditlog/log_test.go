@@ -306,6 +306,69 @@ func TestPublish(t *testing.T) {
 	}
 }
 
+// TestPrune: what is public and ended before a block goes, the oldest first, and
+// never the last that the next segment follows from. A crash on the way leaves a
+// log that can be read and goes on.
+func TestPrune(t *testing.T) {
+	dir := t.TempDir()
+	public := filepath.Join(dir, Public)
+	l := open(t, dir)
+	write(t, l, 22) // at block n entry n; a segment ends with each fifth
+	if err := l.Publish(15); err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		before        uint64
+		removed, left int
+	}{{0, 0, 3}, {6, 0, 3}, {7, 1, 2}, {7, 0, 2}, {11, 0, 2}, {1 << 40, 1, 1}, {1 << 40, 0, 1}} {
+		removed, err := l.Prune(c.before)
+		if left := len(segmentFiles(t, public)); err != nil || removed != c.removed || left != c.left {
+			t.Errorf("before block %d: %d removed, %d left, %v; want %+v", c.before, removed, left, err, c)
+		}
+	}
+	if last, err := read(dir); last != 22 || err != nil {
+		t.Errorf("read up to %d, %v", last, err)
+	}
+	// All of it public, and old: the last one stays, and the log goes on after it.
+	write(t, l, 3)
+	if err := l.Publish(25); err != nil {
+		t.Fatal(err)
+	}
+	for crashed := range 3 { // after each removal
+		files := segmentFiles(t, public)
+		if err := os.Remove(files[0]); err != nil {
+			t.Fatal(err)
+		}
+		if len(files) == 2 {
+			break
+		}
+		l.Close()
+		l = open(t, dir)
+		if number, _ := l.Head(); number != 25 {
+			t.Fatalf("reopened at %d after %d removals", number, crashed+1)
+		}
+		if last, err := read(dir); last != 25 || err != nil {
+			t.Errorf("read up to %d, %v", last, err)
+		}
+	}
+	write(t, l, 1)
+	if last, err := read(dir); last != 26 || err != nil {
+		t.Errorf("read up to %d, %v", last, err)
+	}
+	// A damaged segment is not a reason to remove the ones before it.
+	files := segmentFiles(t, public)
+	write(t, l, 4)
+	if err := l.Publish(30); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(segmentFiles(t, public)[1], []byte("x"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if removed, err := l.Prune(1 << 40); err == nil || removed != 0 || segmentFiles(t, public)[0] != files[0] {
+		t.Errorf("beside a damaged one: %d removed, %v", removed, err)
+	}
+}
+
 func TestHandler(t *testing.T) {
 	dir := t.TempDir()
 	l := open(t, dir)

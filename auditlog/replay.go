@@ -41,6 +41,9 @@ type Report struct {
 	Audits  uint64
 	Checks  uint64
 	Vectors []Vector // without Weights but for the last two
+	// Told is how many miners' states were taken as the log's beginning tells
+	// them, because what came before is not in it.
+	Told int
 	// Differences are in order; Total counts those beyond maxDifferences too.
 	Differences []Difference
 	Total       int
@@ -86,6 +89,7 @@ type player struct {
 	line   Line
 	rules  score.Rules
 	ruled  bool
+	begun  bool // an entry has come that is not of a log's beginning
 	miners map[strata.Hotkey]*played
 }
 
@@ -104,12 +108,17 @@ func (p *player) differs(miner *strata.Hotkey, format string, args ...any) {
 func (p *player) miner(h strata.Hotkey) *played {
 	m := p.miners[h]
 	if m == nil {
-		// In the middle of a log a miner that no state speaks of is a new one.
-		m = &played{known: p.report.Header.First == 1, holdings: map[strata.Hotkey][]score.Batch{}, leaving: map[strata.Hotkey]bool{}}
+		// A log that begins in the middle begins with every miner's state: one that
+		// is met later is new.
+		m = &played{known: !p.beginning(), holdings: map[strata.Hotkey][]score.Batch{}, leaving: map[strata.Hotkey]bool{}}
 		p.miners[h] = m
 	}
 	return m
 }
+
+// beginning says whether the log's first entries are being read, and there were
+// others before.
+func (p *player) beginning() bool { return p.report.Header.First > 1 && !p.begun }
 
 // play applies one entry.
 func (p *player) play() {
@@ -120,6 +129,7 @@ func (p *player) play() {
 		p.differs(nil, "%v", err)
 		return
 	}
+	p.begun = p.begun || e.Kind != Started && e.Kind != Ruled && e.Kind != Stated
 	switch e.Kind {
 	case Ruled:
 		p.rules, p.ruled, p.report.Tempo = e.Rules.Rules, true, e.Rules.Tempo
@@ -191,6 +201,9 @@ func (p *player) state(e Entry) {
 		if !maps.Equal(m.leaving, leaving) {
 			p.differs(e.Miner, "whether its heads say that it leaves is not what the entries before say")
 		}
+	}
+	if !m.known {
+		p.report.Told++
 	}
 	m.known, m.score, m.holdings, m.leaving = true, e.State.Score, want, leaving
 }
@@ -272,10 +285,6 @@ func (p *player) weigh(e Entry) {
 	}
 	credits := make([]uint64, len(e.Weights))
 	for i, w := range e.Weights {
-		credits[i] = w.Credit
-		if m := p.miners[w.Hotkey]; m == nil || !m.known {
-			continue // the log begins after its state was told
-		}
 		want := p.credit(w, e.Block, stakes)
 		if want != w.Credit {
 			p.differs(&e.Weights[i].Hotkey, "credit %d, the entries before give %d", w.Credit, want)
@@ -299,7 +308,7 @@ func (p *player) weigh(e Entry) {
 }
 
 func (p *player) credit(w Weight, block uint64, stakes map[strata.Hotkey]uint64) uint64 {
-	m := p.miners[w.Hotkey]
+	m := p.miner(w.Hotkey)
 	if !w.Present {
 		return 0
 	}

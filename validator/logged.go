@@ -32,18 +32,24 @@ type AuditLog interface {
 	Skip(after uint64) error
 	// Publish makes public what ended with an entry up to that number.
 	Publish(upTo uint64) error
+	// Prune removes what is public and ended before a block, and says how many
+	// segments that were.
+	Prune(before uint64) (removed int, err error)
 	// Keep makes a proof of fraud public at once.
 	Keep(proof []byte) error
 }
 
 // Account is what a validator needs to keep its audit log, and to act on others'
-// proofs of fraud. All fields but Commit and Accusers are needed.
+// proofs of fraud. All fields but Commit, Accusers and Retain are needed.
 type Account struct {
 	Log      AuditLog
 	Journal  catalog.Journal // of the ledger
 	Frauds   catalog.Frauds  // of the ledger
 	Accusers []Accuser
 	Version  string
+	// Retain is for how many blocks after its end a public part of the log is
+	// kept; 0 means for ever.
+	Retain uint64
 	// Commit puts the log's head on chain.
 	Commit func(ctx context.Context, number uint64, hash strata.Root) error
 }
@@ -381,5 +387,22 @@ func (v *Validator) publish(block uint64) {
 	}
 	if err := v.Account.Log.Publish(upTo); err != nil {
 		v.Log.Error("the audit log was not published", "entry", upTo, "err", err)
+	}
+	v.prune(block)
+}
+
+// prune removes what is public and old. By blocks, as a clock that jumps must not
+// cost the log.
+func (v *Validator) prune(block uint64) {
+	keep := v.Account.Retain
+	if keep == 0 || block <= keep {
+		return
+	}
+	removed, err := v.Account.Log.Prune(block - keep)
+	if err != nil {
+		v.Log.Error("old parts of the audit log were not removed; trying again after the next epoch", "err", err)
+	}
+	if removed > 0 {
+		v.Log.Info("old parts of the audit log were removed", "segments", removed, "before_block", block-keep)
 	}
 }

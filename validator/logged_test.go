@@ -82,6 +82,26 @@ func TestAccountIsReplayed(t *testing.T) {
 	}
 }
 
+// TestOldAccountGoes: what is public for long is removed, and what is left leads
+// to what it says from the states that it begins with.
+func TestOldAccountGoes(t *testing.T) {
+	w := newWorld(t)
+	w.retain = 45
+	w.life()
+	r := w.replay()
+	if r.Header.First == 1 || r.Told != 3 || len(r.Vectors) == 0 || len(r.Vectors) >= len(w.chain.set()) {
+		t.Errorf("the log begins with entry %d, %d states, %d vectors of %d", r.Header.First, r.Told, len(r.Vectors), len(w.chain.set()))
+	}
+	if r.Vectors[0].Block+45 < w.v.head.Number-21 { // one ended before the last was published
+		t.Errorf("at block %d there is still a vector of block %d", w.v.head.Number, r.Vectors[0].Block)
+	}
+	w.restart()
+	w.blocks(5)
+	if again := w.replay(); again.Header.First < r.Header.First {
+		t.Error("what was removed is back")
+	}
+}
+
 // TestDetailsStayHidden: nothing of an epoch is public before a tempo has passed
 // since its weights were set.
 func TestDetailsStayHidden(t *testing.T) {
@@ -198,6 +218,10 @@ func TestTamperedAccount(t *testing.T) {
 		says   string
 	}{
 		"a credit raised": {auditlog.Weighed, func(e *auditlog.Entry) bool { e.Weights[0].Credit++; return true }, "credit"},
+		"a miner that is not there": {auditlog.Weighed, func(e *auditlog.Entry) bool {
+			e.Weights = append(e.Weights, auditlog.Weight{UID: 999, Hotkey: strata.Hotkey{42}, Present: true, Credit: 1})
+			return true
+		}, "credit 1, the entries before give 0"},
 		"a weight raised": {auditlog.Weighed, func(e *auditlog.Entry) bool {
 			i := slices.IndexFunc(e.Weights, func(w auditlog.Weight) bool { return w.Value > 0 && w.Value < 65535 })
 			if i >= 0 {

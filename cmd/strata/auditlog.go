@@ -21,8 +21,12 @@ import (
 // auditFlags are those of the validator's public account of itself.
 type auditFlags struct {
 	AuditPeers  []string `name:"auditlog.peer" placeholder:"URL" help:"Another validator's published audit log, to take its proofs of fraud from; repeat for several."`
+	AuditKeep   uint64   `name:"auditlog.keep_days" default:"90" help:"For how many days' blocks the published part of the audit log is kept; 0: for ever."`
 	AuditListen string   `name:"auditlog.listen" placeholder:"ADDRESS" help:"Serve the published part of the audit log to anyone at this address (HTTP)."`
 }
+
+// blocksADay is how many blocks of 12 s a day has.
+const blocksADay = 7200
 
 func (n *node) auditDir() string { return filepath.Join(n.dir, "auditlog") }
 
@@ -38,7 +42,7 @@ func (n *node) account(g *lifecycle.Group, f auditFlags) (*validator.Account, er
 		accusers = append(accusers, auditlog.Peer{URL: url, Client: &http.Client{Timeout: time.Minute}})
 	}
 	return &validator.Account{
-		Log: log, Journal: n.db, Frauds: n.db, Accusers: accusers, Version: version(),
+		Log: log, Journal: n.db, Frauds: n.db, Accusers: accusers, Version: version(), Retain: f.AuditKeep * blocksADay,
 		Commit: func(ctx context.Context, number uint64, hash strata.Root) error {
 			return n.commits.change(ctx, func(w wire.Commitment) wire.Commitment { return w.WithAudit(number, hash) })
 		},

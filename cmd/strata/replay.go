@@ -32,6 +32,7 @@ type replayed struct {
 	Checks      uint64                `json:"checks"`
 	Audits      uint64                `json:"audits"`
 	Vectors     int                   `json:"vectors"`
+	Told        int                   `json:"states_told"` // taken from the log's beginning, which is in the middle
 	Differences []auditlog.Difference `json:"differences"`
 	Total       int                   `json:"total_differences"`
 	Broken      string                `json:"broken,omitempty"` // where the chain of entries breaks
@@ -57,7 +58,7 @@ func (c *replayCmd) Run(ctx context.Context, s streams) error {
 	}
 	out := replayed{
 		Validator: report.Header.Validator, Netuid: report.Header.Domain.Netuid, First: report.Header.First, Last: report.Last, Head: report.Head,
-		Miners: report.Miners, Checks: report.Checks, Audits: report.Audits, Vectors: len(report.Vectors),
+		Miners: report.Miners, Checks: report.Checks, Audits: report.Audits, Vectors: len(report.Vectors), Told: report.Told,
 		Differences: report.Differences, Total: report.Total,
 	}
 	if broken != nil {
@@ -93,6 +94,9 @@ func (c *replayCmd) print(w io.Writer, r replayed) error {
 	fmt.Fprintf(w, "audit log of %s on subnet %d\n", r.Validator, r.Netuid)
 	fmt.Fprintf(w, "entries %d to %d, head %s\n", r.First, r.Last, r.Head)
 	fmt.Fprintf(w, "%d miners, %d checks, %d audits, %d weight vectors\n", r.Miners, r.Checks, r.Audits, r.Vectors)
+	if r.First > 1 {
+		fmt.Fprintf(w, "what is before entry %d is not here: %d miners' states are taken as they are told there\n", r.First, r.Told)
+	}
 	for _, d := range r.Differences {
 		miner := ""
 		if d.Miner != nil {
