@@ -3,10 +3,12 @@ package devnet
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 
 	"strata/gateway"
@@ -68,11 +70,36 @@ func TestOwnerWithoutGateway(t *testing.T) {
 	if err := os.RemoveAll(filepath.Join(n.cfg.Dir, name("validator", 0))); err != nil {
 		t.Fatal(err)
 	}
-	for manifest, content := range manifests {
-		cmd := exec.CommandContext(ctx, n.cfg.Binary, "fetch", "--manifest", manifest, "-o", "-")
+	fetch := func(manifest string, more ...string) ([]byte, error) {
+		cmd := exec.CommandContext(ctx, n.cfg.Binary, append([]string{"fetch", "--manifest", manifest, "-o", "-"}, more...)...)
 		cmd.Dir = dir
-		if got, err := cmd.Output(); err != nil || !bytes.Equal(got, content) {
+		return cmd.Output()
+	}
+	for manifest, content := range manifests {
+		if got, err := fetch(manifest); err != nil || !bytes.Equal(got, content) {
 			t.Errorf("fetch: %d bytes of %d, %v", len(got), len(content), err)
+		}
+	}
+	// None is where it was at the export: two are gone, two serve on other ports.
+	for i, m := range miners[:2] {
+		n.killed(ctx, t, miners[4+i])
+		if err := n.Restart(ctx, m); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for manifest, content := range manifests {
+		var exit *exec.ExitError
+		if _, err := fetch(manifest); !errors.As(err, &exit) || exit.ExitCode() != 8 || !strings.Contains(string(exit.Stderr), "--subtensor.chain_endpoint") {
+			t.Errorf("fetch from where the miners were: %v", err)
+		}
+		var got []byte
+		until(ctx, t, "the miners are found where they serve now", func() (ok bool) {
+			var err error
+			got, err = fetch(manifest, "--subtensor.chain_endpoint", n.ChainURL())
+			return err == nil
+		})
+		if !bytes.Equal(got, content) {
+			t.Errorf("fetch from miners that moved: %d bytes of %d", len(got), len(content))
 		}
 	}
 }

@@ -70,10 +70,12 @@ type fetchCmd struct {
 	Manifest string `required:"" help:"File that export wrote."`
 	Output   string `short:"o" help:"File to write, - for standard output; the stored name unless given."`
 	Force    bool   `help:"Replace an existing file."`
+	lookupFlags
 	decryptFlags
 }
 
-// Run reads the file from its miners. There is no resuming: miners are fast, and
+// Run reads the file from its miners. Those that are not where they were at the
+// export are looked up on chain. There is no resuming: miners are fast, and
 // what was read would have to be read again to check the whole.
 func (c *fetchCmd) Run(ctx context.Context, s streams) (err error) {
 	m, err := readManifest(c.Manifest)
@@ -89,14 +91,15 @@ func (c *fetchCmd) Run(ctx context.Context, s streams) (err error) {
 		return err
 	}
 	defer peers.Close()
+	follow := newFollower(ctx, peers, c.lookup(wire.Domain{Genesis: m.Genesis, Netuid: m.Netuid}))
 	fetch := func(ctx context.Context, w io.Writer) error {
-		r, err := object.OpenManifest(ctx, e.Object, peers, e.Miners, object.Timing{})
+		r, err := object.OpenManifest(ctx, e.Object, follow, e.Miners, object.Timing{})
 		if err != nil {
 			return err
 		}
 		defer r.Close()
 		_, err = r.WriteTo(w)
-		return err
+		return follow.explain(err)
 	}
 	if c.Output == "-" {
 		if len(with) > 0 {

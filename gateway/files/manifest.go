@@ -37,7 +37,7 @@ type Exported struct {
 	Object object.Manifest
 	Seed   [32]byte // of the delegate's key
 	Grants map[strata.Root]wire.Delegation
-	Miners Miners // where they were at the export
+	Miners Miners // where they were at the export; without an address those that served nowhere
 }
 
 // DecodeManifest reads a manifest. The error has code Invalid.
@@ -58,10 +58,9 @@ func DecodeManifest(m gateway.Manifest) (Exported, error) {
 			err = errors.Join(err, gerr)
 			out.Grants[h.Root] = grant
 			seg.Shards = append(seg.Shards, catalog.Shard{Index: h.Index, Miner: h.Miner, Root: h.Root, Length: h.Length, State: catalog.Stored})
-			if addr, err := netip.ParseAddrPort(h.Address); err == nil {
-				miners[h.Miner] = object.Candidate{
-					Candidate: placement.Candidate{Hotkey: h.Miner, Addr: addr.Addr()}, Endpoint: wire.Endpoint{Hotkey: h.Miner, Addr: addr},
-				}
+			addr, _ := netip.ParseAddrPort(h.Address) // one that served nowhere may do so by now
+			miners[h.Miner] = object.Candidate{
+				Candidate: placement.Candidate{Hotkey: h.Miner, Addr: addr.Addr()}, Endpoint: wire.Endpoint{Hotkey: h.Miner, Addr: addr},
 			}
 		}
 		if err != nil {
