@@ -35,6 +35,7 @@ const (
 	breaks        // closes a read after its first chunk and a half
 	stalls        // hangs after the first chunk of a read
 	pretends      // signs for shards and stores nothing
+	crawls        // takes four seconds for each shard
 )
 
 // fleet is a network of miners in memory. It implements object.Transport and
@@ -120,6 +121,13 @@ func (f *fleet) PutShard(ctx context.Context, to wire.Endpoint, root strata.Root
 	if f.gate != nil {
 		select {
 		case <-f.gate:
+		case <-ctx.Done():
+			return wire.Receipt{}, ctx.Err()
+		}
+	}
+	if mood == crawls {
+		select {
+		case <-time.After(4 * time.Second): // of a test's own clock
 		case <-ctx.Done():
 			return wire.Receipt{}, ctx.Err()
 		}
@@ -261,8 +269,12 @@ func (w *world) hurry(tail time.Duration) {
 	w.restart()
 }
 
-func newWorld(t testing.TB, miners int) *world {
+func newWorld(t testing.TB, miners int) *world { return newWorldWith(t, miners, func(*world) {}) }
+
+// newWorldWith returns a world that is changed before its store is opened.
+func newWorldWith(t testing.TB, miners int, change func(*world)) *world {
 	w := &world{t: t, path: filepath.Join(t.TempDir(), "strata.db"), fleet: newFleet(miners), timing: patient}
+	change(w)
 	w.open()
 	t.Cleanup(w.close)
 	if err := w.db.CreateBucket(t.Context(), catalog.Bucket{Name: "b", Created: time.Unix(1, 0)}); err != nil {

@@ -257,7 +257,7 @@ func (w *writer) begin(ctx context.Context, number uint64, shardLen int64) (*par
 	p := &parcel{w: w, weight: min(w.s.memory, shardLen*int64(w.scheme.total))}
 	p.left = p.weight
 	p.enter, p.count = p.add, p.note
-	if err := w.s.reserve.Acquire(ctx, p.weight); err != nil {
+	if err := w.s.acquire(ctx, p.weight); err != nil {
 		return nil, nil, err
 	}
 	e, err := newEncoder(w.codec, w.key, number, w.s.takeShards(w.scheme.total, shardLen))

@@ -29,6 +29,8 @@ type parcel struct {
 	mu   sync.Mutex
 	all  []Candidate // of Network, when the sends began; guarded by mu
 	used []Candidate // miners that were given a shard; guarded by mu
+	// to is which of them each shard was sent to last; guarded by mu.
+	to []strata.Hotkey
 }
 
 // outcome is how sending one shard ended.
@@ -106,8 +108,16 @@ func (p *parcel) place(ctx context.Context) error {
 	for i, m := range choice.Miners {
 		p.record.Shards[i].Miner = m.Hotkey
 		p.used = append(p.used, p.find(m.Hotkey))
+		p.to = append(p.to, m.Hotkey)
 	}
 	return nil
+}
+
+// sentTo returns the miner that a shard was sent to last.
+func (p *parcel) sentTo(i int) strata.Hotkey {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.to[i]
 }
 
 // pool returns the candidates for placement. Those that failed this object are
@@ -152,11 +162,15 @@ func (p *parcel) deliver(ctx context.Context, counts chan<- error) {
 	detach := context.AfterFunc(ctx, cancel)
 	defer detach()
 
-	results := make(chan outcome, len(shards))
+	results, began := make(chan outcome, len(shards)), time.Now()
+	left := map[int]context.CancelCauseFunc{} // sends under way
 	for i, to := range slices.Clone(p.used) {
 		p.w.s.inflight.add(shards[i].Root, 1)
+		one, end := context.WithCancelCause(send)
+		left[i] = end
 		go func() {
-			err := p.sendShard(send, i, to)
+			defer end(nil)
+			err := p.sendShard(one, i, to)
 			p.release(i)
 			p.w.s.inflight.add(shards[i].Root, -1)
 			results <- outcome{i, err}
@@ -165,13 +179,17 @@ func (p *parcel) deliver(ctx context.Context, counts chan<- error) {
 	var t tally
 	told := false
 	for range shards {
-		t.add(<-results)
+		o := <-results
+		t.add(o)
+		delete(left, o.index)
 		switch {
 		case told:
 		case t.stored >= p.record.Success:
 			detach()
 			told, counts = tell(counts, t.record(p.count))
 			defer time.AfterFunc(p.w.s.timing.SendTail, cancel).Stop()
+			over := p.linger(time.Since(began), left)
+			defer over()
 		case len(shards)-len(t.errs) < p.record.Success:
 			cancel()
 			told, counts = tell(counts, p.failure(ctx, t))
@@ -253,12 +271,15 @@ func (p *parcel) failure(ctx context.Context, t tally) error {
 func (p *parcel) sendShard(ctx context.Context, i int, to Candidate) error {
 	for {
 		err := p.attempt(ctx, i, to)
-		if err == nil || ctx.Err() != nil {
+		if err == nil || ctx.Err() != nil && !errors.Is(err, errLate) {
 			return err
 		}
 		p.w.refuse(to.Hotkey)
 		if strata.CodeOf(err) != strata.NoSpace {
 			p.w.s.ranks.failed(to.Hotkey)
+		}
+		if ctx.Err() != nil {
+			return err
 		}
 		next, ok := p.replacement(i)
 		if !ok {
@@ -314,6 +335,7 @@ func (p *parcel) replacement(i int) (Candidate, bool) {
 	}
 	next := p.find(choice.Miners[0].Hotkey)
 	p.used = append(p.used, next)
+	p.to[i] = next.Hotkey
 	return next, true
 }
 

@@ -70,7 +70,7 @@ type Secret interface {
 type Timing struct {
 	Hedge       time.Duration // a shard's chunk is late after this: a spare is read too (500 ms)
 	SendSlow    time.Duration // a send is late after this and 2 s a MiB: another miner is tried (5 s)
-	SendTail    time.Duration // sends may go on after a segment counts (30 s)
+	SendTail    time.Duration // sends may go on after a segment counts, while memory lasts (30 s)
 	DeleteEvery time.Duration // between two looks at the deletion queue (5 s)
 	DeleteRetry time.Duration // before a failed deletion is tried again; it doubles up to 6 h (10 s)
 	DeleteLimit time.Duration // for one miner to answer a deletion (20 s)
@@ -110,6 +110,7 @@ type Store struct {
 
 	memory   int64 // capacity of reserve
 	reserve  *semaphore.Weighted
+	tails    tails
 	buffers  sync.Pool // *[]byte, encoded shards
 	chunks   sync.Pool // *[]byte of envelope.ChunkSealed
 	rows     sync.Pool // *[]byte, rows of bodies
