@@ -7,7 +7,6 @@ import (
 	"net"
 
 	"strata"
-	"strata/internal/background"
 	"strata/miner"
 	"strata/peer"
 	"strata/volume"
@@ -101,7 +100,6 @@ func (c *minerCmd) build(sess session, store *volume.Store, ln net.Listener) (*m
 	if reason != "" {
 		sess.log.Info(reason)
 	}
-	background.Room(n)
 	amount, err := c.amount()
 	if err != nil {
 		return nil, nil, err

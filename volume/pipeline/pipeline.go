@@ -58,6 +58,7 @@ type Config struct {
 // job is the source's to keep. Code Unavailable if there is no memory for one
 // sector.
 func Run(ctx context.Context, cfg Config, src Source) error {
+	defer background.Room(cfg.Workers)()
 	r := &run{cfg: cfg, src: src, pool: newPool(cfg.Buffers, cfg.Size), meter: newMeter(cfg), load: make([]int, cfg.Lanes)}
 	defer r.pool.free()
 	lanes := make([]chan filled, cfg.Lanes)

@@ -1,8 +1,10 @@
 package pipeline
 
 import (
+	"cmp"
 	"context"
 	"fmt"
+	"sync"
 
 	"github.com/ncw/directio"
 	"golang.org/x/sync/errgroup"
@@ -16,6 +18,10 @@ import (
 // Piece is how much is written or read at a time: large enough that a disk is
 // at its full speed, small enough that whoever serves waits only for one.
 const Piece = 8 << 20
+
+// inFlight is how many pieces a disk is given at once: with two it has the next
+// when it is done with one, however late this process is told so.
+const inFlight = 2
 
 // Pace holds work on a disk back: to stay below a rate, and to let others go
 // first. Both methods wait until n bytes may be moved, or return ctx's error.
@@ -85,19 +91,7 @@ func (p Place) write(ctx context.Context, buf []byte, watch func(done uint64)) (
 		tree, err = hash(gctx, buf)
 		return err
 	})
-	g.Go(func() error {
-		for at := 0; at < len(buf); at += p.piece() {
-			piece := buf[at:min(at+p.piece(), len(buf))]
-			if err := p.Pace.Write(gctx, len(piece)); err != nil {
-				return err
-			}
-			if _, err := p.File.WriteDirect(piece, p.Off+int64(at)); err != nil {
-				return fmt.Errorf("writing a sector: %w", err)
-			}
-			watch(uint64(at + len(piece)))
-		}
-		return nil
-	})
+	g.Go(func() error { return p.writePieces(gctx, buf, watch) })
 	if err := g.Wait(); err != nil {
 		return merkle.Tree{}, err
 	}
@@ -105,6 +99,34 @@ func (p Place) write(ctx context.Context, buf []byte, watch func(done uint64)) (
 		return merkle.Tree{}, fmt.Errorf("syncing a sector: %w", err)
 	}
 	return tree, nil
+}
+
+// writePieces writes buf.
+func (p Place) writePieces(ctx context.Context, buf []byte, watch func(done uint64)) error {
+	g, ctx := errgroup.WithContext(ctx)
+	g.SetLimit(inFlight)
+	var mu sync.Mutex // guards done, and is held while watch is told
+	var done uint64
+	for at := 0; at < len(buf); at += p.piece() {
+		piece := buf[at:min(at+p.piece(), len(buf))]
+		if err := p.Pace.Write(ctx, len(piece)); err != nil {
+			return cmp.Or(g.Wait(), err)
+		}
+		g.Go(func() error {
+			if ctx.Err() != nil {
+				return ctx.Err()
+			}
+			if _, err := p.File.WriteDirect(piece, p.Off+int64(at)); err != nil {
+				return fmt.Errorf("writing a sector: %w", err)
+			}
+			mu.Lock()
+			defer mu.Unlock()
+			done += uint64(len(piece))
+			watch(done)
+			return nil
+		})
+	}
+	return g.Wait()
 }
 
 // hash is merkle.Build that can be stopped.
@@ -175,51 +197,58 @@ func (p piece) give() {
 	}
 }
 
-// Read reads the first n bytes past the cache and hands them to visit in order,
-// in equal pieces but for the last. The next one is read while visit
-// has one. watch, which may be nil, is told the bytes visited.
-func (p Place) Read(ctx context.Context, n int64, visit func(piece []byte) error, watch func(done uint64)) error {
-	g, ctx := errgroup.WithContext(ctx)
-	pieces := make(chan piece) // has no room, so at most two are in use
-	g.Go(func() error {
-		defer close(pieces)
-		for at := int64(0); at < n; at += int64(p.piece()) {
-			b := take(min(int64(p.piece()), n-at))
-			if err := p.readPiece(ctx, b.bytes, at); err != nil {
-				b.give()
-				return err
-			}
-			select {
-			case pieces <- b:
-			case <-ctx.Done():
-				b.give()
-				return ctx.Err()
-			}
-		}
-		return nil
-	})
-	g.Go(func() error {
-		done := uint64(0)
-		for b := range pieces {
-			err := visit(b.bytes)
-			done += uint64(len(b.bytes))
-			b.give()
-			if err != nil {
-				return err
-			}
-			if watch != nil {
-				watch(done)
-			}
-		}
-		return nil
-	})
-	return g.Wait()
+// coming is a piece that is being read.
+type coming struct {
+	piece
+	err chan error // of the read, once it is over
 }
 
-func (p Place) readPiece(ctx context.Context, b []byte, at int64) error {
-	if err := p.Pace.Read(ctx, len(b)); err != nil {
-		return err
+// Read reads the first n bytes past the cache and hands them to visit in order,
+// in equal pieces but for the last. The next ones are read while visit has one.
+// watch, which may be nil, is told the bytes visited.
+func (p Place) Read(ctx context.Context, n int64, visit func(piece []byte) error, watch func(done uint64)) (err error) {
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
+	pieces := make(chan coming, inFlight-1) // and one more waits for room
+	go p.readAhead(ctx, n, pieces)
+	done := uint64(0)
+	for c := range pieces { // to the last, so that all buffers are given back
+		if rerr := <-c.err; err == nil {
+			err = rerr
+		}
+		if err == nil {
+			err = visit(c.bytes)
+		}
+		done += uint64(len(c.bytes))
+		c.give()
+		if err != nil {
+			stop()
+		} else if watch != nil {
+			watch(done)
+		}
 	}
+	return err
+}
+
+// readAhead sends the pieces as their reads begin, and ends with the first that
+// may not begin.
+func (p Place) readAhead(ctx context.Context, n int64, pieces chan<- coming) {
+	defer close(pieces)
+	for at := int64(0); at < n; at += int64(p.piece()) {
+		size := min(int64(p.piece()), n-at)
+		c := coming{err: make(chan error, 1)}
+		if err := cmp.Or(ctx.Err(), p.Pace.Read(ctx, int(size))); err != nil {
+			c.err <- err
+			pieces <- c
+			return
+		}
+		c.piece = take(size)
+		go func() { c.err <- p.readPiece(c.bytes, at) }()
+		pieces <- c
+	}
+}
+
+func (p Place) readPiece(b []byte, at int64) error {
 	if _, err := p.File.ReadDirect(b, p.Off+at); err != nil {
 		return fmt.Errorf("reading a sector: %w", err)
 	}
