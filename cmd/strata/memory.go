@@ -18,3 +18,12 @@ func limitMemory() {
 		debug.SetMemoryLimit(int64(serveMemory))
 	}
 }
+
+// collectSeldom lets a small heap grow fourfold before it is collected, unless
+// GOGC says otherwise. A miner holds some MiB, which buffers of its requests
+// would fill many times a second.
+func collectSeldom() {
+	if os.Getenv("GOGC") == "" {
+		debug.SetGCPercent(300)
+	}
+}

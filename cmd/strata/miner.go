@@ -30,6 +30,7 @@ func (c *minerCmd) Run(ctx context.Context, s streams) error {
 	if err != nil {
 		return err
 	}
+	collectSeldom()
 	g := c.group(ctx, s, log)
 	sess, err := connect(g.Context(), c.walletFlags, c.chainFlags, log)
 	if err != nil {
