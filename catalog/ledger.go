@@ -130,6 +130,21 @@ type Journal interface {
 	Skip(ctx context.Context, seq uint64) error
 }
 
+// MaxRefusals bounds the refused shards of a miner that wait to be judged.
+const MaxRefusals = 300
+
+// Refusals passes shards that miners have refused from a gateway to the validator
+// that shares its metadata in another process. Implementations are safe for
+// concurrent use.
+type Refusals interface {
+	// AddRefusals adds refused shards by miner, at a moment; of each miner at most
+	// MaxRefusals are kept.
+	AddRefusals(ctx context.Context, at time.Time, shards map[strata.Hotkey]int) error
+	// TakeRefusals returns a miner's and forgets them, and when the last of them
+	// were added.
+	TakeRefusals(ctx context.Context, miner strata.Hotkey) (shards int, at time.Time, err error)
+}
+
 // Fraud is a proof of fraud that a validator has acted on.
 type Fraud struct {
 	Partition

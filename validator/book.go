@@ -36,8 +36,7 @@ type book struct {
 	holdings map[strata.Hotkey]*holding
 	status   wire.Partition // the miner's own words about our partition
 	lastErr  string
-	took     time.Time // when the miner last took a shard of ours
-	refusals int       // shards that it refused since the last look
+	puts     puts // what it did to shards since the last look
 	rtt      roundTrips
 	// waiting is the block since when sectors wait for a cohort, 0 while none do.
 	waiting uint64

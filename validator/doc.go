@@ -12,6 +12,7 @@
 //	orphans.go    shards that are on a miner and should not be
 //	standing.go   what the shards on a miner are worth, for repair
 //	refuse.go     shards that a miner would not take
+//	witness.go    the same for a gateway in another process
 //	weigh.go      credits and weights
 //	status.go     what users and the gateway see
 //	observe.go    the same for a gateway in another process

@@ -66,6 +66,7 @@ func (v *Validator) visit(ctx context.Context, b *book, t *visits) error {
 			t.timed = v.Now()
 		}
 	}
+	v.hearRefusals(ctx, b)
 	err := v.look(ctx, b)
 	if ctx.Err() != nil {
 		return ctx.Err()

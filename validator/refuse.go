@@ -7,6 +7,7 @@ import (
 
 	"strata"
 	"strata/auditlog"
+	"strata/catalog"
 	"strata/object"
 	"strata/score"
 	"strata/wire"
@@ -19,17 +20,33 @@ const (
 	throttledFor = time.Minute
 	// maxRefused bounds what one look at a miner costs it: a window's audits, so
 	// that more would change nothing.
-	maxRefused = 300
+	maxRefused = catalog.MaxRefusals
 )
+
+// puts is what a miner did to the shards that were sent to it.
+type puts struct {
+	took    time.Time // when it last took one
+	refused int       // since that was last asked
+}
+
+// sent notes the outcome of a put.
+func (p *puts) sent(now time.Time, err error) {
+	switch {
+	case err == nil:
+		p.took = now
+	case strata.CodeOf(err) != strata.Throttled, now.Sub(p.took) > throttledFor:
+		p.refused++
+	}
+}
 
 // Judge returns a transport that lets miners pay for shards that they refuse. A
 // refusal counts when the next manifest still shows a sector of nothing but
 // filler in this validator's partition.
-func (v *Validator) Judge(t object.Transport) object.Transport { return judge{t, v} }
+func (v *Validator) Judge(t object.Transport) object.Transport { return judge{t, v.sent} }
 
 type judge struct {
 	object.Transport
-	v *Validator
+	sent func(miner strata.Hotkey, err error)
 }
 
 // PutShard stores a shard and notes what the miner did with it. A send that the
@@ -37,36 +54,48 @@ type judge struct {
 func (j judge) PutShard(ctx context.Context, to wire.Endpoint, root strata.Root, body []byte) (wire.Receipt, error) {
 	r, err := j.Transport.PutShard(ctx, to, root, body)
 	if err == nil || ctx.Err() == nil {
-		j.v.sent(to.Hotkey, err)
+		j.sent(to.Hotkey, err)
 	}
 	return r, err
 }
 
 // sent notes the outcome of a put.
 func (v *Validator) sent(miner strata.Hotkey, err error) {
-	v.mu.Lock()
-	b := v.books[miner]
-	v.mu.Unlock()
+	b := v.bookOf(miner)
 	if b == nil {
 		return
 	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	now := v.Now()
-	switch {
-	case err == nil:
-		b.took = now
-	case strata.CodeOf(err) != strata.Throttled, now.Sub(b.took) > throttledFor:
-		b.refusals++
+	b.puts.sent(v.Now(), err)
+}
+
+// hearRefusals takes over what a gateway in another process has noted. Before the
+// look that it is judged by; what is older than the looks that the miner was
+// given says nothing of its room now.
+func (v *Validator) hearRefusals(ctx context.Context, b *book) {
+	if v.Refusals == nil {
+		return
 	}
+	n, at, err := v.Refusals.TakeRefusals(ctx, b.hotkey)
+	if err != nil {
+		v.Log.Warn("refusals that a gateway has noted were not read", "miner", b.hotkey, "err", err)
+		return
+	}
+	if v.Now().Sub(at) > patience*v.Pace.Pull {
+		return
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.puts.refused += n
 }
 
 // judgeRefusals counts the refused puts since the last look, now that a manifest
 // says whether there was room. A crash before it forgives them.
 func (b *book) judgeRefusals() {
 	b.mu.Lock()
-	n := min(b.refusals, maxRefused)
-	b.refusals = 0
+	n := min(b.puts.refused, maxRefused)
+	b.puts.refused = 0
 	h := b.holdings[b.v.self]
 	room := h != nil && h.filler > 0 && !b.rec.Score.Leaving // one that leaves was not to be asked
 	b.mu.Unlock()

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"strata"
+	"strata/catalog/sqlite"
 	"strata/object"
 	"strata/wire"
 )
@@ -97,4 +98,114 @@ func TestRefusalsAreJudgedDespiteAnotherPartition(t *testing.T) {
 		t.Fatal(err)
 	}
 	w.wantLeaves(m, 0, 16)
+}
+
+// TestRefusalsSeenByAnotherProcess: a gateway beside the validator notes what is
+// refused, and the validator lets the miner pay for it as for its own.
+func TestRefusalsSeenByAnotherProcess(t *testing.T) {
+	for name, c := range map[string]struct {
+		answers []error
+		full    bool
+		waits   time.Duration // before the validator looks
+		failed  uint64
+	}{
+		"two refused": {answers: []error{strata.E(strata.NoSpace, "no"), nil, strata.E(strata.Locked, "no")}, failed: 32},
+		"too fast":    {answers: []error{nil, strata.E(strata.Throttled, "no")}},
+		"full":        {answers: []error{strata.E(strata.NoSpace, "no")}, full: true},
+		"long ago":    {answers: []error{strata.E(strata.NoSpace, "no")}, waits: time.Hour},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t)
+			m := w.miner("//Miner")
+			self := w.key.Hotkey()
+			m.seal(self, 0, 1)
+			body := junk(3000, 1, 1)
+			if c.full {
+				m.put(self, 0, body, order(t, w.key, m.key.Hotkey(), body))
+			}
+			w.start()
+			w.v.Refusals = w.db
+			beside, err := sqlite.Open(t.Context(), w.path, sqlite.Gateway)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer beside.Close()
+			witness := NewWitness(beside, func() time.Time { return w.now })
+			for _, err := range c.answers {
+				if _, got := witness.Watch(answering{err: err}).PutShard(t.Context(), wire.Endpoint{Hotkey: m.key.Hotkey()}, strata.Root{}, body); got != err {
+					t.Errorf("the answer %v became %v", err, got)
+				}
+			}
+			visit := func() {
+				t.Helper()
+				if err := w.v.visit(t.Context(), w.book(m), &visits{}); err != nil {
+					t.Fatal(err)
+				}
+			}
+			visit()
+			w.wantLeaves(m, 0, 0) // nothing was handed over yet
+			if err := witness.Save(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			w.now = w.now.Add(c.waits)
+			visit()
+			visit()
+			w.wantLeaves(m, 0, c.failed)
+		})
+	}
+}
+
+// brokenRefusals cannot be written until it is mended.
+type brokenRefusals struct {
+	broken bool
+	got    map[strata.Hotkey]int
+}
+
+func (b *brokenRefusals) AddRefusals(_ context.Context, _ time.Time, shards map[strata.Hotkey]int) error {
+	if b.broken {
+		return strata.E(strata.NoSpace, "no space left")
+	}
+	b.got = shards
+	return nil
+}
+
+func (b *brokenRefusals) TakeRefusals(context.Context, strata.Hotkey) (int, time.Time, error) {
+	return 0, time.Time{}, strata.E(strata.Corrupt, "damaged")
+}
+
+// TestWitnessKeepsWhatIsNotWritten, forgets what is, and remembers no miner for
+// ever; a validator that cannot read what was noted goes on.
+func TestWitnessKeepsWhatIsNotWritten(t *testing.T) {
+	now := time.Unix(1_800_000_000, 0)
+	to := &brokenRefusals{broken: true}
+	w := NewWitness(to, func() time.Time { return now })
+	a, b := strata.Hotkey{1}, strata.Hotkey{2}
+	refused := strata.E(strata.NoSpace, "no")
+	w.sent(a, refused)
+	if w.Save(t.Context()) == nil {
+		t.Error("a write that failed was forgotten")
+	}
+	w.sent(a, refused)
+	w.sent(b, nil)
+	to.broken = false
+	if err := w.Save(t.Context()); err != nil || len(to.got) != 1 || to.got[a] != 2 {
+		t.Errorf("handed over %v, %v", to.got, err)
+	}
+	if err := w.Save(t.Context()); err != nil || len(to.got) != 0 {
+		t.Errorf("handed over again: %v, %v", to.got, err)
+	}
+	now = now.Add(throttledFor + 1)
+	if err := w.Save(t.Context()); err != nil || len(w.miners) != 0 {
+		t.Errorf("%d miners are remembered, %v", len(w.miners), err)
+	}
+
+	world := newWorld(t)
+	m := world.miner("//Miner")
+	m.seal(world.key.Hotkey(), 0, 1)
+	world.start()
+	world.v.Refusals = to
+	if err := world.v.visit(t.Context(), world.book(m), &visits{}); err != nil {
+		t.Error(err)
+	}
+	world.wantLeaves(m, 0, 0)
 }

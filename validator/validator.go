@@ -90,20 +90,23 @@ func set[T comparable](field *T, value T) {
 	}
 }
 
-// Config is what a validator is made of. Account, Pace, Now, Chance and Fill may be left
+// Config is what a validator is made of. Account, Refusals, Pace, Now, Chance and Fill may be left
 // out, the other fields are needed.
 type Config struct {
-	Chain   Chain
-	Key     chain.Signer
-	Miners  Miners
-	Ledger  catalog.Ledger
-	Shards  Shards
-	Keep    Keeping // nil: no miner is told to delete what the catalog does not name
-	Domain  wire.Domain
-	Profile strata.Profile
-	Pace    Pace
-	Log     *slog.Logger
-	Now     func() time.Time
+	Chain  Chain
+	Key    chain.Signer
+	Miners Miners
+	Ledger catalog.Ledger
+	Shards Shards
+	// Refusals are what a gateway in another process has noted; nil means that
+	// there is none.
+	Refusals catalog.Refusals
+	Keep     Keeping // nil: no miner is told to delete what the catalog does not name
+	Domain   wire.Domain
+	Profile  strata.Profile
+	Pace     Pace
+	Log      *slog.Logger
+	Now      func() time.Time
 	// Account is the validator's audit log; nil means that it keeps none.
 	Account *Account
 	// Chance returns 64 random bits. A simulation gives its own, to be repeated;

@@ -32,12 +32,12 @@ func (c *gatewayCmd) Run(ctx context.Context, s streams) error {
 	if err != nil {
 		return abandon(g, err)
 	}
-	o := &onlooker{config: n.validatorConfig()}
+	o := &onlooker{config: n.validatorConfig(), witness: validator.NewWitness(n.db, nil)}
 	if err := o.look(g.Context()); err != nil {
 		return abandon(g, err)
 	}
 	g.Go("onlooker", o.run)
-	addresses, err := c.serveGateway(g, n, o, n.peers, s)
+	addresses, err := c.serveGateway(g, n, o, o.witness.Watch(n.peers), s)
 	if err != nil {
 		return abandon(g, err)
 	}
@@ -53,8 +53,9 @@ const lookEach = 10 * time.Second
 // onlooker sees the network through the ledger that a validator in another
 // process writes.
 type onlooker struct {
-	config validator.Config
-	view   atomic.Pointer[validator.Validator]
+	config  validator.Config
+	witness *validator.Witness // of what miners do to this gateway's shards
+	view    atomic.Pointer[validator.Validator]
 }
 
 func (o *onlooker) look(ctx context.Context) error {
@@ -77,6 +78,9 @@ func (o *onlooker) run(ctx context.Context) error {
 		case <-ctx.Done():
 			return ctx.Err()
 		case <-tick.C:
+			if err := o.witness.Save(ctx); err != nil {
+				o.config.Log.Warn("refused shards were not told to the validator; trying again", "err", err)
+			}
 			if err := o.look(ctx); err != nil {
 				o.config.Log.Warn("the network was not looked at; what was seen before stands", "err", err)
 			}

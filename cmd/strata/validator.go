@@ -147,7 +147,7 @@ func openNode(g *lifecycle.Group, w walletFlags, c chainFlags, d dbFlags, roles 
 
 func (n *node) validatorConfig() validator.Config {
 	return validator.Config{
-		Chain: n.chain, Key: n.key, Miners: n.peers, Ledger: n.db, Shards: n.db, Keep: n.keeping,
+		Chain: n.chain, Key: n.key, Miners: n.peers, Ledger: n.db, Shards: n.db, Refusals: n.db, Keep: n.keeping,
 		Domain: n.domain(), Profile: n.profile, Log: n.log,
 	}
 }
