@@ -5,6 +5,7 @@ import (
 	"context"
 	"crypto/hkdf"
 	"crypto/sha256"
+	"errors"
 	"fmt"
 	"io"
 	"math/rand/v2"
@@ -254,6 +255,7 @@ type world struct {
 	store  *object.Store
 	timing object.Timing
 	memory strata.ByteSize
+	mortal *mortal // between the store and all else, if it is set
 }
 
 // patient is a timing under which an honest miner is never late for a send,
@@ -289,16 +291,27 @@ func (w *world) open() {
 	if w.db, err = sqlite.Open(w.t.Context(), w.path, sqlite.Gateway); err != nil {
 		w.t.Fatal(err)
 	}
-	w.store, err = object.New(w.t.Context(), object.Options{
+	o := object.Options{
 		Catalog: w.db, Transport: w.fleet, Network: w.fleet, Secret: secret("alice"), Profile: strata.LocalProfile, Timing: w.timing, Memory: w.memory,
-	})
+	}
+	if w.mortal != nil {
+		w.mortal.Catalog, w.mortal.Transport = w.db, w.fleet
+		o.Catalog, o.Transport = w.mortal, w.mortal
+	}
+	w.store, err = object.New(w.t.Context(), o)
+	if err != nil && errors.Is(err, errKilled) {
+		w.store = nil
+		return
+	}
 	if err != nil {
 		w.t.Fatal(err)
 	}
 }
 
 func (w *world) close() {
-	w.store.Close()
+	if w.store != nil {
+		w.store.Close()
+	}
 	if err := w.db.Close(); err != nil {
 		w.t.Error(err)
 	}
