@@ -223,16 +223,21 @@ func TestNoNonceTwice(t *testing.T) {
 func TestReplayMemoryIsBounded(t *testing.T) {
 	clk := newClock()
 	v := NewVerifier(pattern(1), clk.now)
-	for i := range uint64(maxNonces) {
-		if err := v.take(nonceKey{pattern(2), i}); err != nil {
-			t.Fatal(err)
+	for sender := range byte(4) {
+		for i := range uint64(maxOfOne) {
+			if err := v.take(nonceKey{pattern(2 + sender), i}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := v.take(nonceKey{pattern(2 + sender), maxOfOne}); strata.CodeOf(err) != strata.Throttled {
+			t.Errorf("one too many of one sender: %v", err)
 		}
 	}
-	if err := v.take(nonceKey{pattern(2), maxNonces}); strata.CodeOf(err) != strata.Throttled {
+	if err := v.take(nonceKey{pattern(9), 1}); strata.CodeOf(err) != strata.Throttled {
 		t.Errorf("one too many: %v", err)
 	}
 	clk.t = clk.t.Add(MaxAge + MaxSkew + 1)
-	if err := v.take(nonceKey{pattern(2), maxNonces}); err != nil {
+	if err := v.take(nonceKey{pattern(2), maxOfOne}); err != nil {
 		t.Errorf("a generation later: %v", err)
 	}
 	if err := v.take(nonceKey{pattern(2), 0}); strata.CodeOf(err) != strata.Unauthenticated {

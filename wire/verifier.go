@@ -18,6 +18,10 @@ const (
 // remembered nonce forgotten.
 const maxNonces = 1 << 18
 
+// maxOfOne bounds what one sender takes of them, so that one that floods does
+// not use up the others'.
+const maxOfOne = maxNonces / 4
+
 // Verifier authenticates requests to one receiver: it remembers nonces for as
 // long as they are fresh, so that no request works twice. It is safe for
 // concurrent use.
@@ -29,6 +33,7 @@ type Verifier struct {
 	mu        sync.Mutex // guards what follows
 	turned    time.Time  // when cur began
 	cur, prev map[nonceKey]struct{}
+	of        map[strata.Hotkey]int // how many of cur are a sender's
 }
 
 type nonceKey struct {
@@ -43,7 +48,7 @@ func NewVerifier(self strata.Hotkey, now func() time.Time) *Verifier {
 	t := now()
 	return &Verifier{
 		self: self, now: now, notBefore: uint64(t.UnixNano()),
-		turned: t, cur: map[nonceKey]struct{}{}, prev: map[nonceKey]struct{}{},
+		turned: t, cur: map[nonceKey]struct{}{}, prev: map[nonceKey]struct{}{}, of: map[strata.Hotkey]int{},
 	}
 }
 
@@ -77,7 +82,7 @@ func (v *Verifier) fresh(nonce uint64) error {
 // Verify finishes what Check began: signature, then replay. body is what
 // SignRequest got. It takes the nonce: a second call with the same
 // Auth fails. The error has code Unauthenticated, or Throttled when too many
-// nonces are fresh at once.
+// nonces are fresh at once, of all or of this sender.
 func (v *Verifier) Verify(a Auth, method, uri string, body [32]byte) error {
 	// Reading the body may have taken until now, and the replay memory holds a
 	// nonce only while it is fresh.
@@ -97,16 +102,17 @@ func (v *Verifier) take(k nonceKey) error {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	if now := v.now(); now.Sub(v.turned) > MaxAge+MaxSkew {
-		v.prev, v.cur, v.turned = v.cur, map[nonceKey]struct{}{}, now
+		v.prev, v.cur, v.turned, v.of = v.cur, map[nonceKey]struct{}{}, now, map[strata.Hotkey]int{}
 	}
 	_, inCur := v.cur[k]
 	_, inPrev := v.prev[k]
 	if inCur || inPrev {
 		return strata.E(strata.Unauthenticated, "request was already received: sign a new one")
 	}
-	if len(v.cur) >= maxNonces {
+	if len(v.cur) >= maxNonces || v.of[k.sender] >= maxOfOne {
 		return strata.E(strata.Throttled, "too many requests at this moment: try again in %s", MaxAge)
 	}
 	v.cur[k] = struct{}{}
+	v.of[k.sender]++
 	return nil
 }

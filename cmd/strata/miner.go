@@ -20,7 +20,7 @@ type minerCmd struct {
 	spaceFlags
 	axonFlags
 	StepsPerReallocate uint64 `name:"steps_per_reallocate" default:"1000" help:"Blocks between two looks at the allocation."`
-	Exit               bool   `help:"Leave: ask the validators to move their shards elsewhere, serve until they have, then end."`
+	Exit               bool   `help:"Leave: ask the validators to move their shards elsewhere, serve until they have, then end. Filler earns nothing meanwhile, shards do."`
 	supervised
 }
 
