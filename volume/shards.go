@@ -9,20 +9,12 @@ import (
 	"slices"
 	"sync"
 
-	"github.com/ncw/directio"
-
 	"strata"
 	"strata/internal/durable"
 	"strata/merkle"
 	"strata/volume/vfs"
 	"strata/wire"
 )
-
-// streamPiece is how much of a shard is taken from the network and written at
-// a time: whole groups.
-const streamPiece = 4 * merkle.GroupSize
-
-var streamBuffers = sync.Pool{New: func() any { b := directio.AlignedBlock(streamPiece); return &b }}
 
 // region is a span of a sector given to one put.
 type region struct {
@@ -261,14 +253,14 @@ func (s *Store) receive(ctx context.Context, p *partition, r region, root strata
 		return merkle.Tree{}, err
 	}
 	b := merkle.NewBuilder(uint64(size))
-	buf := streamBuffers.Get().(*[]byte)
-	defer streamBuffers.Put(buf)
+	buf, giveBack := shardPieces.lend(size)
+	defer giveBack()
 	at := s.offset(r.c) + r.start
 	for left := size; left > 0; {
 		if ctx.Err() != nil {
 			return merkle.Tree{}, ctx.Err()
 		}
-		piece := (*buf)[:min(left, streamPiece)]
+		piece := buf[:min(left, int64(len(buf)))]
 		if _, err := io.ReadFull(body, piece); err != nil {
 			return merkle.Tree{}, shortBody(err, root, size)
 		}
@@ -280,7 +272,7 @@ func (s *Store) receive(ctx context.Context, p *partition, r region, root strata
 		}
 		left -= int64(len(piece))
 	}
-	if n, err := io.ReadFull(body, (*buf)[:1]); n > 0 || !errors.Is(err, io.EOF) {
+	if n, err := io.ReadFull(body, buf[:1]); n > 0 || !errors.Is(err, io.EOF) {
 		return merkle.Tree{}, strata.E(strata.Invalid, "shard %s is longer than the %d bytes announced, or does not end: send it again", root, size)
 	}
 	tree, err := b.Tree()
