@@ -2,15 +2,14 @@ package backup
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/hkdf"
 	"crypto/sha256"
 	"fmt"
-	"io"
 	"log/slog"
 	"maps"
 	"math/rand/v2"
-	"net/netip"
 	"os"
 	"path/filepath"
 	"slices"
@@ -20,12 +19,12 @@ import (
 	"time"
 
 	"github.com/ChainSafe/go-schnorrkel"
-	"github.com/zeebo/blake3"
 
 	"strata"
 	"strata/catalog"
 	"strata/catalog/sqlite"
 	"strata/object"
+	"strata/object/objecttest"
 	"strata/wire"
 )
 
@@ -66,113 +65,49 @@ func (k key) Derive(info string, n int) ([]byte, error) {
 
 var domain = wire.Domain{Genesis: strata.GenesisHash{5}, Netuid: 2}
 
-// fleet is miners in memory: shards and superblocks.
+// fleet is miners in memory that keep superblocks, too.
 type fleet struct {
-	t      testing.TB
-	mu     sync.Mutex // guards what follows
-	miners []*miner
-	reader strata.Hotkey // whose signature GetSuperblock checks
+	*objecttest.Fleet
+	blocks map[strata.Hotkey]*wire.Superblock // guarded by Mu, as shows
+	shows  map[strata.Hotkey]*wire.Superblock // instead of what is in blocks
+	reader strata.Hotkey                      // whose signature GetSuperblock checks
 }
 
-type miner struct {
-	object.Candidate
-	away   bool
-	shards map[strata.Root][]byte
-	block  *wire.Superblock
-	shows  *wire.Superblock // instead of block
+func newFleet(n int) *fleet {
+	return &fleet{Fleet: objecttest.New(n), blocks: map[strata.Hotkey]*wire.Superblock{}, shows: map[strata.Hotkey]*wire.Superblock{}}
 }
 
-func newFleet(t testing.TB, n int) *fleet {
-	f := &fleet{t: t}
-	for i := range n {
-		m := &miner{shards: map[strata.Root][]byte{}}
-		m.Hotkey, m.Coldkey = strata.Hotkey{byte(i + 1)}, strata.Coldkey{byte(i + 1)}
-		m.Addr = netip.AddrFrom4([4]byte{10, byte(i), 0, 1})
-		m.Free, m.Score = strata.GiB, 1_000_000
-		m.Endpoint = wire.Endpoint{Hotkey: m.Hotkey, Addr: netip.AddrPortFrom(m.Addr, 8091)}
-		f.miners = append(f.miners, m)
+func (f *fleet) PutSuperblock(ctx context.Context, ep wire.Endpoint, s wire.Superblock) error {
+	if _, err := f.Meet(ctx, ep.Hotkey); err != nil {
+		return err
 	}
-	return f
-}
-
-func (f *fleet) Candidates(context.Context) ([]object.Candidate, error) { return f.list(), nil }
-
-func (f *fleet) list() (out object.Miners) {
-	for _, m := range f.miners {
-		out = append(out, m.Candidate)
+	f.Mu.Lock()
+	defer f.Mu.Unlock()
+	if b := f.blocks[ep.Hotkey]; b != nil && b.Version >= s.Version && b.Hash() != s.Hash() {
+		return strata.E(strata.Conflict, "there is a later one")
 	}
-	return out
+	f.blocks[ep.Hotkey] = &s
+	return nil
 }
 
-// at calls fn with a miner that answers.
-func (f *fleet) at(ep wire.Endpoint, fn func(*miner) error) error {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	m := f.miners[ep.Hotkey[0]-1]
-	if m.away {
-		return strata.E(strata.Unavailable, "no answer")
+func (f *fleet) GetSuperblock(ctx context.Context, ep wire.Endpoint) (wire.Superblock, error) {
+	if _, err := f.Meet(ctx, ep.Hotkey); err != nil {
+		return wire.Superblock{}, err
 	}
-	return fn(m)
-}
-
-func (f *fleet) PutShard(_ context.Context, to wire.Endpoint, root strata.Root, body []byte) (wire.Receipt, error) {
-	return wire.Receipt{Root: root, Length: uint64(len(body))}, f.at(to, func(m *miner) error {
-		m.shards[root] = bytes.Clone(body)
-		return nil
-	})
-}
-
-func (f *fleet) GetShard(_ context.Context, from wire.Endpoint, root strata.Root, size, off, n uint64) (r io.ReadCloser, err error) {
-	return r, f.at(from, func(m *miner) error {
-		b, ok := m.shards[root]
-		if !ok || blake3.Sum256(b) != root {
-			return strata.E(strata.NotFound, "no such shard")
-		}
-		r = io.NopCloser(bytes.NewReader(b[off : off+n]))
-		return nil
-	})
-}
-
-func (f *fleet) DeleteShard(_ context.Context, at wire.Endpoint, root strata.Root) error {
-	return f.at(at, func(m *miner) error { delete(m.shards, root); return nil })
-}
-
-func (f *fleet) RestoreShard(context.Context, wire.Endpoint, strata.Root) error {
-	return strata.E(strata.NotFound, "no such shard")
-}
-
-func (f *fleet) PutSuperblock(_ context.Context, ep wire.Endpoint, s wire.Superblock) error {
-	return f.at(ep, func(m *miner) error {
-		if m.block != nil && m.block.Version >= s.Version && m.block.Hash() != s.Hash() {
-			return strata.E(strata.Conflict, "there is a later one")
-		}
-		m.block = &s
-		return nil
-	})
-}
-
-func (f *fleet) GetSuperblock(_ context.Context, ep wire.Endpoint) (s wire.Superblock, err error) {
-	return s, f.at(ep, func(m *miner) error {
-		b := m.block
-		if m.shows != nil {
-			b = m.shows
-		}
-		if b == nil {
-			return strata.E(strata.NotFound, "no superblock")
-		}
-		s = *b
-		return s.Verify(domain, f.reader)
-	})
-}
-
-func (f *fleet) stored() (n int) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	for _, m := range f.miners {
-		n += len(m.shards)
+	f.Mu.Lock()
+	defer f.Mu.Unlock()
+	b := cmp.Or(f.shows[ep.Hotkey], f.blocks[ep.Hotkey])
+	if b == nil {
+		return wire.Superblock{}, strata.E(strata.NotFound, "no superblock")
 	}
-	return n
+	return *b, b.Verify(domain, f.reader)
 }
+
+// block returns the superblock that a miner has, by its number.
+func (f *fleet) block(i int) wire.Superblock { return *f.blocks[f.Miners[i].Hotkey] }
+
+// show has a miner show a superblock that is not its own.
+func (f *fleet) show(i int, b *wire.Superblock) { f.shows[f.Miners[i].Hotkey] = b }
 
 // world is a gateway: catalog, store and keeper over a fleet.
 type world struct {
@@ -190,7 +125,7 @@ type world struct {
 }
 
 func newWorld(t testing.TB) *world {
-	w := &world{t: t, fleet: newFleet(t, 6), key: newKey("validator"), path: filepath.Join(t.TempDir(), "strata.db"),
+	w := &world{t: t, fleet: newFleet(6), key: newKey("validator"), path: filepath.Join(t.TempDir(), "strata.db"),
 		now: time.Unix(1_800_000_000, 0), files: map[string][]byte{}, ids: map[string]strata.ObjectID{}}
 	w.fleet.reader = w.key.hotkey(t)
 	w.open()
@@ -255,9 +190,14 @@ func (w *world) flush() {
 	}
 }
 
+func (w *world) miners() object.Miners {
+	m, _ := w.fleet.Candidates(w.t.Context()) // never fails
+	return m
+}
+
 func (w *world) source() Source {
 	return Source{
-		Miners: w.fleet, Transport: w.fleet, Network: w.fleet.list(), Secret: w.key, Committed: w.chain,
+		Miners: w.fleet, Transport: w.fleet, Network: w.miners(), Secret: w.key, Committed: w.chain,
 		Profile: strata.LocalProfile, Log: slog.New(slog.DiscardHandler),
 	}
 }
@@ -326,13 +266,13 @@ func TestRecoverEverything(t *testing.T) {
 	if is, err := w.db.BackedUp(t.Context(), w.ids["after the last backup"]); err != nil || is {
 		t.Errorf("a file that is not backed up is said to be (%v)", err)
 	}
-	w.fleet.miners[0].away, w.fleet.miners[3].away = true, true
+	w.fleet.Set(objecttest.Refuses, 0, 3)
 	r, err := w.lose(w.source())
 	if err != nil || r.Version != 3 || r.Asked != 4 {
 		t.Fatalf("recovered %+v, %v", r, err)
 	}
 	w.whole(kept)
-	w.fleet.miners[0].away, w.fleet.miners[3].away = false, false
+	w.fleet.Set(objecttest.Honest, 0, 3)
 	// Life goes on, and can be lost again.
 	w.files = kept
 	w.put("new", 300_000)
@@ -469,10 +409,10 @@ func TestOldSuperblocks(t *testing.T) {
 	w := newWorld(t)
 	w.put("a", 100)
 	w.flush()
-	old := *w.fleet.miners[0].block
+	old := w.fleet.block(0)
 	w.put("b", 100)
 	w.flush()
-	latest := *w.fleet.miners[0].block
+	latest := w.fleet.block(0)
 	forged := wire.Superblock{Version: 99, Payload: []byte("forged")}
 	if err := forged.Sign(domain, newKey("stranger")); err != nil {
 		t.Fatal(err)
@@ -484,7 +424,7 @@ func TestOldSuperblocks(t *testing.T) {
 		t.Fatal(err)
 	}
 	for i, s := range []*wire.Superblock{&old, &forged, &stale, &empty, nil} {
-		w.fleet.miners[i].shows = s
+		w.fleet.show(i, s)
 	}
 	r, err := w.lose(w.source())
 	if err != nil || r.Version != latest.Version {
@@ -499,15 +439,15 @@ func TestRollbackIsRefused(t *testing.T) {
 	w := newWorld(t)
 	w.put("a", 100)
 	w.flush()
-	old := *w.fleet.miners[0].block
+	old := w.fleet.block(0)
 	before := maps.Clone(w.files)
 	w.put("b", 100)
 	w.flush()
-	if w.chain.Superblock != 2 || w.chain.SuperblockHash != w.fleet.miners[0].block.Hash() {
+	if w.chain.Superblock != 2 || w.chain.SuperblockHash != w.fleet.block(0).Hash() {
 		t.Fatalf("the chain has %+v", w.chain)
 	}
-	for _, m := range w.fleet.miners {
-		m.shows = &old
+	for i := range w.fleet.Miners {
+		w.fleet.show(i, &old)
 	}
 	if _, err := w.lose(w.source()); strata.CodeOf(err) != strata.Conflict {
 		t.Fatalf("an old backup was taken: %v", err)
@@ -554,7 +494,7 @@ func TestOldCopyOfTheCatalog(t *testing.T) {
 	w.open()
 	w.put("b", 100)
 	w.flush()
-	latest := w.fleet.miners[0].block.Hash()
+	latest := w.fleet.block(0).Hash()
 	w.close()
 	for _, suffix := range []string{"-wal", "-shm"} {
 		_ = os.Remove(w.path + suffix) // it may not be there
@@ -563,7 +503,7 @@ func TestOldCopyOfTheCatalog(t *testing.T) {
 		t.Fatal(err)
 	}
 	w.open()
-	stored := w.fleet.stored()
+	stored := w.fleet.Stored()
 	w.put("c", 100)
 	if err := w.keep.round(t.Context()); strata.CodeOf(err) != strata.Conflict {
 		t.Errorf("an old copy backs itself up: %v", err)
@@ -571,10 +511,10 @@ func TestOldCopyOfTheCatalog(t *testing.T) {
 	if w.keep.Sound() || w.keep.Status().Behind == "" {
 		t.Errorf("an old copy is said to be sound: %+v", w.keep.Status())
 	}
-	if w.fleet.miners[0].block.Hash() != latest {
+	if w.fleet.block(0).Hash() != latest {
 		t.Error("the later superblock was replaced")
 	}
-	if w.fleet.stored() < stored {
+	if w.fleet.Stored() < stored {
 		t.Error("shards were deleted")
 	}
 	delete(w.files, "c")
@@ -602,20 +542,16 @@ func TestWatch(t *testing.T) {
 	w.put("a", 100)
 	w.flush()
 	look("after it", true)
-	for _, m := range w.fleet.miners[:4] {
-		m.away = true
-	}
+	w.fleet.Set(objecttest.Refuses, 0, 1, 2, 3)
 	look("most miners are away", false)
-	for _, m := range w.fleet.miners[:4] {
-		m.away = false
-	}
+	w.fleet.Set(objecttest.Honest, 0, 1, 2, 3)
 	w.chain.Superblock += 5
 	look("the chain knows a later one", false)
 	w.chain.Superblock -= 5
 	look("all is well again", true)
-	later := *w.fleet.miners[5].block
+	later := w.fleet.block(5)
 	later.Version += 9
-	w.fleet.miners[5].block = &later
+	w.fleet.show(5, &later)
 	w.fleet.reader = w.key.hotkey(t)
 	if err := later.Sign(domain, w.key); err != nil {
 		t.Fatal(err)

@@ -186,8 +186,8 @@ func (w *world) forget(b blob) {
 	}
 	for _, s := range segments {
 		for _, h := range s.Shards {
-			for _, m := range w.fleet.miners {
-				delete(m.shards, h.Root)
+			for _, m := range w.fleet.Miners {
+				delete(m.Shards, h.Root)
 			}
 		}
 	}

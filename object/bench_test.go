@@ -11,12 +11,13 @@ import (
 	"strata"
 	"strata/catalog"
 	"strata/object"
+	"strata/object/objecttest"
 	"strata/wire"
 )
 
 // sink takes shards and forgets them, so that a benchmark measures the encoder
 // and not the memory of 30 miners.
-type sink struct{ *fleet }
+type sink struct{ *objecttest.Fleet }
 
 func (sink) PutShard(_ context.Context, _ wire.Endpoint, root strata.Root, body []byte) (wire.Receipt, error) {
 	return wire.Receipt{Root: root, Length: uint64(len(body))}, nil
@@ -48,7 +49,7 @@ func BenchmarkGet(b *testing.B) {
 				b.Fatal(err)
 			}
 			for i := range dead {
-				w.fleet.set(refuses, i)
+				w.fleet.Set(refuses, i)
 			}
 			b.SetBytes(int64(len(data)))
 			b.ReportAllocs()
@@ -81,8 +82,8 @@ func BenchmarkRebuild(b *testing.B) {
 	w := newWorld(b, 12)
 	id := w.put("f", noise(1, segment)).ID
 	seg := w.segmentsOf(id)[0]
-	w.fleet.grow(4)
-	w.fleet.set(refuses, 0, 1, 2, 3)
+	w.fleet.Grow(4)
+	w.fleet.Set(refuses, 0, 1, 2, 3)
 	b.SetBytes(seg.Size)
 	var read int64
 	for b.Loop() {

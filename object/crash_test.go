@@ -15,6 +15,7 @@ import (
 	"strata"
 	"strata/catalog"
 	"strata/object"
+	"strata/object/objecttest"
 )
 
 // image is what a crash leaves at a moment: the catalog's files and the miners.
@@ -27,8 +28,8 @@ type image struct {
 // in it was sent before the files were read.
 func (w *world) snap() image {
 	im := image{files: map[string][]byte{}}
-	w.fleet.mu.Lock()
-	defer w.fleet.mu.Unlock()
+	w.fleet.Mu.Lock()
+	defer w.fleet.Mu.Unlock()
 	for _, suffix := range []string{"", "-wal"} {
 		b, err := os.ReadFile(w.path + suffix)
 		if err != nil {
@@ -36,17 +37,17 @@ func (w *world) snap() image {
 		}
 		im.files[suffix] = b
 	}
-	for _, m := range w.fleet.miners {
-		im.shards = append(im.shards, maps.Clone(m.shards))
+	for _, m := range w.fleet.Miners {
+		im.shards = append(im.shards, maps.Clone(m.Shards))
 	}
 	return im
 }
 
 // restore starts a world from an image.
 func (im image) restore(t *testing.T) *world {
-	w := &world{t: t, path: filepath.Join(t.TempDir(), "strata.db"), fleet: newFleet(len(im.shards)), timing: patient}
+	w := &world{t: t, path: filepath.Join(t.TempDir(), "strata.db"), fleet: objecttest.New(len(im.shards)), timing: patient}
 	for i, shards := range im.shards {
-		w.fleet.miners[i].shards = maps.Clone(shards)
+		w.fleet.Miners[i].Shards = maps.Clone(shards)
 	}
 	for suffix, b := range im.files {
 		if err := os.WriteFile(w.path+suffix, b, 0o600); err != nil {
@@ -84,10 +85,10 @@ func (w *world) check(old, fresh []byte, committed bool) {
 		}
 	}
 	w.eventually("no shard without an object", func() bool {
-		w.fleet.mu.Lock()
-		defer w.fleet.mu.Unlock()
-		for _, m := range w.fleet.miners {
-			for root := range m.shards {
+		w.fleet.Mu.Lock()
+		defer w.fleet.Mu.Unlock()
+		for _, m := range w.fleet.Miners {
+			for root := range m.Shards {
 				if !named[root] {
 					return false
 				}
@@ -104,7 +105,7 @@ func TestCrashPoints(t *testing.T) {
 	w := newWorld(t, 6)
 	old, fresh := noise(1, row), noise(2, segment+row)
 	w.put("f", old)
-	w.eventually("old shards stored", func() bool { return w.fleet.stored() == 6 })
+	w.eventually("old shards stored", func() bool { return w.fleet.Stored() == 6 })
 
 	var mu sync.Mutex
 	images := map[string]image{}
@@ -114,8 +115,8 @@ func TestCrashPoints(t *testing.T) {
 		defer mu.Unlock()
 		images[name] = im
 	}
-	w.fleet.set(refuses, 2)
-	w.fleet.onPut = func(n int) { take(fmt.Sprint("put ", n)) }
+	w.fleet.Set(refuses, 2)
+	w.fleet.OnPut = func(n int) { take(fmt.Sprint("put ", n)) }
 	w.put("f", fresh)
 	take("acknowledged")
 	stop := w.run()
@@ -125,7 +126,7 @@ func TestCrashPoints(t *testing.T) {
 	})
 	take("deleting")
 	stop()
-	w.fleet.onPut = nil
+	w.fleet.OnPut = nil
 
 	if len(images) < 10 {
 		t.Fatalf("%d crash points: the hook was not called", len(images))
@@ -141,8 +142,8 @@ func TestCrashPoints(t *testing.T) {
 
 func TestDelete(t *testing.T) {
 	w, info, _ := stored(t, 2*segment)
-	w.fleet.set(refuses, 1)
-	w.fleet.set(hangs, 4)
+	w.fleet.Set(refuses, 1)
+	w.fleet.Set(hangs, 4)
 	if err := w.store.Delete(t.Context(), info.ID); err != nil {
 		t.Fatal(err)
 	}
@@ -150,17 +151,17 @@ func TestDelete(t *testing.T) {
 		t.Fatalf("%v, want code not_found", err)
 	}
 	stop := w.run()
-	w.eventually("four miners' shards deleted", func() bool { return w.fleet.stored() == 4 })
+	w.eventually("four miners' shards deleted", func() bool { return w.fleet.Stored() == 4 })
 	stop()
 	w.restart() // the queue survives
-	w.fleet.set(honest, 1, 4)
-	w.fleet.mu.Lock()
-	clear(w.fleet.miners[1].shards) // a shard that is not there counts as deleted
-	w.fleet.mu.Unlock()
+	w.fleet.Set(honest, 1, 4)
+	w.fleet.Mu.Lock()
+	clear(w.fleet.Miners[1].Shards) // a shard that is not there counts as deleted
+	w.fleet.Mu.Unlock()
 	defer w.run()()
 	w.eventually("the queue is empty", func() bool {
 		due, err := w.db.DueDeletions(t.Context(), time.Now().Add(1e15), 100)
-		return err == nil && len(due) == 0 && w.fleet.stored() == 0
+		return err == nil && len(due) == 0 && w.fleet.Stored() == 0
 	})
 }
 
@@ -168,31 +169,31 @@ func TestDelete(t *testing.T) {
 // on their way leaves none behind.
 func TestDeleteWhileSending(t *testing.T) {
 	w := newWorld(t, 6)
-	w.fleet.gate = make(chan struct{}, 6)
+	w.fleet.Gate = make(chan struct{}, 6)
 	for range 4 {
-		w.fleet.gate <- struct{}{}
+		w.fleet.Gate <- struct{}{}
 	}
 	defer w.run()()
 	info := w.put("f", noise(1, 100_000)) // two sends wait at the gate
 	if err := w.store.Delete(t.Context(), info.ID); err != nil {
 		t.Fatal(err)
 	}
-	w.eventually("the stored shards deleted", func() bool { return w.fleet.stored() == 0 })
+	w.eventually("the stored shards deleted", func() bool { return w.fleet.Stored() == 0 })
 	mark := time.Now()
 	w.eventually("the others looked at, too", func() bool {
 		due, err := w.db.DueDeletions(t.Context(), mark.Add(time.Hour), 100)
 		return err == nil && !slices.ContainsFunc(due, func(d catalog.Deletion) bool { return d.Next.Before(mark) })
 	})
-	w.fleet.gate <- struct{}{}
-	w.fleet.gate <- struct{}{}
+	w.fleet.Gate <- struct{}{}
+	w.fleet.Gate <- struct{}{}
 	w.eventually("the late sends arrived", func() bool {
-		w.fleet.mu.Lock()
-		defer w.fleet.mu.Unlock()
-		return w.fleet.puts == 6
+		w.fleet.Mu.Lock()
+		defer w.fleet.Mu.Unlock()
+		return w.fleet.Puts == 6
 	})
 	w.eventually("nothing is left", func() bool {
 		due, err := w.db.DueDeletions(t.Context(), time.Now().Add(1e15), 100)
-		return err == nil && len(due) == 0 && w.fleet.stored() == 0
+		return err == nil && len(due) == 0 && w.fleet.Stored() == 0
 	})
 }
 
@@ -232,7 +233,7 @@ func TestUpload(t *testing.T) {
 	}
 	w.mustRead(info.ID, all)
 	stop := w.run()
-	w.eventually("only the object's shards are left", func() bool { return w.fleet.stored() == 4*6 })
+	w.eventually("only the object's shards are left", func() bool { return w.fleet.Stored() == 4*6 })
 	stop()
 	w.mustRead(info.ID, all)
 

@@ -94,9 +94,9 @@ func (a *account) abandon(ctx context.Context) error {
 
 // repair renews a file's shards at two miners and moves that of a third.
 func (a *account) repair(ctx context.Context, name string) error {
-	a.w.fleet.grow(3)
-	a.w.fleet.set(refuses, 0, 1)
-	defer a.w.fleet.set(honest, 0, 1)
+	a.w.fleet.Grow(3)
+	a.w.fleet.Set(refuses, 0, 1)
+	defer a.w.fleet.Set(honest, 0, 1)
 	segs, err := a.w.db.Segments(ctx, a.ids[name])
 	if err != nil {
 		return err
@@ -122,9 +122,9 @@ func (a *account) life(ctx context.Context, keys object.Catalog) error {
 	large, small := noise(1, 200_000), []byte("small")
 	// Deletions are tried in vain at one miner, and again.
 	tidy := func() error {
-		a.w.fleet.set(refuses, 3)
+		a.w.fleet.Set(refuses, 3)
 		err := a.w.tidy(ctx, 8*time.Second)
-		a.w.fleet.set(honest, 3)
+		a.w.fleet.Set(honest, 3)
 		return errors.Join(err, a.w.tidy(ctx, 16*time.Second))
 	}
 	for _, step := range []func() error{
@@ -229,10 +229,10 @@ func (a *account) leaks(what string, named map[string]bool) {
 	if err := w.tidy(w.t.Context(), 10*time.Minute); err != nil {
 		w.t.Errorf("%s: %v", what, err)
 	}
-	w.fleet.mu.Lock()
-	defer w.fleet.mu.Unlock()
-	for _, m := range w.fleet.miners {
-		for root := range m.shards {
+	w.fleet.Mu.Lock()
+	defer w.fleet.Mu.Unlock()
+	for _, m := range w.fleet.Miners {
+		for root := range m.Shards {
 			if !named[string(m.Hotkey[:])+string(root[:])] {
 				w.t.Errorf("%s: miner %d keeps shard %s, which no file names", what, m.Hotkey[0], root)
 			}

@@ -3,254 +3,35 @@ package object_test
 import (
 	"bytes"
 	"context"
-	"crypto/hkdf"
-	"crypto/sha256"
 	"errors"
-	"fmt"
-	"io"
 	"math/rand/v2"
-	"net/netip"
 	"path/filepath"
-	"sync"
 	"testing"
 	"time"
-
-	"github.com/zeebo/blake3"
 
 	"strata"
 	"strata/catalog"
 	"strata/catalog/sqlite"
 	"strata/object"
-	"strata/wire"
+	"strata/object/objecttest"
 )
 
-// mood is how a miner behaves.
-type mood int
-
+// What tests use all the time, by its short name.
 const (
-	honest   mood = iota
-	refuses       // answers every request with an error
-	hangs         // answers nothing until the caller gives up
-	full          // has no room
-	corrupt       // flips a bit of every shard it gives
-	breaks        // closes a read after its first chunk and a half
-	stalls        // hangs after the first chunk of a read
-	pretends      // signs for shards and stores nothing
-	crawls        // takes four seconds for each shard
+	honest, refuses, hangs, full, crawls = objecttest.Honest, objecttest.Refuses, objecttest.Hangs, objecttest.Full, objecttest.Crawls
+	corrupt, breaks, stalls, pretends    = objecttest.Corrupt, objecttest.Breaks, objecttest.Stalls, objecttest.Pretends
 )
 
-// fleet is a network of miners in memory. It implements object.Transport and
-// object.Network.
-type fleet struct {
-	mu     sync.Mutex
-	miners []*fakeMiner // in order of their number; guarded by mu, contents too
-
-	puts, gets int
-	served     int64            // bytes given to readers
-	asked      []uint64         // how many bytes each read asked for
-	onPut      func(stored int) // called with the number of shards stored so far, mu not held
-	gate       chan struct{}    // when set, a put waits for one
-}
-
-type fakeMiner struct {
-	object.Candidate
-	mood   mood
-	shards map[strata.Root][]byte
-	trash  map[strata.Root][]byte // deleted, and not yet forgotten
-}
-
-func newFleet(n int) *fleet {
-	f := &fleet{}
-	for i := range n {
-		m := &fakeMiner{shards: map[strata.Root][]byte{}}
-		m.Hotkey = strata.Hotkey{0: byte(i + 1), 31: 7}
-		m.Coldkey = strata.Coldkey{0: byte(i + 1)}
-		m.Addr = netip.AddrFrom4([4]byte{10, byte(i), 0, 1})
-		m.Free = strata.GiB
-		m.Score = 1_000_000
-		m.Endpoint = wire.Endpoint{Hotkey: m.Hotkey, Addr: netip.AddrPortFrom(m.Addr, 8091)}
-		f.miners = append(f.miners, m)
-	}
-	return f
-}
-
-func (f *fleet) Candidates(context.Context) ([]object.Candidate, error) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	var out []object.Candidate
-	for _, m := range f.miners {
-		out = append(out, m.Candidate)
-	}
-	return out, nil
-}
-
-func (f *fleet) find(h strata.Hotkey) *fakeMiner {
-	for _, m := range f.miners {
-		if m.Hotkey == h {
-			return m
-		}
-	}
-	return nil
-}
-
-// meet applies what a mood does to any request.
-func (f *fleet) meet(ctx context.Context, h strata.Hotkey) (mood, error) {
-	f.mu.Lock()
-	m := f.find(h)
-	f.mu.Unlock()
-	if m == nil {
-		return honest, fmt.Errorf("no such miner")
-	}
-	f.mu.Lock()
-	mood := m.mood
-	f.mu.Unlock()
-	switch mood {
-	case refuses:
-		return mood, strata.E(strata.Unavailable, "connection refused")
-	case hangs:
-		<-ctx.Done()
-		return mood, ctx.Err()
-	}
-	return mood, ctx.Err()
-}
-
-func (f *fleet) PutShard(ctx context.Context, to wire.Endpoint, root strata.Root, body []byte) (wire.Receipt, error) {
-	mood, err := f.meet(ctx, to.Hotkey)
-	if err != nil {
-		return wire.Receipt{}, err
-	}
-	if f.gate != nil {
-		select {
-		case <-f.gate:
-		case <-ctx.Done():
-			return wire.Receipt{}, ctx.Err()
-		}
-	}
-	if mood == crawls {
-		select {
-		case <-time.After(4 * time.Second): // of a test's own clock
-		case <-ctx.Done():
-			return wire.Receipt{}, ctx.Err()
-		}
-	}
-	if mood == full {
-		return wire.Receipt{}, strata.E(strata.NoSpace, "no room")
-	}
-	if blake3.Sum256(body) != root {
-		return wire.Receipt{}, strata.E(strata.Corrupt, "body does not match its root")
-	}
-	f.mu.Lock()
-	if mood != pretends {
-		f.find(to.Hotkey).shards[root] = bytes.Clone(body)
-	}
-	f.puts++
-	n, hook := f.puts, f.onPut
-	f.mu.Unlock()
-	if hook != nil {
-		hook(n)
-	}
-	return wire.Receipt{Root: root, Length: uint64(len(body))}, nil
-}
-
-func (f *fleet) GetShard(ctx context.Context, from wire.Endpoint, root strata.Root, size, off, n uint64) (io.ReadCloser, error) {
-	mood, err := f.meet(ctx, from.Hotkey)
-	if err != nil {
-		return nil, err
-	}
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	f.gets++
-	f.asked = append(f.asked, n)
-	body, ok := f.find(from.Hotkey).shards[root]
-	if !ok {
-		return nil, strata.E(strata.NotFound, "no such shard")
-	}
-	if uint64(len(body)) != size || off+n > size {
-		return nil, strata.E(strata.Invalid, "range %d+%d of %d, the shard has %d", off, n, size, len(body))
-	}
-	part := bytes.Clone(body[off : off+n])
-	f.served += int64(n)
-	switch mood {
-	case corrupt:
-		part[len(part)/2] ^= 1
-	case breaks:
-		part = part[:min(len(part)-1, 98304)]
-	case stalls:
-		return io.NopCloser(io.MultiReader(bytes.NewReader(part[:min(len(part), 65536)]), waiter{ctx})), nil
-	}
-	return io.NopCloser(bytes.NewReader(part)), nil
-}
-
-// waiter is a body that never comes.
-type waiter struct{ ctx context.Context }
-
-func (w waiter) Read([]byte) (int, error) { <-w.ctx.Done(); return 0, w.ctx.Err() }
-
-func (f *fleet) DeleteShard(ctx context.Context, at wire.Endpoint, root strata.Root) error {
-	if _, err := f.meet(ctx, at.Hotkey); err != nil {
-		return err
-	}
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	m := f.find(at.Hotkey)
-	if _, ok := m.shards[root]; !ok {
-		return strata.E(strata.NotFound, "no such shard")
-	}
-	if m.trash == nil {
-		m.trash = map[strata.Root][]byte{}
-	}
-	m.trash[root] = m.shards[root]
-	delete(m.shards, root)
-	return nil
-}
-
-func (f *fleet) RestoreShard(ctx context.Context, at wire.Endpoint, root strata.Root) error {
-	if _, err := f.meet(ctx, at.Hotkey); err != nil {
-		return err
-	}
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	m := f.find(at.Hotkey)
-	if _, ok := m.shards[root]; ok {
-		return nil
-	}
-	if _, ok := m.trash[root]; !ok {
-		return strata.E(strata.NotFound, "no such shard")
-	}
-	m.shards[root] = m.trash[root]
-	return nil
-}
-
-// set gives miners a mood.
-func (f *fleet) set(m mood, indices ...int) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	for _, i := range indices {
-		f.miners[i].mood = m
-	}
-}
-
-func (f *fleet) stored() (n int) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	for _, m := range f.miners {
-		n += len(m.shards)
-	}
-	return n
-}
-
-// secret is a hotkey's secret.
-type secret string
-
-func (s secret) Derive(info string, n int) ([]byte, error) {
-	return hkdf.Key(sha256.New, []byte(s), nil, info, n)
-}
+type (
+	mood   = objecttest.Mood
+	secret = objecttest.Secret
+)
 
 // world is a store over a fleet and a catalog file.
 type world struct {
 	t      testing.TB
 	path   string
-	fleet  *fleet
+	fleet  *objecttest.Fleet
 	db     *sqlite.DB
 	store  *object.Store
 	timing object.Timing
@@ -275,7 +56,7 @@ func newWorld(t testing.TB, miners int) *world { return newWorldWith(t, miners, 
 
 // newWorldWith returns a world that is changed before its store is opened.
 func newWorldWith(t testing.TB, miners int, change func(*world)) *world {
-	w := &world{t: t, path: filepath.Join(t.TempDir(), "strata.db"), fleet: newFleet(miners), timing: patient}
+	w := &world{t: t, path: filepath.Join(t.TempDir(), "strata.db"), fleet: objecttest.New(miners), timing: patient}
 	change(w)
 	w.open()
 	t.Cleanup(w.close)

@@ -16,10 +16,10 @@ func TestInspect(t *testing.T) {
 	w := newWorld(t, 6)
 	id := w.put("f", noise(1, segment+row)).ID
 	w.segmentsOf(id)
-	w.fleet.miners[5].Coldkey = w.fleet.miners[4].Coldkey
-	w.fleet.set(refuses, 0)
-	w.fleet.set(corrupt, 1)
-	clear(w.fleet.miners[2].shards)
+	w.fleet.Miners[5].Coldkey = w.fleet.Miners[4].Coldkey
+	w.fleet.Set(refuses, 0)
+	w.fleet.Set(corrupt, 1)
+	clear(w.fleet.Miners[2].Shards)
 	for _, deep := range []bool{false, true} {
 		in, err := w.store.Inspect(t.Context(), id, deep)
 		if err != nil {
@@ -55,16 +55,16 @@ func TestInspect(t *testing.T) {
 // are left, and the manifest of a small one opens no other in its pack.
 func TestManifest(t *testing.T) {
 	w := newWorld(t, 6)
-	w.fleet.gate = make(chan struct{})
+	w.fleet.Gate = make(chan struct{})
 	big := noise(1, segment+3*row+5)
 	small := make(chan object.Info, 2)
 	for _, name := range []string{"one", "two"} {
 		go func() { small <- w.put(name, []byte(name+" small")) }()
 	}
-	close(w.fleet.gate) // nobody waits any more
+	close(w.fleet.Gate) // nobody waits any more
 	infos := []object.Info{<-small, <-small, w.put("big", big)}
-	w.fleet.set(refuses, 3)
-	w.fleet.set(corrupt, 4)
+	w.fleet.Set(refuses, 3)
+	w.fleet.Set(corrupt, 4)
 	for _, info := range infos {
 		want := big
 		if info.Name != "big" {

@@ -26,7 +26,7 @@ func TestSmallObjectsShare(t *testing.T) {
 		wg.Go(func() { infos[i] = w.put(fmt.Sprint("f", i), noise(uint64(i), 1+1000*i)) })
 	}
 	wg.Wait()
-	if got := w.fleet.stored(); got >= n*6/4 {
+	if got := w.fleet.Stored(); got >= n*6/4 {
 		t.Errorf("%d shards for %d small objects: they do not share", got, n)
 	}
 	w.restart()
@@ -71,7 +71,7 @@ func TestSmallObjectsShare(t *testing.T) {
 		}
 	}
 	w.past()
-	w.eventually("the shards of all packs are deleted", func() bool { return w.fleet.stored() == 0 })
+	w.eventually("the shards of all packs are deleted", func() bool { return w.fleet.Stored() == 0 })
 }
 
 // past forgets what was deleted so far, as when the undelete window has ended.
@@ -131,7 +131,7 @@ func (f failing) Read([]byte) (int, error) { return 0, f.err }
 // takes nothing with it.
 func TestSmallObjectsOneGone(t *testing.T) {
 	w := newWorld(t, 6)
-	w.fleet.gate = make(chan struct{}, 1000)
+	w.fleet.Gate = make(chan struct{}, 1000)
 	ctx, cancel := context.WithCancel(t.Context())
 	errs := make(chan error, 8)
 	for i := range 8 {
@@ -149,7 +149,7 @@ func TestSmallObjectsOneGone(t *testing.T) {
 	}
 	cancel()
 	for range 1000 {
-		w.fleet.gate <- struct{}{}
+		w.fleet.Gate <- struct{}{}
 	}
 	for range 8 {
 		if err := <-errs; err != nil {
@@ -171,7 +171,7 @@ func TestSmallObjectsOneGone(t *testing.T) {
 func TestPackCrashPoints(t *testing.T) {
 	w := newWorld(t, 6)
 	old := w.put("f", []byte("old"))
-	w.eventually("old shards stored", func() bool { return w.fleet.stored() == 6 })
+	w.eventually("old shards stored", func() bool { return w.fleet.Stored() == 6 })
 	var mu sync.Mutex
 	images := map[string]image{}
 	take := func(name string) {
@@ -180,11 +180,11 @@ func TestPackCrashPoints(t *testing.T) {
 		defer mu.Unlock()
 		images[name] = im
 	}
-	w.fleet.set(refuses, 2)
-	w.fleet.onPut = func(n int) { take(fmt.Sprint("put ", n)) }
+	w.fleet.Set(refuses, 2)
+	w.fleet.OnPut = func(n int) { take(fmt.Sprint("put ", n)) }
 	fresh := w.put("f", []byte("fresh"))
 	take("acknowledged")
-	w.fleet.onPut = nil
+	w.fleet.OnPut = nil
 	if len(images) < 5 {
 		t.Fatalf("%d crash points: the hook was not called", len(images))
 	}
@@ -205,7 +205,7 @@ func TestPackCrashPoints(t *testing.T) {
 				t.Fatalf("the name means %s", info.ID)
 			}
 			defer after.run()()
-			after.eventually("no shard without a record", func() bool { return after.fleet.stored() <= after.packed(old.ID, fresh.ID) })
+			after.eventually("no shard without a record", func() bool { return after.fleet.Stored() <= after.packed(old.ID, fresh.ID) })
 		})
 	}
 }

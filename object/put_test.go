@@ -57,10 +57,10 @@ func TestSameFileTwiceSharesNoShard(t *testing.T) {
 	data := noise(1, 2*segment)
 	w.put("a", data)
 	w.put("b", data)
-	w.eventually("all shards stored", func() bool { return w.fleet.stored() == 24 })
+	w.eventually("all shards stored", func() bool { return w.fleet.Stored() == 24 })
 	seen := map[strata.Root]bool{}
-	for _, m := range w.fleet.miners {
-		for root, body := range m.shards {
+	for _, m := range w.fleet.Miners {
+		for root, body := range m.Shards {
 			if seen[root] || bytes.Contains(data, body[:32]) {
 				t.Fatal("a shard is stored twice or holds plaintext")
 			}
@@ -126,7 +126,7 @@ func (w *world) leftNothing() {
 		w.t.Fatalf("%+v is listed (%v), want nothing", page.Objects, err)
 	}
 	defer w.run()()
-	w.eventually("no shards left", func() bool { return w.fleet.stored() == 0 })
+	w.eventually("no shards left", func() bool { return w.fleet.Stored() == 0 })
 }
 
 func TestEmptyAllowed(t *testing.T) {
@@ -150,7 +150,7 @@ func TestNoMiners(t *testing.T) {
 
 func TestCancelledPut(t *testing.T) {
 	w := newWorld(t, 6)
-	w.fleet.set(hangs, 0, 1, 2, 3, 4, 5)
+	w.fleet.Set(hangs, 0, 1, 2, 3, 4, 5)
 	ctx, cancel := context.WithCancel(t.Context())
 	body := iotest.DataErrReader(bytes.NewReader(noise(1, segment)))
 	done := make(chan error, 1)
@@ -162,7 +162,7 @@ func TestCancelledPut(t *testing.T) {
 	if err := <-done; !errors.Is(err, context.Canceled) {
 		t.Fatalf("%v, want context canceled", err)
 	}
-	w.fleet.set(honest, 0, 1, 2, 3, 4, 5)
+	w.fleet.Set(honest, 0, 1, 2, 3, 4, 5)
 	w.leftNothing()
 }
 
@@ -174,10 +174,10 @@ func TestSuccessThreshold(t *testing.T) {
 			w := newWorld(t, 6)
 			w.hurry(time.Second)
 			data := noise(1, segment/2)
-			w.fleet.set(m, 1, 4)
+			w.fleet.Set(m, 1, 4)
 			info := w.put("f", data)
 			w.mustRead(info.ID, data)
-			w.fleet.set(m, 2)
+			w.fleet.Set(m, 2)
 			_, err := w.store.Put(t.Context(), object.PutRequest{Bucket: "b", Name: "g", Size: -1, Body: bytes.NewReader(data)})
 			want := strata.Unavailable
 			if m == full {
@@ -189,7 +189,7 @@ func TestSuccessThreshold(t *testing.T) {
 			if err := w.store.Delete(t.Context(), info.ID); err != nil {
 				t.Fatal(err)
 			}
-			w.fleet.set(honest, 1, 2, 4)
+			w.fleet.Set(honest, 1, 2, 4)
 			w.leftNothing()
 		})
 	}
@@ -201,7 +201,7 @@ func TestReplaced(t *testing.T) {
 		t.Run(fmt.Sprint(m), func(t *testing.T) {
 			w := newWorld(t, 36)
 			w.hurry(10 * time.Second) // a replacement may hang too
-			w.fleet.set(m, 3, 9, 20, 21, 30, 35)
+			w.fleet.Set(m, 3, 9, 20, 21, 30, 35)
 			data := noise(1, 1<<20)
 			info := w.put("f", data)
 			w.eventually("all 30 shards stored", func() bool {
@@ -217,7 +217,7 @@ func TestReplaced(t *testing.T) {
 func TestTailIsBounded(t *testing.T) {
 	w := newWorld(t, 6)
 	w.hurry(50 * time.Millisecond)
-	w.fleet.set(hangs, 0, 5)
+	w.fleet.Set(hangs, 0, 5)
 	info := w.put("f", noise(1, 100))
 	w.eventually("the hanging sends recorded", func() bool {
 		h, err := w.store.Stat(t.Context(), info.ID)
@@ -232,7 +232,7 @@ func TestMemoryBound(t *testing.T) {
 	w := newWorld(t, 6)
 	w.memory = 8 * strata.MiB
 	w.restart()
-	w.fleet.gate = make(chan struct{})
+	w.fleet.Gate = make(chan struct{})
 	var read atomic.Int64
 	body := countReader{bytes.NewReader(noise(1, 40<<20)), &read}
 	done := make(chan error, 1)
@@ -251,7 +251,7 @@ func TestMemoryBound(t *testing.T) {
 	if limit := int64(8<<20)/3 + 4*row; last > limit {
 		t.Fatalf("%d bytes were read while nothing was sent, want at most %d", last, limit)
 	}
-	close(w.fleet.gate)
+	close(w.fleet.Gate)
 	if err := <-done; err != nil {
 		t.Fatal(err)
 	}

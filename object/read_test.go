@@ -44,8 +44,8 @@ func TestLoseAny(t *testing.T) {
 			for b := range a {
 				// All but a and b fail. A new store knows nothing of the miners yet.
 				w.restart()
-				w.fleet.set(m, 0, 1, 2, 3, 4, 5)
-				w.fleet.set(honest, a, b)
+				w.fleet.Set(m, 0, 1, 2, 3, 4, 5)
+				w.fleet.Set(honest, a, b)
 				w.mustRead(info.ID, data)
 				if m == hangs || m == stalls {
 					break // slow: one pair for each a
@@ -65,7 +65,7 @@ func TestFailMidStream(t *testing.T) {
 	defer r.Close()
 	var got []byte
 	for i, m := range []mood{corrupt, refuses, breaks, stalls} {
-		w.fleet.set(m, i)
+		w.fleet.Set(m, i)
 		part := make([]byte, segment)
 		if _, err := io.ReadFull(r, part); err != nil {
 			t.Fatal(err)
@@ -82,10 +82,10 @@ func TestFailMidStream(t *testing.T) {
 // with eight segments that is no matter.
 func TestDamageIsRecorded(t *testing.T) {
 	w, info, data := stored(t, 8*segment)
-	w.fleet.set(corrupt, 0, 1, 2)
-	w.fleet.mu.Lock()
-	clear(w.fleet.miners[3].shards)
-	w.fleet.mu.Unlock()
+	w.fleet.Set(corrupt, 0, 1, 2)
+	w.fleet.Mu.Lock()
+	clear(w.fleet.Miners[3].Shards)
+	w.fleet.Mu.Unlock()
 	w.mustRead(info.ID, data)
 	h, err := w.store.Stat(t.Context(), info.ID)
 	if err != nil {
@@ -106,7 +106,7 @@ func TestTooFewLeft(t *testing.T) {
 	w, info, _ := stored(t, segment+1)
 	for _, m := range []mood{refuses, corrupt, breaks} {
 		w.restart()
-		w.fleet.set(m, 0, 1, 2, 3, 4)
+		w.fleet.Set(m, 0, 1, 2, 3, 4)
 		got, err := w.read(info.ID)
 		if strata.CodeOf(err) != strata.Unavailable {
 			t.Fatalf("mood %d: %d bytes, %v, want code unavailable", m, len(got), err)
@@ -116,7 +116,7 @@ func TestTooFewLeft(t *testing.T) {
 
 func TestReadEndsWithItsContext(t *testing.T) {
 	w, info, _ := stored(t, segment)
-	w.fleet.set(hangs, 0, 1, 2, 3, 4, 5)
+	w.fleet.Set(hangs, 0, 1, 2, 3, 4, 5)
 	ctx, cancel := context.WithCancel(t.Context())
 	r, err := w.store.Open(ctx, info.ID)
 	if err != nil {
@@ -174,7 +174,7 @@ func TestRanges(t *testing.T) {
 		a, b := place.Draw(t, "a"), place.Draw(t, "b")
 		a, b = min(a, b), max(a, b)
 		for i, m := range rapid.Permutation(moods).Draw(t, "moods") {
-			w.fleet.set(m, i)
+			w.fleet.Set(m, i)
 		}
 		body, err := r.Range(w.t.Context(), int64(a), int64(b-a))
 		if err != nil {
@@ -208,9 +208,9 @@ func TestRangesFetchLittle(t *testing.T) {
 		{segment - 10, 20, 2 * 65536},     // the last chunk of a segment, the first of the next
 		{segment + 3*row, row, 2 * 65536}, // one row
 	} {
-		w.fleet.mu.Lock()
-		w.fleet.served = 0
-		w.fleet.mu.Unlock()
+		w.fleet.Mu.Lock()
+		w.fleet.Served = 0
+		w.fleet.Mu.Unlock()
 		body, err := r.Range(t.Context(), c.off, c.n)
 		if err != nil {
 			t.Fatal(err)
@@ -220,11 +220,11 @@ func TestRangesFetchLittle(t *testing.T) {
 			t.Fatalf("%+v: %v", c, err)
 		}
 		body.Close()
-		w.fleet.mu.Lock()
-		if w.fleet.served != c.want {
-			t.Errorf("%d bytes from %d: %d were fetched, want %d", c.n, c.off, w.fleet.served, c.want)
+		w.fleet.Mu.Lock()
+		if w.fleet.Served != c.want {
+			t.Errorf("%d bytes from %d: %d were fetched, want %d", c.n, c.off, w.fleet.Served, c.want)
 		}
-		w.fleet.mu.Unlock()
+		w.fleet.Mu.Unlock()
 	}
 }
 
@@ -290,7 +290,7 @@ func TestNotThere(t *testing.T) {
 // by the first read, and cost no more than as many that are gone.
 func TestReceiptForNothing(t *testing.T) {
 	w := newWorld(t, 6)
-	w.fleet.set(pretends, 0, 1, 2, 3)
+	w.fleet.Set(pretends, 0, 1, 2, 3)
 	data := noise(1, segment+row)
 	id := w.put("f", data).ID
 	w.segmentsOf(id)
@@ -325,9 +325,9 @@ func TestLyingMiners(t *testing.T) {
 	data := noise(2, segment+row)
 	id := w.put("f", data).ID
 	w.segmentsOf(id)
-	w.fleet.set(corrupt, 0, 1, 2, 3)
+	w.fleet.Set(corrupt, 0, 1, 2, 3)
 	w.mustRead(id, data)
-	w.fleet.set(corrupt, 4)
+	w.fleet.Set(corrupt, 4)
 	got, err := w.read(id)
 	if strata.CodeOf(err) != strata.Unavailable || len(got) >= len(data) {
 		t.Errorf("%d bytes and %v with one honest miner of the 2 needed", len(got), err)
@@ -342,9 +342,9 @@ func TestFirstBytesComeFromOneMiner(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for i, m := range w.fleet.miners {
+	for i, m := range w.fleet.Miners {
 		if m.Hotkey != segs[0].Shards[0].Miner {
-			w.fleet.set(hangs, i)
+			w.fleet.Set(hangs, i)
 		}
 	}
 	r, err := w.store.Open(t.Context(), info.ID)
@@ -379,14 +379,14 @@ func TestReadBeginsSmall(t *testing.T) {
 	if err := r.Close(); err != nil {
 		t.Fatal(err)
 	}
-	w.fleet.mu.Lock()
+	w.fleet.Mu.Lock()
 	total := uint64(0)
-	for _, n := range w.fleet.asked {
+	for _, n := range w.fleet.Asked {
 		if total += n; n > 3*chunk {
 			t.Errorf("a request of %d bytes for the first thousand of a file", n)
 		}
 	}
-	w.fleet.mu.Unlock()
+	w.fleet.Mu.Unlock()
 	if total > 4*k*chunk {
 		t.Errorf("%d bytes were read for the first thousand of a file", total)
 	}
@@ -395,9 +395,9 @@ func TestReadBeginsSmall(t *testing.T) {
 	w.timing.Hedge = time.Minute // no spares
 	w.restart()
 	w.mustRead(info.ID, data)
-	w.fleet.mu.Lock()
-	defer w.fleet.mu.Unlock()
-	if got := len(w.fleet.asked); got != k*(3+1) {
+	w.fleet.Mu.Lock()
+	defer w.fleet.Mu.Unlock()
+	if got := len(w.fleet.Asked); got != k*(3+1) {
 		t.Errorf("%d requests for a file of two segments", got)
 	}
 }

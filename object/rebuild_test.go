@@ -12,14 +12,6 @@ import (
 	"strata/object"
 )
 
-// grow adds miners to a fleet.
-func (f *fleet) grow(n int) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	was := len(f.miners)
-	f.miners = append(f.miners, newFleet(was + n).miners[was:]...)
-}
-
 // segmentsOf returns an object's segments with all shards on record as stored.
 func (w *world) segmentsOf(id strata.ObjectID) []catalog.Segment {
 	w.t.Helper()
@@ -40,7 +32,7 @@ func (w *world) segmentsOf(id strata.ObjectID) []catalog.Segment {
 func (w *world) renewal(seg catalog.Segment, dead ...int) object.Renewal {
 	r := object.Renewal{Segment: seg}
 	for _, h := range seg.Shards {
-		if slices.ContainsFunc(dead, func(i int) bool { return w.fleet.miners[i].Hotkey == h.Miner }) {
+		if slices.ContainsFunc(dead, func(i int) bool { return w.fleet.Miners[i].Hotkey == h.Miner }) {
 			r.Renew = append(r.Renew, h.Index)
 		} else {
 			r.Kept = append(r.Kept, h.Miner)
@@ -66,12 +58,12 @@ func TestRebuild(t *testing.T) {
 	data := noise(1, 3*segment+row+17)
 	id := w.put("f", data).ID
 	segs := w.segmentsOf(id)
-	w.fleet.grow(4)
-	w.fleet.set(refuses, 0, 1, 2, 3)
+	w.fleet.Grow(4)
+	w.fleet.Set(refuses, 0, 1, 2, 3)
 	for _, seg := range segs {
-		before := w.fleet.served
+		before := w.fleet.Served
 		out := w.rebuild(w.renewal(seg, 0, 1, 2, 3))
-		read := w.fleet.served - before
+		read := w.fleet.Served - before
 		if len(out.Placed) != 4 || read != out.Read {
 			t.Fatalf("placed %v, read %d, served %d", out.Placed, out.Read, read)
 		}
@@ -91,11 +83,11 @@ func TestRebuild(t *testing.T) {
 		}
 	}
 	// Only the four new ones are left: k is 4.
-	w.fleet.set(refuses, 4, 5, 6, 7, 8, 9, 10, 11)
+	w.fleet.Set(refuses, 4, 5, 6, 7, 8, 9, 10, 11)
 	w.mustRead(id, data)
 	// The old places are deleted once they answer.
-	w.fleet.set(honest, 0, 1, 2, 3)
-	w.eventually("old places are cleared", func() bool { return w.fleet.stored() == 12*len(segs) })
+	w.fleet.Set(honest, 0, 1, 2, 3)
+	w.eventually("old places are cleared", func() bool { return w.fleet.Stored() == 12*len(segs) })
 }
 
 func holdersOf(seg catalog.Segment) map[strata.Hotkey]bool {
@@ -112,17 +104,17 @@ func TestRebuildVerifies(t *testing.T) {
 	data := noise(2, 5*row)
 	id := w.put("f", data).ID
 	seg := w.segmentsOf(id)[0]
-	w.fleet.grow(3)
-	w.fleet.set(refuses, 0)
-	w.fleet.set(corrupt, 1, 2, 3)
-	w.fleet.set(breaks, 4)
+	w.fleet.Grow(3)
+	w.fleet.Set(refuses, 0)
+	w.fleet.Set(corrupt, 1, 2, 3)
+	w.fleet.Set(breaks, 4)
 	w.rebuild(w.renewal(seg, 0))
-	w.fleet.set(honest, 1, 2, 3, 4)
+	w.fleet.Set(honest, 1, 2, 3, 4)
 	w.mustRead(id, data)
 	for _, h := range mustSegments(w, id)[0].Shards {
-		m := w.fleet.find(h.Miner)
-		body, ok := m.shards[h.Root]
-		if h.State == catalog.Stored && m.mood != refuses && (!ok || int64(len(body)) != h.Length) {
+		m := w.fleet.Find(h.Miner)
+		body, ok := m.Shards[h.Root]
+		if h.State == catalog.Stored && m.Mood != refuses && (!ok || int64(len(body)) != h.Length) {
 			t.Errorf("shard %d is not where it is on record", h.Index)
 		}
 	}
@@ -141,16 +133,16 @@ func TestRebuildNeedsMiners(t *testing.T) {
 	w := newWorld(t, 6)
 	id := w.put("f", noise(3, row)).ID
 	seg := w.segmentsOf(id)[0]
-	w.fleet.set(refuses, 0)
+	w.fleet.Set(refuses, 0)
 	if _, err := w.store.Rebuild(t.Context(), w.renewal(seg, 0)); strata.CodeOf(err) == "" {
 		t.Errorf("a shard was placed where there is no miner for it")
 	}
-	w.fleet.miners[0].Free = 0
+	w.fleet.Miners[0].Free = 0
 	if _, err := w.store.Rebuild(t.Context(), w.renewal(seg, 0)); strata.CodeOf(err) != strata.NoSpace {
 		t.Errorf("without a miner to take a shard: %v", err)
 	}
-	w.fleet.grow(1)
-	w.fleet.set(refuses, 1, 2, 3, 4)
+	w.fleet.Grow(1)
+	w.fleet.Set(refuses, 1, 2, 3, 4)
 	if _, err := w.store.Rebuild(t.Context(), w.renewal(seg, 0)); strata.CodeOf(err) != strata.Unavailable {
 		t.Errorf("with one of two shards to read: %v", err)
 	}
@@ -163,18 +155,18 @@ func TestRebuildNeedsMiners(t *testing.T) {
 // has no record of the last shards.
 func TestRebuildMakesWhatWasNeverMade(t *testing.T) {
 	w := newWorld(t, 6)
-	w.fleet.miners[5].Free = 1 // counts as a miner, but takes no shard
+	w.fleet.Miners[5].Free = 1 // counts as a miner, but takes no shard
 	data := noise(4, 4*row)
 	id := w.put("f", data).ID
 	seg := w.segmentsOf(id)[0]
 	if len(seg.Shards) != 5 || seg.Total != 6 {
 		t.Fatalf("%d shards of %d, want 5 of 6", len(seg.Shards), seg.Total)
 	}
-	w.fleet.miners[5].Free = strata.GiB
+	w.fleet.Miners[5].Free = strata.GiB
 	r := w.renewal(seg)
 	r.Renew = []int{5}
 	w.rebuild(r)
-	w.fleet.set(refuses, 0, 1, 2, 3)
+	w.fleet.Set(refuses, 0, 1, 2, 3)
 	w.mustRead(id, data)
 }
 
@@ -184,33 +176,33 @@ func TestCopyReadsTheShardAlone(t *testing.T) {
 	data := noise(5, 2*segment)
 	id := w.put("f", data).ID
 	segs := w.segmentsOf(id)
-	w.fleet.grow(1)
-	w.fleet.miners[0].Free = 0
+	w.fleet.Grow(1)
+	w.fleet.Miners[0].Free = 0
 	for _, seg := range segs {
 		r := w.renewal(seg, 0)
-		r.Kept = append(r.Kept, w.fleet.miners[0].Hotkey)
-		before := w.fleet.served
+		r.Kept = append(r.Kept, w.fleet.Miners[0].Hotkey)
+		before := w.fleet.Served
 		if _, err := w.store.Copy(t.Context(), r); err != nil {
 			t.Fatal(err)
 		}
-		if read, want := w.fleet.served-before, seg.Shards[r.Renew[0]].Length; read != want {
+		if read, want := w.fleet.Served-before, seg.Shards[r.Renew[0]].Length; read != want {
 			t.Errorf("a move read %d bytes, the shard has %d", read, want)
 		}
 	}
 	w.eventually("the leaving miner is empty", func() bool {
-		w.fleet.mu.Lock()
-		defer w.fleet.mu.Unlock()
-		return len(w.fleet.miners[0].shards) == 0
+		w.fleet.Mu.Lock()
+		defer w.fleet.Mu.Unlock()
+		return len(w.fleet.Miners[0].Shards) == 0
 	})
 	w.mustRead(id, data)
 	// What a miner gives wrong is not stored anywhere else.
-	w.fleet.grow(1)
-	w.fleet.set(corrupt, 1)
-	stored := w.fleet.stored()
+	w.fleet.Grow(1)
+	w.fleet.Set(corrupt, 1)
+	stored := w.fleet.Stored()
 	if _, err := w.store.Copy(t.Context(), w.renewal(w.segmentsOf(id)[0], 1)); strata.CodeOf(err) != strata.Corrupt {
 		t.Errorf("a damaged shard was copied: %v", err)
 	}
-	if n := w.fleet.stored(); n != stored {
+	if n := w.fleet.Stored(); n != stored {
 		t.Errorf("%d shards are stored, want %d", n, stored)
 	}
 }
@@ -224,11 +216,11 @@ func TestCrashInRepair(t *testing.T) {
 	data := noise(6, segment+row)
 	id := w.put("f", data).ID
 	segs := w.segmentsOf(id)
-	w.fleet.grow(3)
-	w.fleet.set(refuses, 0, 1, 2)
+	w.fleet.Grow(3)
+	w.fleet.Set(refuses, 0, 1, 2)
 	var mu sync.Mutex
 	var images []image
-	w.fleet.onPut = func(int) {
+	w.fleet.OnPut = func(int) {
 		mu.Lock()
 		defer mu.Unlock()
 		images = append(images, w.snap())
@@ -236,15 +228,15 @@ func TestCrashInRepair(t *testing.T) {
 	for _, seg := range segs {
 		w.rebuild(w.renewal(seg, 0, 1, 2))
 	}
-	w.fleet.onPut = nil
+	w.fleet.OnPut = nil
 	if len(images) != 3*len(segs) {
 		t.Fatalf("%d crash points, want %d", len(images), 3*len(segs))
 	}
 	for i, im := range images {
 		c := im.restore(t)
-		c.fleet.set(refuses, 0, 1, 2)
+		c.fleet.Set(refuses, 0, 1, 2)
 		c.mustRead(id, data)
-		c.fleet.set(honest, 0, 1, 2)
+		c.fleet.Set(honest, 0, 1, 2)
 		stop := c.run()
 		c.eventually("nothing is stored that no row names", func() bool {
 			named, stored := map[string]bool{}, 0
@@ -253,10 +245,10 @@ func TestCrashInRepair(t *testing.T) {
 					named[string(h.Miner[:])+string(h.Root[:])] = true
 				}
 			}
-			c.fleet.mu.Lock()
-			defer c.fleet.mu.Unlock()
-			for _, m := range c.fleet.miners {
-				for root := range m.shards {
+			c.fleet.Mu.Lock()
+			defer c.fleet.Mu.Unlock()
+			for _, m := range c.fleet.Miners {
+				for root := range m.Shards {
 					if stored++; !named[string(m.Hotkey[:])+string(root[:])] {
 						return false
 					}
@@ -282,8 +274,8 @@ func TestRepairAndUsers(t *testing.T) {
 	data := noise(7, 2*segment)
 	id := w.put("f", data).ID
 	segs := w.segmentsOf(id)
-	w.fleet.grow(3)
-	w.fleet.set(refuses, 0, 1)
+	w.fleet.Grow(3)
+	w.fleet.Set(refuses, 0, 1)
 	var wg sync.WaitGroup
 	for i := range 4 {
 		wg.Go(func() {

@@ -30,14 +30,14 @@ func TestHungMinersHoldUpNobody(t *testing.T) {
 					w.memory = c.memory
 					w.timing = object.Timing{} // as in production
 				})
-				w.fleet.set(hangs, c.hung...)
+				w.fleet.Set(hangs, c.hung...)
 				data := noise(3, 8<<20)
 				began := time.Now()
 				info := w.put("f", data)
 				if took := time.Since(began); took > c.most {
 					t.Errorf("the put took %s, at most %s are due to miners that hang", took, c.most)
 				}
-				w.fleet.set(honest, c.hung...)
+				w.fleet.Set(honest, c.hung...)
 				w.mustRead(info.ID, data)
 				time.Sleep(2 * time.Minute) // all sends have ended
 				began = time.Now()
@@ -55,12 +55,12 @@ func TestHungMinersHoldUpNobody(t *testing.T) {
 func TestLateSendsHaveTimeWhileMemoryLasts(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorldWith(t, 6, func(w *world) { w.timing = object.Timing{} })
-		w.fleet.set(crawls, 2)
+		w.fleet.Set(crawls, 2)
 		for i := range 3 {
 			w.put(fmt.Sprint("f", i), noise(uint64(i), 300_000))
 		}
 		time.Sleep(time.Minute)
-		if got := w.fleet.stored(); got != 18 {
+		if got := w.fleet.Stored(); got != 18 {
 			t.Errorf("%d shards are stored, want 18", got)
 		}
 	})

@@ -20,7 +20,7 @@ func TestUndelete(t *testing.T) {
 	if err := w.store.Delete(t.Context(), id); err != nil {
 		t.Fatal(err)
 	}
-	w.eventually("every miner has deleted its shards", func() bool { return w.fleet.stored() == 0 })
+	w.eventually("every miner has deleted its shards", func() bool { return w.fleet.Stored() == 0 })
 	if _, err := w.read(id); strata.CodeOf(err) != strata.NotFound {
 		t.Errorf("a deleted file reads: %v", err)
 	}
@@ -34,7 +34,7 @@ func TestUndelete(t *testing.T) {
 		}
 	}
 	w.mustRead(id, data)
-	if n := w.fleet.stored(); n != 12 {
+	if n := w.fleet.Stored(); n != 12 {
 		t.Errorf("%d shards are stored, want 12", n)
 	}
 	if _, err := w.store.Undelete(t.Context(), strata.ObjectID{1}); strata.CodeOf(err) != strata.NotFound {
@@ -49,14 +49,14 @@ func TestUndeleteWithMinersAway(t *testing.T) {
 	data := noise(2, row)
 	id := w.put("f", data).ID
 	w.segmentsOf(id)
-	w.fleet.set(refuses, 0) // it is never told of the deletion
+	w.fleet.Set(refuses, 0) // it is never told of the deletion
 	if err := w.store.Delete(t.Context(), id); err != nil {
 		t.Fatal(err)
 	}
-	w.eventually("the others have deleted", func() bool { return w.fleet.stored() == 1 })
+	w.eventually("the others have deleted", func() bool { return w.fleet.Stored() == 1 })
 	stop()
-	w.fleet.set(refuses, 1)
-	w.fleet.miners[2].trash = nil // it has forgotten
+	w.fleet.Set(refuses, 1)
+	w.fleet.Miners[2].Trash = nil // it has forgotten
 	h, err := w.store.Undelete(t.Context(), id)
 	if err != nil {
 		t.Fatal(err)
@@ -83,7 +83,7 @@ func TestCrashInUndelete(t *testing.T) {
 	if err := w.store.Delete(t.Context(), id); err != nil {
 		t.Fatal(err)
 	}
-	w.eventually("deleted everywhere", func() bool { return w.fleet.stored() == 0 })
+	w.eventually("deleted everywhere", func() bool { return w.fleet.Stored() == 0 })
 	stop()
 	if err := w.db.Undelete(t.Context(), id, time.Now().Add(-strata.LocalProfile.Undelete*2)); err != nil {
 		t.Fatal(err)
@@ -95,7 +95,7 @@ func TestCrashInUndelete(t *testing.T) {
 			t.Errorf("shard %d is %s, want sending", h.Index, h.State)
 		}
 	}
-	if w.fleet.stored() != 0 {
+	if w.fleet.Stored() != 0 {
 		t.Error("shards are live that nobody restored")
 	}
 }

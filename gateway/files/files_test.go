@@ -1,14 +1,10 @@
 package files
 
 import (
-	"bytes"
-	"context"
 	"errors"
 	"io"
-	"net/netip"
 	"path/filepath"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -17,44 +13,8 @@ import (
 	"strata/catalog/sqlite"
 	"strata/gateway"
 	"strata/object"
-	"strata/wire"
+	"strata/object/objecttest"
 )
-
-// hoard is a network of six miners in memory that always answer.
-type hoard struct {
-	mu     sync.Mutex
-	shards map[strata.Root][]byte // guarded by mu
-}
-
-func (h *hoard) Candidates(context.Context) (out []object.Candidate, err error) {
-	for i := range byte(6) {
-		c := object.Candidate{Endpoint: wire.Endpoint{Hotkey: strata.Hotkey{i + 1}, Addr: netip.AddrPortFrom(netip.AddrFrom4([4]byte{10, i, 0, 1}), 8091)}}
-		c.Hotkey, c.Coldkey, c.Addr = c.Endpoint.Hotkey, strata.Coldkey{i + 1}, c.Endpoint.Addr.Addr()
-		c.Free, c.Score = strata.GiB, 1_000_000
-		out = append(out, c)
-	}
-	return out, nil
-}
-
-func (h *hoard) PutShard(_ context.Context, _ wire.Endpoint, root strata.Root, body []byte) (wire.Receipt, error) {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	h.shards[root] = bytes.Clone(body)
-	return wire.Receipt{Root: root, Length: uint64(len(body))}, nil
-}
-
-func (h *hoard) GetShard(_ context.Context, _ wire.Endpoint, root strata.Root, _, off, n uint64) (io.ReadCloser, error) {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	return io.NopCloser(bytes.NewReader(h.shards[root][off : off+n])), nil
-}
-
-func (h *hoard) RestoreShard(context.Context, wire.Endpoint, strata.Root) error { return nil }
-
-func (h *hoard) DeleteShard(context.Context, wire.Endpoint, strata.Root) error { return nil }
-
-// Derive makes it the gateway's secret, too.
-func (h *hoard) Derive(_ string, n int) ([]byte, error) { return bytes.Repeat([]byte{7}, n), nil }
 
 // newFiles returns files over a new catalog.
 func newFiles(t *testing.T) Objects {
@@ -63,8 +23,8 @@ func newFiles(t *testing.T) Objects {
 	if err != nil {
 		t.Fatal(err)
 	}
-	h := &hoard{shards: map[strata.Root][]byte{}}
-	store, err := object.New(t.Context(), object.Options{Catalog: db, Transport: h, Network: h, Secret: h, Profile: strata.LocalProfile})
+	h := objecttest.New(6)
+	store, err := object.New(t.Context(), object.Options{Catalog: db, Transport: h, Network: h, Secret: objecttest.Secret("gateway"), Profile: strata.LocalProfile})
 	if err != nil {
 		t.Fatal(errors.Join(err, db.Close()))
 	}
