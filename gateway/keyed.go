@@ -6,6 +6,8 @@ import (
 	"io"
 	"net/http"
 	"strings"
+	"unicode"
+	"unicode/utf8"
 
 	"strata"
 )
@@ -45,7 +47,8 @@ func (s *Server) storeKey(w http.ResponseWriter, r *http.Request) {
 
 // retrieveKey answers GET and HEAD /api/files/{key} as retrieve does.
 func (s *Server) retrieveKey(w http.ResponseWriter, r *http.Request) {
-	key, err := cleanKey(r.PathValue("key"))
+	key := r.PathValue("key")
+	err := CheckKey(key)
 	if err == nil {
 		err = enter(s.downloads, "downloads")
 	}
@@ -62,8 +65,9 @@ func (s *Server) keyedRequest(r *http.Request) (PutRequest, error) {
 	if limit := s.cfg.MaxObject; limit > 0 && r.ContentLength > limit {
 		return req, s.tooLarge()
 	}
-	var err error
-	if req.Name, err = cleanKey(r.PathValue("key")); err != nil {
+	req.Name = r.PathValue("key")
+	err := CheckKey(req.Name)
+	if err != nil {
 		return req, err
 	}
 	req.Condition, err = condition(r.Header)
@@ -86,18 +90,24 @@ func condition(h http.Header) (c Condition, err error) {
 	return c, strata.E(strata.Invalid, `a condition is either If-Match: "HASH" or If-None-Match: *`)
 }
 
-// cleanKey is cleanName for a key, which is taken as it is or not at all.
-func cleanKey(raw string) (string, error) {
-	key, err := cleanName(raw)
+// CheckKey says whether a key can name a file: UTF-8 of at most MaxKey bytes
+// without control characters, in parts divided by / of which none is blank, "."
+// or "..", so that it stands in an address as it is. The error has code Invalid.
+func CheckKey(key string) error {
 	switch {
-	case err != nil:
-		return "", err
-	case key != raw:
-		return "", strata.E(strata.Invalid, `a key has neither / nor \: %q`, oneLine(raw))
 	case len(key) > MaxKey:
-		return "", strata.E(strata.Invalid, "the key has %d bytes: shorten it to at most %d", len(key), MaxKey)
+		return strata.E(strata.Invalid, "the key has %d bytes: shorten it to at most %d", len(key), MaxKey)
+	case !utf8.ValidString(key):
+		return strata.E(strata.Invalid, "the key is not UTF-8: choose another")
+	case strings.ContainsFunc(key, unicode.IsControl):
+		return strata.E(strata.Invalid, "the key has a control character: choose another")
 	}
-	return key, nil
+	for part := range strings.SplitSeq(key, "/") {
+		if strings.TrimSpace(part) == "" || part == "." || part == ".." {
+			return strata.E(strata.Invalid, "the key %q has a blank part, . or ..: write it like folder/name", key)
+		}
+	}
+	return nil
 }
 
 // limited is a body of at most left bytes, 0: any number.

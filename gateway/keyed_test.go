@@ -82,7 +82,8 @@ func TestConditionsOnKeys(t *testing.T) {
 func TestBadKeys(t *testing.T) {
 	b := newBench(t, func(c *Config) { c.MaxObject = 10 })
 	for key, status := range map[string]int{
-		"a%2Fb": 400, "a%5Cb": 400, "%20": 400, "a%00b": 400, "a%0Ab": 400, "%FF": 400, "a/b": 405,
+		"a%2Fb": 200, "a%5Cb": 200, "a/b": 200, "%2E%2E%2E": 200, "%20": 400, "a/%20/b": 400, "a%00b": 400, "a%0Ab": 400, "%FF": 400,
+		"a%2F%2Fb": 400, "a%2F": 400, "%2Fa": 400, "a%2F..%2Fb": 400, "%2E": 400, "": 400,
 		strings.Repeat("k", MaxKey): 200, strings.Repeat("k", MaxKey+1): 400,
 	} {
 		if a := b.do(b.request(http.MethodPut, "/api/files/"+key, strings.NewReader("x"))); a.status != status {
@@ -123,5 +124,18 @@ func TestKeyedUploadThatBreaksOff(t *testing.T) {
 	}
 	if a := b.get("/api/files/k"); string(a.body) != "whole" || a.header.Get("Etag") != `"`+before.String()+`"` {
 		t.Errorf("%d %q", a.status, a.body)
+	}
+}
+
+// A file is saved under the last part of its key.
+func TestAttachmentOfAKey(t *testing.T) {
+	for key, want := range map[string]string{
+		"photos/sea.jpg": `attachment; filename="sea.jpg"`,
+		`photos\sea.jpg`: `attachment; filename="sea.jpg"`,
+		`photos\`:        `attachment; filename="file"`,
+	} {
+		if got := attachment(key); got != want {
+			t.Errorf("%s: %s, want %s", key, got, want)
+		}
 	}
 }

@@ -1,11 +1,11 @@
 package gateway
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"net/http"
 	"net/url"
-	"path"
 	"strings"
 
 	"strata"
@@ -74,7 +74,8 @@ func (s *Server) send(w http.ResponseWriter, r *http.Request, open func(context.
 // attachment is the Content-Disposition of a file to save (RFC 6266): a plain
 // name for old clients and the exact one for the rest.
 func attachment(name string) string {
-	name = path.Base(name)
+	// A key has parts, and Windows divides paths by \ too.
+	name = cmp.Or(name[strings.LastIndexAny(name, `/\`)+1:], "file")
 	plain := strings.Map(func(r rune) rune {
 		if r < ' ' || r > '~' || r == '"' || r == '\\' || r == '%' {
 			return '_'

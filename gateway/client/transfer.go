@@ -115,10 +115,14 @@ func (c *Client) keyedUpload(ctx context.Context, f File, file io.Reader) (*http
 
 // keyPath returns the address of a key.
 func keyPath(key string) (string, error) {
-	if key == "" || key == "." || key == ".." || strings.ContainsAny(key, `/\`) {
-		return "", strata.E(strata.Invalid, `the key %q is no name: it is neither . nor .. and has neither / nor \`, key)
+	if err := gateway.CheckKey(key); err != nil {
+		return "", err
 	}
-	return "/api/files/" + url.PathEscape(key), nil
+	parts := strings.Split(key, "/")
+	for i, p := range parts {
+		parts[i] = url.PathEscape(p)
+	}
+	return "/api/files/" + strings.Join(parts, "/"), nil
 }
 
 // Key returns the object that a key names now; code NotFound if it names none.
