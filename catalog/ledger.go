@@ -90,7 +90,7 @@ type Ledger interface {
 	// Sectors calls fn for every sector of a partition in order of number. fn
 	// must not use the ledger.
 	Sectors(ctx context.Context, p Partition, fn func(Sector) error) error
-	// SaveWeights records a vector that was set at a block.
+	// SaveWeights records a vector that was set at a block, in place of earlier ones.
 	SaveWeights(ctx context.Context, block uint64, w []WeightRecord) error
 	// LastWeights returns the last vector recorded and its block; none is no error.
 	LastWeights(ctx context.Context) (block uint64, w []WeightRecord, err error)

@@ -65,3 +65,19 @@ func TestLateSendsHaveTimeWhileMemoryLasts(t *testing.T) {
 		}
 	})
 }
+
+// TestHungMinerDoesNotHoldUpSmallObjects: packs follow one another whatever
+// their last shards do.
+func TestHungMinerDoesNotHoldUpSmallObjects(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorldWith(t, 6, func(w *world) { w.timing = object.Timing{} })
+		w.fleet.Set(hangs, 2)
+		began := time.Now()
+		for i := range 50 {
+			w.put(fmt.Sprint("f", i), []byte("small"))
+		}
+		if took := time.Since(began); took > time.Millisecond {
+			t.Errorf("50 small objects, one after the other, took %s", took)
+		}
+	})
+}

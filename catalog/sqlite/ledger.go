@@ -170,9 +170,13 @@ func mark(ctx context.Context, tx *durable.Tx, miner strata.Hotkey, marks []cata
 	return pages.flush()
 }
 
-// SaveWeights implements catalog.Ledger.
+// SaveWeights implements catalog.Ledger. A crash leaves the vector before or this one.
 func (db *DB) SaveWeights(ctx context.Context, block uint64, weights []catalog.WeightRecord) error {
 	return db.write(ctx, func(tx *durable.Tx) error {
+		// Those before are the audit log's.
+		if _, err := exec(ctx, tx, `DELETE FROM ledger_weights WHERE block < $1`, int64(block)); err != nil {
+			return err
+		}
 		for _, w := range weights {
 			if _, err := exec(ctx, tx, `INSERT INTO ledger_weights (block, uid, hotkey, credit, value) VALUES ($1, $2, $3, $4, $5)
 				ON CONFLICT (block, uid) DO UPDATE SET hotkey = excluded.hotkey, credit = excluded.credit, value = excluded.value`,

@@ -65,6 +65,10 @@ func TestLedgerSurvivesReopening(t *testing.T) {
 
 	db = ledgerAt(t, path)
 	defer db.Close()
+	var rows int
+	if err := db.r.QueryRowContext(ctx, `SELECT COUNT(*) FROM ledger_weights`).Scan(&rows); err != nil || rows != len(weights) {
+		t.Errorf("%d weights are kept, want those of the last vector (%v)", rows, err)
+	}
 	miners, err := db.Miners(ctx)
 	if diff := cmp.Diff([]catalog.MinerRecord{miner}, miners); diff != "" || err != nil {
 		t.Errorf("miners: %v\n%s", err, diff)

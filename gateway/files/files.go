@@ -51,6 +51,9 @@ func (f Objects) Put(ctx context.Context, r gateway.PutRequest) (gateway.Object,
 	key, meta := keyOf(r.Name)
 	if r.Keyed {
 		key, meta = fixedKey(r.Name), nil
+		if err := f.foresee(ctx, r.Name, r.Condition); err != nil {
+			return gateway.Object{}, err
+		}
 	}
 	info, err := f.Store.Put(ctx, object.PutRequest{
 		Bucket: filesBucket, Name: key, Meta: meta,
@@ -60,6 +63,24 @@ func (f Objects) Put(ctx context.Context, r gateway.PutRequest) (gateway.Object,
 		return gateway.Object{}, err
 	}
 	return fileOf(info), nil
+}
+
+// foresee refuses what a condition will refuse before a byte of the body is read.
+// What decides is the condition at the commit.
+func (f Objects) foresee(ctx context.Context, key string, c gateway.Condition) error {
+	if c == (gateway.Condition{}) {
+		return nil
+	}
+	now, err := f.Store.Lookup(ctx, filesBucket, fixedKey(key))
+	switch {
+	case err != nil && strata.CodeOf(err) != strata.NotFound:
+		return err
+	case err == nil && (c.Absent || now.ID != c.Match):
+		return strata.E(strata.Conflict, "the key %q names file %s", key, now.ID)
+	case err != nil && !c.Absent:
+		return strata.E(strata.Conflict, "the key %q names no file", key)
+	}
+	return nil
 }
 
 // keyOf returns a fresh key for a name, and the metadata that it needs.

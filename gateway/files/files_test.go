@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"testing/iotest"
 	"time"
 
 	"strata"
@@ -155,6 +156,14 @@ func TestKeyedFiles(t *testing.T) {
 		if _, err := put("three", c); strata.CodeOf(err) != strata.Conflict {
 			t.Errorf("%+v: %v", c, err)
 		}
+		r := gateway.PutRequest{Name: "k", Size: -1, Body: iotest.ErrReader(errors.New("read")), Keyed: true, Condition: c}
+		if _, err := f.Put(t.Context(), r); strata.CodeOf(err) != strata.Conflict {
+			t.Errorf("%+v: the body is read although it cannot be stored: %v", c, err)
+		}
+	}
+	absent := gateway.PutRequest{Name: "none", Size: -1, Body: iotest.ErrReader(errors.New("read")), Keyed: true, Condition: gateway.Condition{Match: one.ID}}
+	if _, err := f.Put(t.Context(), absent); strata.CodeOf(err) != strata.Conflict {
+		t.Errorf("a condition on a key that names nothing: %v", err)
 	}
 	named(strings.Repeat("two", 100_000))
 	if _, err := f.Stat(t.Context(), one.ID); strata.CodeOf(err) != strata.NotFound {
