@@ -79,7 +79,7 @@ func (db *DB) addPacked(ctx context.Context, tx *durable.Tx, p catalog.Packed, b
 	if err != nil {
 		return err
 	}
-	if err := met(p.Condition, o.Key, old); err != nil {
+	if err := met(p.Condition, old); err != nil {
 		return err
 	}
 	if err := addCommitted(ctx, tx, o, old == (strata.ObjectID{})); err != nil {
@@ -156,20 +156,21 @@ func holds(ctx context.Context, tx *durable.Tx, bucket, key string, c catalog.Co
 	if err != nil {
 		return err
 	}
-	return met(c, key, now)
+	return met(c, now)
 }
 
-// met checks a condition on a key's current object, zero for none.
-func met(c catalog.Condition, key string, now strata.ObjectID) error {
+// met checks a condition on a key's current object, zero for none. Its errors do
+// not name the key: who asks knows it, and it may not be what a person calls it.
+func met(c catalog.Condition, now strata.ObjectID) error {
 	switch {
 	case c == (catalog.Condition{}), c.Absent && now == (strata.ObjectID{}), !c.Absent && now == c.Match:
 		return nil
 	case now == (strata.ObjectID{}):
-		return strata.E(strata.Conflict, "%q is not there: the version %s that was to be replaced is gone", key, c.Match)
+		return strata.E(strata.Conflict, "the key names no file: %s, which was to be replaced, is gone", c.Match)
 	case c.Absent:
-		return strata.E(strata.Conflict, "%q is there already, as %s", key, now)
+		return strata.E(strata.Conflict, "the key names a file already: %s", now)
 	}
-	return strata.E(strata.Conflict, "%q is %s by now, not %s", key, now, c.Match)
+	return strata.E(strata.Conflict, "the key names %s by now, not %s", now, c.Match)
 }
 
 // current returns the object that a key names, zero if none.
