@@ -188,7 +188,7 @@ func (s *Store) tryDisk(d *disk) error {
 	if err := s.roomFor(d); err != nil {
 		return err
 	}
-	return d.try()
+	return d.try(context.Background())
 }
 
 // roomFor refuses another sector on a disk that has only its reserve left.
@@ -207,20 +207,9 @@ func (s *Store) roomFor(d *disk) error {
 // probeFile is written to find out whether a disk works, and deleted.
 const probeFile = "strata.probe"
 
-// try writes to a disk, syncs, and forgets the files that were open, which may
-// be broken for good even if the disk is not: the next user opens them anew.
+// tryOnce writes to a disk, syncs, and forgets the files that were open, which
+// may be broken for good even if the disk is not: the next user opens them anew.
 // Whoever still uses one keeps it. Those who ask at once get one answer.
-func (d *disk) try() error {
-	return d.tries.Do(struct{}{}, func(all []struct{}) []error {
-		errs := make([]error, len(all))
-		err := d.tryOnce()
-		for i := range errs {
-			errs[i] = err
-		}
-		return errs
-	})
-}
-
 func (d *disk) tryOnce() (err error) {
 	defer func() { d.note(err) }()
 	if err := d.present(); err != nil {
@@ -238,9 +227,7 @@ func (d *disk) tryOnce() (err error) {
 	if err = errors.Join(err, f.Close(), os.Remove(path)); err != nil {
 		return diskError(err, "trying", d.dir)
 	}
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	clear(d.files)
+	d.forget()
 	return nil
 }
 

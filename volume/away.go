@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"os"
+	"sync"
 	"time"
 
 	"strata"
@@ -29,6 +30,7 @@ func (d *disk) note(err error) {
 	switch {
 	case err == nil:
 		d.away = time.Time{}
+		d.hush.silent.Store(false)
 	case d.away.IsZero():
 		d.away = time.Now()
 	}
@@ -52,7 +54,7 @@ func (s *Store) everywhere(do func(*disk) error) error {
 	done, last := 0, error(nil)
 	for _, d := range s.working() {
 		err := do(d)
-		if err != nil && d.try() == nil {
+		if err != nil && d.try(context.Background()) == nil {
 			return err
 		}
 		if last = cmp.Or(last, err); err == nil {
@@ -82,22 +84,31 @@ func (s *Store) notHere(p *partition, root strata.Root) error {
 // leave the manifests, as they do when a miner starts without it; when it is
 // back, they are there again with their roots.
 func (s *Store) attend() {
+	var wg sync.WaitGroup
 	for _, d := range s.disks {
-		if !d.works() && d.try() == nil {
-			s.cfg.Log.Info("disk is back", "dir", d.dir)
-		}
-		d.mu.Lock()
-		since := d.away
-		d.mu.Unlock()
-		lost := !since.IsZero() && time.Since(since) >= lostAfter
-		if lost == d.lost.Load() {
-			continue
-		}
-		if lost {
-			s.cfg.Log.Error("disk is away: validators are told no more of its sectors until it is back", "dir", d.dir)
-		}
-		s.republish(func() { d.lost.Store(lost) })
+		wg.Go(func() { s.attendTo(d) })
 	}
+	wg.Wait()
+}
+
+func (s *Store) attendTo(d *disk) {
+	if !d.works() && d.try(context.Background()) == nil {
+		s.cfg.Log.Info("disk is back", "dir", d.dir)
+	}
+	if d.works() {
+		s.clear(d)
+	}
+	d.mu.Lock()
+	since := d.away
+	d.mu.Unlock()
+	lost := !since.IsZero() && time.Since(since) >= lostAfter
+	if lost == d.lost.Load() {
+		return
+	}
+	if lost {
+		s.cfg.Log.Error("disk is away: validators are told no more of its sectors until it is back", "dir", d.dir)
+	}
+	s.republish(func() { d.lost.Store(lost) })
 }
 
 // republish makes a change that alters manifests between two heads.
@@ -129,9 +140,7 @@ func (d *disk) reattach(why error) error {
 		return strata.E(strata.Unavailable, "%w: %v", why, err)
 	}
 	old := d.ix.Swap(x)
-	d.mu.Lock()
-	clear(d.files)
-	d.mu.Unlock()
+	d.forget()
 	_ = old.close() // of a disk that is no more
 	return nil
 }

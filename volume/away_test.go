@@ -105,7 +105,7 @@ func TestPutsAvoidADiskThatIsAway(t *testing.T) {
 				t.Error(err)
 			}
 		}
-		_ = s.disks[0].try() // whoever met the failure has done so
+		_ = s.disks[0].try(t.Context()) // whoever met the failure has done so
 	}
 	if stored < 5 {
 		t.Errorf("%d of 6 puts found the disk that works", stored)
@@ -135,7 +135,7 @@ func TestRemount(t *testing.T) {
 	}
 	if err := s.Seal(context.Background(), 1, func(_, _ strata.ByteSize) { fail() }); err == nil {
 		// What was open may have sufficed; now it is all closed.
-		if err := d.try(); err == nil {
+		if err := d.try(t.Context()); err == nil {
 			t.Fatal("a disk that is gone works")
 		}
 	}
@@ -181,7 +181,7 @@ func TestAnotherDiskIsRefused(t *testing.T) {
 				t.Fatal(err)
 			}
 			place(t, d.dir)
-			if err := d.try(); strata.CodeOf(err) != strata.Unavailable {
+			if err := d.try(t.Context()); strata.CodeOf(err) != strata.Unavailable {
 				t.Errorf("%v", err)
 			}
 			if err := os.RemoveAll(d.dir); err != nil {
@@ -190,7 +190,7 @@ func TestAnotherDiskIsRefused(t *testing.T) {
 			if err := os.Rename(d.dir+".away", d.dir); err != nil {
 				t.Fatal(err)
 			}
-			if err := d.try(); err != nil {
+			if err := d.try(t.Context()); err != nil {
 				t.Error(err)
 			}
 			check(t, s, alice)

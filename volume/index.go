@@ -138,9 +138,8 @@ func mismatch(cfg Config, miner strata.Hotkey, g strata.GenesisHash, n strata.Ne
 	return ""
 }
 
-// commit adds fn to the next transaction of the index and returns when that is
-// on disk. A crash before leaves nothing of fn, a crash after all of it.
-func (d *disk) commit(fn change) error {
+// commitNow is commit without patience.
+func (d *disk) commitNow(fn change) error {
 	return d.commits.Do(fn, func(all []change) []error {
 		errs := make([]error, len(all))
 		if err := d.transact(all...); err == nil || len(all) == 1 {
@@ -270,10 +269,12 @@ func (r *shardRow) scan(d *disk, scan func(...any) error, more ...any) error {
 // works.
 func (s *Store) findShard(ctx context.Context, p *partition, root strata.Root) (*shardRow, error) {
 	for _, d := range s.working() {
-		var r shardRow
-		q := d.ix.Load().reads.QueryRowContext(ctx, "SELECT "+shardColumns+" FROM shards WHERE validator = $1 AND root = $2", p.validator[:], root[:])
-		switch err := r.scan(d, q.Scan); {
-		case errors.Is(err, sql.ErrNoRows):
+		r, err := ask(ctx, d, func() (r shardRow, err error) {
+			q := d.ix.Load().reads.QueryRowContext(ctx, "SELECT "+shardColumns+" FROM shards WHERE validator = $1 AND root = $2", p.validator[:], root[:])
+			return r, r.scan(d, q.Scan)
+		})
+		switch {
+		case errors.Is(err, sql.ErrNoRows), err != nil && d.hush.silent.Load():
 		case err != nil:
 			return nil, durable.ClassifyDB(err, d.indexPath())
 		default:
@@ -285,6 +286,10 @@ func (s *Store) findShard(ctx context.Context, p *partition, root strata.Root) (
 
 // shardsOf returns the rows of a sector by offset.
 func (d *disk) shardsOf(ctx context.Context, v strata.Hotkey, number uint64) ([]shardRow, error) {
+	return ask(ctx, d, func() ([]shardRow, error) { return d.shardsNow(ctx, v, number) })
+}
+
+func (d *disk) shardsNow(ctx context.Context, v strata.Hotkey, number uint64) ([]shardRow, error) {
 	rows, err := d.ix.Load().db.Read.QueryContext(ctx, "SELECT "+shardColumns+" FROM shards WHERE validator = $1 AND number = $2 ORDER BY start", v[:], number)
 	if err != nil {
 		return nil, durable.ClassifyDB(err, d.indexPath())
@@ -303,6 +308,10 @@ func (d *disk) shardsOf(ctx context.Context, v strata.Hotkey, number uint64) ([]
 
 // entryShards returns a sector's shards as the manifest lists them.
 func (d *disk) entryShards(ctx context.Context, v strata.Hotkey, number uint64) ([]wire.ShardEntry, error) {
+	return ask(ctx, d, func() ([]wire.ShardEntry, error) { return d.entriesNow(ctx, v, number) })
+}
+
+func (d *disk) entriesNow(ctx context.Context, v strata.Hotkey, number uint64) ([]wire.ShardEntry, error) {
 	rows, err := d.ix.Load().db.Read.QueryContext(ctx, "SELECT "+shardColumns+", orders FROM shards JOIN trees USING (id) WHERE validator = $1 AND number = $2 ORDER BY start", v[:], number)
 	if err != nil {
 		return nil, durable.ClassifyDB(err, d.indexPath())

@@ -234,8 +234,13 @@ func (s *Store) superblock(ctx context.Context, validator strata.Hotkey) (wire.S
 	var best wire.Superblock
 	found := false
 	for _, d := range s.working() {
-		var b []byte
-		err := d.ix.Load().db.Read.QueryRowContext(ctx, "SELECT coalesce((SELECT superblock FROM partitions WHERE validator = $1), x'')", validator[:]).Scan(&b)
+		b, err := ask(ctx, d, func() (b []byte, err error) {
+			q := d.ix.Load().db.Read.QueryRowContext(ctx, "SELECT coalesce((SELECT superblock FROM partitions WHERE validator = $1), x'')", validator[:])
+			return b, q.Scan(&b)
+		})
+		if d.hush.silent.Load() {
+			continue
+		}
 		if err != nil {
 			return best, durable.ClassifyDB(err, d.indexPath())
 		}

@@ -24,13 +24,24 @@ func (s *Store) OpenLeaves(ctx context.Context, req wire.AuditRequest) (wire.Aud
 	if err := req.Validate(); err != nil {
 		return wire.AuditResponse{}, err
 	}
+	in, cancel := s.inTime(ctx)
+	defer cancel()
 	out := make([]wire.Opening, len(req.Leaves))
 	var wg sync.WaitGroup
 	for i, ref := range req.Leaves {
-		wg.Go(func() { out[i] = s.openLeaf(ctx, p, ref) })
+		wg.Go(func() { out[i] = s.openLeaf(in, p, ref) })
 	}
 	wg.Wait()
 	return wire.AuditResponse{Openings: out}, ctx.Err()
+}
+
+// inTime ends a little before an audit's answer would be too late, so that one
+// disk that hangs does not take the leaves of the others with it.
+func (s *Store) inTime(ctx context.Context) (context.Context, context.CancelFunc) {
+	if s.cfg.Profile.Deadline <= 0 {
+		return context.WithCancel(ctx)
+	}
+	return context.WithTimeout(ctx, s.cfg.Profile.Deadline*19/20)
 }
 
 func (s *Store) openLeaf(ctx context.Context, p *partition, ref wire.LeafRef) wire.Opening {
@@ -66,13 +77,15 @@ func (p *partition) view(number uint64, leaf uint32) (*sector, view) {
 	return c, view{c.slot, c.root, ok}
 }
 
-func (s *Store) openFiller(_ context.Context, p *partition, ref wire.LeafRef) (merkle.Opening, error) {
+func (s *Store) openFiller(ctx context.Context, p *partition, ref wire.LeafRef) (merkle.Opening, error) {
 	gone := strata.E(strata.NotFound, "leaf %d of sector %d is not filler here", ref.Leaf, ref.Sector)
 	c, before := p.view(ref.Sector, ref.Leaf)
 	if c == nil || !before.ok || ref.Leaf >= s.cfg.Profile.Blocks {
 		return merkle.Opening{}, gone
 	}
-	o, err := reread(c.disk, func() (merkle.Opening, error) { return s.readFiller(p, c, ref.Leaf, before.root) })
+	o, err := reread(ctx, c.disk, func() (merkle.Opening, error) {
+		return ask(ctx, c.disk, func() (merkle.Opening, error) { return s.readFiller(p, c, ref.Leaf, before.root) })
+	})
 	if err == nil || strata.CodeOf(err) == strata.Unavailable {
 		return o, err
 	}
@@ -110,7 +123,7 @@ func (s *Store) openShardLeaf(ctx context.Context, p *partition, ref wire.LeafRe
 	if err != nil {
 		return merkle.Opening{}, err
 	}
-	o, err := reread(c.disk, func() (merkle.Opening, error) {
+	read := func() (merkle.Opening, error) {
 		f, err := c.disk.open(p.validator)
 		if err != nil {
 			return merkle.Opening{}, err
@@ -120,7 +133,8 @@ func (s *Store) openShardLeaf(ctx context.Context, p *partition, ref wire.LeafRe
 			return merkle.Opening{}, err
 		}
 		return openChecked(group, size, leaf, ref.Shard, tree)
-	})
+	}
+	o, err := reread(ctx, c.disk, func() (merkle.Opening, error) { return ask(ctx, c.disk, read) })
 	if err == nil || strata.CodeOf(err) == strata.Unavailable {
 		return o, err
 	}
@@ -129,16 +143,30 @@ func (s *Store) openShardLeaf(ctx context.Context, p *partition, ref wire.LeafRe
 
 // reread reads, and once more with files opened anew if that failed and the
 // disk works: what was open may be broken for good though the disk is back. A
-// disk that does not work gives code Unavailable: that damages no sector.
-func reread[T any](d *disk, read func() (T, error)) (T, error) {
+// disk that does not work, or does not answer while ctx lasts, gives code
+// Unavailable: that damages no sector.
+func reread[T any](ctx context.Context, d *disk, read func() (T, error)) (T, error) {
 	v, err := read()
-	if err == nil || strata.CodeOf(err) == strata.Corrupt {
+	switch {
+	case err == nil || strata.CodeOf(err) == strata.Corrupt:
 		return v, err
+	case d.hush.silent.Load():
+		return v, d.silence()
+	case gaveUp(err):
+		return v, d.inVain(err)
 	}
-	if away := d.try(); away != nil {
+	if away := d.try(ctx); away != nil {
 		return v, strata.E(strata.Unavailable, "the disk does not work: %w", away)
 	}
-	return read()
+	if v, err = read(); err != nil && gaveUp(err) {
+		err = d.inVain(err)
+	}
+	return v, err
+}
+
+// inVain says that whoever asked did not wait for the answer.
+func (d *disk) inVain(err error) error {
+	return strata.E(strata.Unavailable, "the disk of %s did not answer in time: %w", d.dir, err)
 }
 
 // readGroup reads the 64 KiB group (less at the end) that holds a leaf of the

@@ -27,6 +27,7 @@ func grand(t testing.TB, fs *faultfs.FS, p strata.Profile, n uint64) *Store {
 	t.Helper()
 	cfg := testConfig(t.TempDir())
 	cfg.fs, cfg.Profile = fs, p
+	cfg.Profile.Deadline = 0 // these wait for the machine, however busy it is
 	s := mustOpen(t, cfg)
 	plan(t, s, alice, n)
 	part := s.ensurePartition(alice)

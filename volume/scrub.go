@@ -267,7 +267,7 @@ func (r *scrubbing) filler(ctx context.Context, j *visit) (why, err error) {
 		if c != j.c || !before.ok {
 			return nil, nil // it holds no filler, or is no more
 		}
-		_, why = reread(j.c.disk, func() (struct{}, error) { return struct{}{}, r.readFiller(ctx, j) })
+		_, why = reread(ctx, j.c.disk, func() (struct{}, error) { return struct{}{}, r.readFiller(ctx, j) })
 		switch {
 		case ctx.Err() != nil:
 			return nil, ctx.Err()
@@ -410,7 +410,7 @@ func (r *scrubbing) shard(ctx context.Context, j *visit, root strata.Root) (why,
 		return nil, err
 	}
 	defer j.p.unpin(c)
-	has, why := reread(c.disk, func() (strata.Root, error) {
+	has, why := reread(ctx, c.disk, func() (strata.Root, error) {
 		f, err := c.disk.open(j.p.validator)
 		if err != nil {
 			return root, err

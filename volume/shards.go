@@ -119,14 +119,12 @@ func (s *Store) mark(p *partition, row *shardRow, at int64) (done bool, err erro
 		return false, nil
 	}
 	err = s.alter(p, c, func(tx *durable.Tx, next uint64) (bool, error) {
-		var err error
 		if at > 0 {
-			done, err = affects(tx, "UPDATE shards SET deleted = $2 WHERE id = $1 AND deleted = 0", row.id, at)
-		} else {
-			done, err = affects(tx, "UPDATE shards SET deleted = 0, sequence = $2 WHERE id = $1 AND deleted > 0", row.id, next)
+			return affects(tx, "UPDATE shards SET deleted = $2 WHERE id = $1 AND deleted = 0", row.id, at)
 		}
-		return done, err
+		return affects(tx, "UPDATE shards SET deleted = 0, sequence = $2 WHERE id = $1 AND deleted > 0", row.id, next)
 	}, func(next uint64) {
+		done = true
 		row.deleted = at
 		if at == 0 {
 			row.sequence = next
@@ -453,8 +451,11 @@ func (p *partition) unpin(c *sector) {
 }
 
 func (s *Store) loadTree(ctx context.Context, row *shardRow) (merkle.Tree, error) {
-	var nodes []byte
-	if err := row.disk.ix.Load().reads.QueryRowContext(ctx, "SELECT nodes FROM trees WHERE id = $1", row.id).Scan(&nodes); err != nil {
+	nodes, err := ask(ctx, row.disk, func() (nodes []byte, err error) {
+		q := row.disk.ix.Load().reads.QueryRowContext(ctx, "SELECT nodes FROM trees WHERE id = $1", row.id)
+		return nodes, q.Scan(&nodes)
+	})
+	if err != nil {
 		return merkle.Tree{}, durable.ClassifyDB(err, row.disk.indexPath())
 	}
 	tree, err := merkle.Load(uint64(row.length), nodes)

@@ -49,9 +49,10 @@ type Config struct {
 	Clock func() time.Time // nil: time.Now
 	Log   *slog.Logger     // nil: nothing is logged
 
-	fs    vfs.FS        // nil: the operating system's
-	piece int           // written at a time; 0: pipeline.Piece
-	probe time.Duration // before a disk that failed is tried again, at first; 0: probeFirst
+	fs       vfs.FS        // nil: the operating system's
+	piece    int           // written at a time; 0: pipeline.Piece
+	probe    time.Duration // before a disk that failed is tried again, at first; 0: probeFirst
+	patience time.Duration // with a disk that does not answer; 0: answerWithin
 }
 
 // On returns the configuration with its files on another file system than the
@@ -73,6 +74,8 @@ type Store struct {
 	sealRate *rate.Limiter
 	crowns   atomic.Int64 // bytes of memory left for crowns
 	leaving  atomic.Bool  // what the next heads say
+	closed   chan struct{}
+	closing  sync.Once
 
 	planning   sync.Mutex   // one SetTargets at a time
 	claiming   sync.RWMutex // held shared while a slot takes space on a disk
@@ -92,10 +95,14 @@ type disk struct {
 	gate    gate // what serves goes first
 	tries   batch.Group[struct{}]
 	again   func() (*index, error) // opens the directory anew
+	nurse   func()                 // tries it from time to time while it hangs
+	hush    hush
+	log     *slog.Logger
 
-	mu    sync.Mutex // guards what follows
-	files map[strata.Hotkey]*files
-	away  time.Time // since when the disk does not work; zero: it does
+	opening sync.Mutex // held while files are opened or forgotten, before mu: a disk that hangs then holds up nobody but its own users
+	mu      sync.Mutex // guards what follows; never held while the disk is asked
+	files   map[strata.Hotkey]*files
+	away    time.Time // since when the disk does not work; zero: it does
 
 	lost atomic.Bool // its sectors are out of the manifests; changes under every publish
 }
@@ -179,14 +186,14 @@ func Open(ctx context.Context, cfg Config) (*Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Store{cfg: cfg, domain: wire.Domain{Genesis: cfg.Genesis, Netuid: cfg.Netuid}, sealRate: limiter(cfg.SealRate), parts: map[strata.Hotkey]*partition{}}
+	s := &Store{cfg: cfg, domain: wire.Domain{Genesis: cfg.Genesis, Netuid: cfg.Netuid}, sealRate: limiter(cfg.SealRate), closed: make(chan struct{}), parts: map[strata.Hotkey]*partition{}}
 	s.crowns.Store(crownMemory)
 	for i, path := range cfg.Paths {
 		d, err := openDisk(ctx, cfg, i, Dir(path, cfg.Wallet, cfg.Hotkey))
 		if err != nil {
 			return nil, errors.Join(err, s.Close())
 		}
-		d.again = func() (*index, error) { return s.reopen(d) }
+		d.again, d.nurse = func() (*index, error) { return s.reopen(d) }, func() { s.nurse(d) }
 		s.disks = append(s.disks, d)
 	}
 	if err := s.load(ctx); err != nil {
@@ -218,6 +225,9 @@ func (cfg Config) complete() (Config, error) {
 	if cfg.probe == 0 {
 		cfg.probe = probeFirst
 	}
+	if cfg.patience == 0 {
+		cfg.patience = answerWithin
+	}
 	return cfg, nil
 }
 
@@ -229,7 +239,7 @@ func openDisk(ctx context.Context, cfg Config, at int, dir string) (*disk, error
 	if err != nil {
 		return nil, err
 	}
-	d := &disk{at: at, dir: dir, fs: cfg.fs, files: map[strata.Hotkey]*files{}}
+	d := &disk{at: at, dir: dir, fs: cfg.fs, log: cfg.Log, hush: newHush(cfg.patience), files: map[strata.Hotkey]*files{}}
 	d.ix.Store(x)
 	return d, nil
 }
@@ -386,9 +396,12 @@ func (d *disk) serve() (done func()) {
 
 // open returns the two files of a partition on d, opening them at first use.
 func (d *disk) open(v strata.Hotkey) (*files, error) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	if f, ok := d.files[v]; ok {
+	if f := d.opened(v); f != nil {
+		return f, nil
+	}
+	d.opening.Lock()
+	defer d.opening.Unlock()
+	if f := d.opened(v); f != nil {
 		return f, nil
 	}
 	if err := d.present(); err != nil {
@@ -403,8 +416,26 @@ func (d *disk) open(v strata.Hotkey) (*files, error) {
 		return nil, errors.Join(diskError(err, "opening", d.dir), data.Close())
 	}
 	f := &files{data: data, hashes: hashes}
+	d.mu.Lock()
+	defer d.mu.Unlock()
 	d.files[v] = f
 	return f, nil
+}
+
+// opened returns the files of a partition if they are open, or nil.
+func (d *disk) opened(v strata.Hotkey) *files {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.files[v]
+}
+
+// forget has the next users open files anew; whoever still uses one keeps it.
+func (d *disk) forget() {
+	d.opening.Lock()
+	defer d.opening.Unlock()
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	clear(d.files)
 }
 
 // syncData makes the data file's writes permanent, together with others who
@@ -467,12 +498,22 @@ func (p *partition) nextSequence() uint64 {
 
 // Close releases the directories. Nothing may be under way.
 func (s *Store) Close() error {
-	var errs []error
-	for _, d := range s.disks {
-		for _, f := range d.files {
-			errs = append(errs, f.data.Close(), f.hashes.Close())
-		}
-		errs = append(errs, d.ix.Load().close())
+	s.closing.Do(func() { close(s.closed) })
+	errs := make([]error, len(s.disks))
+	var wg sync.WaitGroup
+	for i, d := range s.disks {
+		wg.Go(func() { errs[i] = d.close() })
 	}
+	wg.Wait()
 	return errors.Join(errs...)
+}
+
+func (d *disk) closeNow() error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	var errs []error
+	for _, f := range d.files {
+		errs = append(errs, f.data.Close(), f.hashes.Close())
+	}
+	return errors.Join(append(errs, d.ix.Load().close())...)
 }

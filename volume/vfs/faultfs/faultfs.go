@@ -1,5 +1,5 @@
 // Package faultfs is a file system whose disks lose power, fill, fail, vanish
-// and come back, flip bits and answer slowly, for tests of what is built on
+// and come back, hang, flip bits and answer slowly, for tests of what is built on
 // package vfs. It keeps real files, so that a test can look at what is left.
 package faultfs
 
@@ -9,6 +9,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -55,8 +56,15 @@ type FS struct {
 	full    bool
 	noSpace bool
 	gone    []string // directories on disks that fail
+	hangs   []hang
 	reads   map[string]Reads
 	arm     chan struct{} // of one place, taken by the read that is being made
+}
+
+// hang is a disk that does not answer until it is let go.
+type hang struct {
+	dir string
+	let chan struct{}
 }
 
 // Reads is what was read of a file.
@@ -125,6 +133,38 @@ func (f *FS) Mend(dir string) {
 	}
 }
 
+// Hang makes every operation below dir neither succeed nor fail until the result
+// is called; then those that were begun go on.
+func (f *FS) Hang(dir string) (release func()) {
+	h := hang{filepath.Clean(dir), make(chan struct{})}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.hangs = append(f.hangs, h)
+	return sync.OnceFunc(func() {
+		f.mu.Lock()
+		f.hangs = slices.DeleteFunc(f.hangs, func(o hang) bool { return o == h })
+		f.mu.Unlock()
+		close(h.let)
+	})
+}
+
+// stuck returns when the disk of path does not hang. The caller does not hold mu.
+func (f *FS) stuck(path string) {
+	for {
+		f.mu.Lock()
+		i := slices.IndexFunc(f.hangs, func(h hang) bool { return strings.HasPrefix(path, h.dir) })
+		var let chan struct{}
+		if i >= 0 {
+			let = f.hangs[i].let
+		}
+		f.mu.Unlock()
+		if let == nil {
+			return
+		}
+		<-let
+	}
+}
+
 // failed says whether path lies on a failed disk. The caller holds mu.
 func (f *FS) failed(path string) bool {
 	for _, g := range f.gone {
@@ -169,6 +209,7 @@ func (f *FS) step() (act bool, err error) {
 
 // Open implements vfs.FS.
 func (f *FS) Open(path string) (vfs.File, error) {
+	f.stuck(path)
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if f.failed(path) {
@@ -185,6 +226,7 @@ func (f *FS) Open(path string) (vfs.File, error) {
 
 // Commit implements vfs.FS.
 func (f *FS) Commit(path string, tx *sql.Tx) error {
+	f.stuck(path)
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if f.failed(path) {
@@ -199,6 +241,7 @@ func (f *FS) Commit(path string, tx *sql.Tx) error {
 
 // Space implements vfs.FS.
 func (f *FS) Space(path string) (total, free uint64, err error) {
+	f.stuck(path)
 	f.mu.Lock()
 	failed, noSpace := f.failed(path), f.noSpace
 	f.mu.Unlock()
@@ -227,6 +270,7 @@ func (c *file) WriteDirect(b []byte, off int64) (int, error) {
 }
 
 func (c *file) write(b []byte, off int64, write func([]byte, int64) (int, error)) (int, error) {
+	c.fs.stuck(c.path)
 	c.fs.mu.Lock()
 	defer c.fs.mu.Unlock()
 	switch {
@@ -260,6 +304,7 @@ func (c *file) ReadDirect(b []byte, off int64) (int, error) {
 
 func (c *file) read(b []byte, off int64, read func([]byte, int64) (int, error)) (int, error) {
 	f := c.fs
+	f.stuck(c.path)
 	f.mu.Lock()
 	failed := c.failed()
 	if f.reads == nil {
@@ -285,6 +330,7 @@ func (c *file) read(b []byte, off int64, read func([]byte, int64) (int, error)) 
 
 // Sync implements vfs.File.
 func (c *file) Sync() error {
+	c.fs.stuck(c.path)
 	c.fs.mu.Lock()
 	defer c.fs.mu.Unlock()
 	if c.failed() {
@@ -316,6 +362,7 @@ func (c *file) Punch(off, n int64) error {
 }
 
 func (c *file) other(op string, do func() error) error {
+	c.fs.stuck(c.path)
 	c.fs.mu.Lock()
 	failed := c.failed()
 	c.fs.mu.Unlock()
