@@ -5,6 +5,7 @@ import (
 	"mime"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"path"
 	"strings"
 	"testing"
@@ -67,6 +68,37 @@ func FuzzAttachment(f *testing.F) {
 		}
 		if err != nil || kind != "attachment" || params["filename"] != path.Base(name) {
 			t.Fatalf("%q became %q: %v", name, params["filename"], err)
+		}
+	})
+}
+
+// FuzzKeyed: whatever key and conditions a request has, the answer is 200 and one
+// object with that key, or a refusal and none.
+func FuzzKeyed(f *testing.F) {
+	for _, seed := range [][3]string{
+		{"k", "", ""}, {"größe %.txt", "", "*"}, {"a/b", "", ""}, {"..", "", ""}, {"", "", ""}, {"a\x00", "", ""}, {"\xff", "", ""},
+		{"k", `"0123456789abcdef0123456789abcdef"`, ""}, {"k", "*", ""}, {"k", `"`, ""}, {"k", `"x"`, "*"}, {"k", "", `"x"`},
+	} {
+		f.Add(seed[0], seed[1], seed[2])
+	}
+	f.Fuzz(func(t *testing.T, key, match, none string) {
+		objects := newMemory()
+		s, err := New(Config{Token: NewToken(), Objects: objects})
+		if err != nil {
+			t.Fatal(err)
+		}
+		req := httptest.NewRequest(http.MethodPut, "http://localhost/api/files/k", strings.NewReader("data"))
+		req.URL.Path, req.URL.RawPath = "/api/files/"+key, "/api/files/"+url.PathEscape(key)
+		req.Header = http.Header{"Authorization": {"Bearer " + s.cfg.Token.Reveal()}, "If-Match": {match}, "If-None-Match": {none}}
+		w := httptest.NewRecorder()
+		s.Handler().ServeHTTP(w, req)
+		if w.Code >= 500 || (w.Code == 200) != (objects.len() == 1) || objects.len() > 1 {
+			t.Fatalf("status %d, %d objects stored", w.Code, objects.len())
+		}
+		for _, o := range objects.objects {
+			if o.Name != key || !o.Keyed || CheckKey(key) != nil || !utf8.ValidString(key) || strings.ContainsAny(key, "\x00\r\n") || match != "" {
+				t.Fatalf("stored %q on %q, %q", o.Name, match, none)
+			}
 		}
 	})
 }

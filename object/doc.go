@@ -45,7 +45,7 @@
 // A miner that fails, refuses or is slow is replaced while another candidate is
 // left. With `success` signed receipts the segment counts; the object is
 // committed and acknowledged when all segments do. The other sends go on for a
-// bounded time. Where too few miners can be reached, everything that was or may
+// bounded time, while nobody needs their memory (tail.go). Where too few miners can be reached, everything that was or may
 // have been stored is queued for deletion.
 //
 // # Small objects

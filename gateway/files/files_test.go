@@ -1,6 +1,7 @@
 package files
 
 import (
+	"bytes"
 	"errors"
 	"io"
 	"path/filepath"
@@ -183,6 +184,51 @@ func TestKeyedFiles(t *testing.T) {
 		t.Errorf("the key is free: %v", err)
 	}
 	named("one")
+}
+
+// TestOneOfManyTakesAKey: of those who store under a key that is free, all at once
+// and on that condition, one succeeds, and of those who replace its file, one.
+func TestOneOfManyTakesAKey(t *testing.T) {
+	f := newFiles(t)
+	race := func(c gateway.Condition) (won gateway.Object) {
+		t.Helper()
+		type outcome struct {
+			o   gateway.Object
+			err error
+		}
+		const n = 8
+		out := make(chan outcome, n)
+		for i := range n {
+			size := []int{100, 200_000}[i%2] // in a pack, and alone
+			go func() {
+				o, err := f.Put(t.Context(), gateway.PutRequest{Name: "k", Size: -1, Body: bytes.NewReader(bytes.Repeat([]byte{byte(i)}, size)), Keyed: true, Condition: c})
+				out <- outcome{o, err}
+			}()
+		}
+		wins := 0
+		for range n {
+			switch r := <-out; {
+			case r.err == nil:
+				wins, won = wins+1, r.o
+			case strata.CodeOf(r.err) != strata.Conflict:
+				t.Errorf("%+v: %v", c, r.err)
+			}
+		}
+		if wins != 1 {
+			t.Errorf("%+v: %d of %d were stored", c, wins, n)
+		}
+		return won
+	}
+	first := race(gateway.Condition{Absent: true})
+	second := race(gateway.Condition{Match: first.ID})
+	if o, content, err := f.OpenKey(t.Context(), "k"); err != nil || o.ID != second.ID {
+		t.Errorf("the key names %s, want %s (%v)", o.ID, second.ID, err)
+	} else {
+		content.Close()
+	}
+	if names := f.names(t, "", false); len(names) != 1 {
+		t.Errorf("%d files are listed, want 1", len(names))
+	}
 }
 
 // TestFileDelete: what is deleted is unknown to every call.
