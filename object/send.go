@@ -219,7 +219,7 @@ func (t *tally) add(o outcome) {
 	switch {
 	case o.err == nil:
 		t.stored++
-	case errors.Is(o.err, context.Canceled):
+	case errors.Is(o.err, context.Canceled), errors.Is(o.err, errLate):
 		// The miner may have stored it all the same.
 		t.errs = append(t.errs, o.err)
 		return

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"strata"
+	"strata/catalog"
 	"strata/object"
 )
 
@@ -36,6 +37,13 @@ func TestHungMinersHoldUpNobody(t *testing.T) {
 				info := w.put("f", data)
 				if took := time.Since(began); took > c.most {
 					t.Errorf("the put took %s, at most %s are due to miners that hang", took, c.most)
+				}
+				for _, seg := range mustSegments(w, info.ID) {
+					for _, h := range seg.Shards {
+						if h.State == catalog.Lost {
+							t.Errorf("shard %d of segment %d is said to be lost: its miner may have it", h.Index, seg.Number)
+						}
+					}
 				}
 				w.fleet.Set(honest, c.hung...)
 				w.mustRead(info.ID, data)
