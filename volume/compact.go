@@ -96,6 +96,7 @@ func (s *Store) forget(j job, cutoff int64) error {
 		return true, exec(tx, "UPDATE sectors SET shards = shards - $3, live = live - $4 WHERE validator = $1 AND number = $2",
 			j.p.validator[:], j.c.number, count, length)
 	}, func(uint64) {
+		j.p.left++
 		j.c.shards -= uint32(count)
 		j.c.live -= uint64(length)
 	})
@@ -207,6 +208,7 @@ func (s *Store) commitMove(j job, row *shardRow, r region) error {
 	}, func(next uint64) {
 		r.c.shards++
 		r.c.live += uint64(row.length)
+		j.p.left++
 		j.c.shards--
 		j.c.live -= uint64(row.length)
 		j.c.changed, j.c.hashed = next, false

@@ -112,6 +112,43 @@ func TestCompactLeavesReaders(t *testing.T) {
 	}
 }
 
+// TestPinComesTooLate: whoever has looked a shard up before it left its sector,
+// moved or forgotten, and pins the sector after, gets nothing.
+func TestPinComesTooLate(t *testing.T) {
+	ck := &clock{now: start}
+	cfg := testConfig(t.TempDir())
+	cfg.Clock = ck.Now
+	s := mustOpen(t, cfg)
+	plan(t, s, alice, 3)
+	fill(t, s)
+	p, err := s.partition(alice)
+	if err != nil {
+		t.Fatal(err)
+	}
+	kept := aged(t, ck, s) // moves; the others of its sector are forgotten
+	before := p.departures()
+	row, err := s.findTree(t.Context(), p, kept)
+	if err != nil || row == nil {
+		t.Fatal(row, err)
+	}
+	if c := p.pin(row.number, before); c == nil {
+		t.Fatal("not pinned though nothing has left")
+	} else {
+		p.unpin(c)
+	}
+	if err := s.Compact(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if c := p.pin(row.number, before); c != nil {
+		t.Fatal("a sector is pinned that the shard has left")
+	}
+	_, c, err := s.pinShard(t.Context(), p, kept)
+	if err != nil || c.number == row.number {
+		t.Fatalf("%+v, %v", c, err)
+	}
+	p.unpin(c)
+}
+
 // Damage is never answered for: it is withdrawn, and mended where nothing but
 // filler was lost.
 func TestDamageIsWithdrawn(t *testing.T) {

@@ -249,6 +249,7 @@ type shardRow struct {
 	sequence uint64
 	created  int64
 	deleted  int64
+	nodes    []byte // of its tree, where findTree found it
 }
 
 const shardColumns = "id, root, number, start, length, sequence, created, deleted"
@@ -268,17 +269,32 @@ func (r *shardRow) scan(d *disk, scan func(...any) error, more ...any) error {
 // findShard returns the row of a shard of p, or nil if it is on no disk that
 // works.
 func (s *Store) findShard(ctx context.Context, p *partition, root strata.Root) (*shardRow, error) {
+	return s.find(ctx, p, root, "SELECT "+shardColumns+" FROM shards WHERE validator = $1 AND root = $2", false)
+}
+
+// findTree is findShard with the nodes of the shard's tree.
+func (s *Store) findTree(ctx context.Context, p *partition, root strata.Root) (*shardRow, error) {
+	return s.find(ctx, p, root, "SELECT "+shardColumns+", nodes FROM shards LEFT JOIN trees USING (id) WHERE validator = $1 AND root = $2", true)
+}
+
+func (s *Store) find(ctx context.Context, p *partition, root strata.Root, query string, nodes bool) (*shardRow, error) {
 	for _, d := range s.working() {
-		r, err := ask(ctx, d, func() (r shardRow, err error) {
-			q := d.ix.Load().reads.QueryRowContext(ctx, "SELECT "+shardColumns+" FROM shards WHERE validator = $1 AND root = $2", p.validator[:], root[:])
-			return r, r.scan(d, q.Scan)
+		r, err := ask(ctx, d, func() (*shardRow, error) {
+			var r shardRow
+			var more []any
+			if nodes {
+				more = []any{&r.nodes}
+			}
+			q := d.ix.Load().reads.QueryRowContext(ctx, query, p.validator[:], root[:])
+			err := r.scan(d, q.Scan, more...)
+			return &r, err
 		})
 		switch {
 		case errors.Is(err, sql.ErrNoRows), err != nil && d.hush.silent.Load():
 		case err != nil:
 			return nil, durable.ClassifyDB(err, d.indexPath())
 		default:
-			return &r, nil
+			return r, nil
 		}
 	}
 	return nil, nil

@@ -119,7 +119,7 @@ func (s *Store) openShardLeaf(ctx context.Context, p *partition, ref wire.LeafRe
 	if row.number != ref.Sector || leaf*merkle.LeafSize >= size {
 		return merkle.Opening{}, strata.E(strata.NotFound, "shard %s has no leaf %d in sector %d", ref.Shard, leaf, ref.Sector)
 	}
-	tree, err := s.loadTree(ctx, row)
+	tree, err := row.tree()
 	if err != nil {
 		return merkle.Opening{}, err
 	}

@@ -390,7 +390,7 @@ func (s *Store) OpenShard(ctx context.Context, validator strata.Hotkey, root str
 		return wire.ShardSource{}, err
 	}
 	release := sync.OnceFunc(func() { p.unpin(c) })
-	tree, err := s.loadTree(ctx, row)
+	tree, err := row.tree()
 	if err != nil {
 		release()
 		return wire.ShardSource{}, err
@@ -407,40 +407,46 @@ func (s *Store) OpenShard(ctx context.Context, validator strata.Hotkey, root str
 	}, nil
 }
 
-// pinShard finds a shard and pins its sector: it will not be sealed again
-// until unpin. Compaction may move the shard between the look-up and the pin;
-// then it is looked up again.
+// pinShard finds a shard, with its tree, and pins its sector: it will not be
+// sealed again until unpin. A shard may leave the sector between the look-up and
+// the pin; then it is looked up again.
 func (s *Store) pinShard(ctx context.Context, p *partition, root strata.Root) (*shardRow, *sector, error) {
 	for ctx.Err() == nil {
-		row, err := s.findShard(ctx, p, root)
+		left := p.departures()
+		row, err := s.findTree(ctx, p, root)
 		if err != nil {
 			return nil, nil, err
 		}
 		if row == nil {
 			return nil, nil, s.notHere(p, root)
 		}
-		c := p.pin(row.number)
-		again, err := s.findShard(ctx, p, root)
-		if err == nil && c != nil && again != nil && again.number == row.number && again.start == row.start {
+		if c := p.pin(row.number, left); c != nil {
 			return row, c, nil
-		}
-		if c != nil {
-			p.unpin(c)
-		}
-		if err != nil {
-			return nil, nil, err
 		}
 	}
 	return nil, nil, ctx.Err()
 }
 
-func (p *partition) pin(number uint64) *sector {
+// departures counts the times that shards left a sector, from when on it may be
+// sealed again.
+func (p *partition) departures() uint64 {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.left
+}
+
+// pin keeps a sector as it is; nil when shards have left sectors since there were
+// so many departures. One that is in the index already and not yet in memory does
+// no harm: a sector is sealed again only after it is in memory, and then it is
+// looked at for pins.
+func (p *partition) pin(number, departures uint64) *sector {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	c := p.sectors[number]
-	if c != nil {
-		c.pins++
+	if c == nil || p.left != departures {
+		return nil
 	}
+	c.pins++
 	return c
 }
 
@@ -450,17 +456,11 @@ func (p *partition) unpin(c *sector) {
 	c.pins--
 }
 
-func (s *Store) loadTree(ctx context.Context, row *shardRow) (merkle.Tree, error) {
-	nodes, err := ask(ctx, row.disk, func() (nodes []byte, err error) {
-		q := row.disk.ix.Load().reads.QueryRowContext(ctx, "SELECT nodes FROM trees WHERE id = $1", row.id)
-		return nodes, q.Scan(&nodes)
-	})
-	if err != nil {
-		return merkle.Tree{}, durable.ClassifyDB(err, row.disk.indexPath())
-	}
-	tree, err := merkle.Load(uint64(row.length), nodes)
-	if err == nil && tree.Root() != row.root {
-		err = row.disk.damaged("a shard's tree has another root")
+// tree returns the tree of a row that findTree has found.
+func (r *shardRow) tree() (merkle.Tree, error) {
+	tree, err := merkle.Load(uint64(r.length), r.nodes)
+	if err == nil && tree.Root() != r.root {
+		err = r.disk.damaged("a shard's tree has another root")
 	}
 	return tree, err
 }

@@ -173,6 +173,7 @@ type partition struct {
 	spare    []spare  // per disk: where puts find room
 	targets  []uint32 // per disk
 	dirty    bool     // something changed since head
+	left     uint64   // how often shards have left a sector
 	incoming map[strata.Root]chan struct{}
 }
 
