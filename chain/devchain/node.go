@@ -200,7 +200,7 @@ func (n *Node) announce(b *ledger.Block, diff state.Changes, in, out []*pool.Tx)
 	}
 }
 
-// submit takes an extrinsic into the pool. The error is a refusal.
+// submit takes an extrinsic into the pool. The error is a pallets.Refusal.
 func (n *Node) submit(raw []byte) (*pool.Tx, error) {
 	n.mu.Lock()
 	defer n.mu.Unlock()

@@ -17,7 +17,7 @@ import (
 type typist struct {
 	b     *scale.Builder
 	named map[string]scale.TypeID
-	shift uint8 // see newRuntime
+	shift uint8 // see New
 	err   error
 }
 

@@ -22,7 +22,7 @@ type call struct {
 	sealed []byte
 	root   func(x *Execution) error // what Sudo runs; nil: nothing
 	// check is what SubtensorTransactionExtension refuses before a block; nil:
-	// nothing. The error is a moduleError.
+	// nothing. The error is a metadata.ModuleError.
 	check func(rt *metadata.Runtime, s state.Reader, number uint64, who state.Account) error
 }
 

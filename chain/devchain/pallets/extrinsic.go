@@ -52,7 +52,7 @@ func signatureHolds(m *scale.Metadata, x *scale.Extrinsic, p scale.TxParams) boo
 }
 
 // DecodeExtrinsic reads and verifies an extrinsic for the next block. The error
-// is a refusal.
+// is a Refusal.
 func DecodeExtrinsic(rt *metadata.Runtime, raw []byte, past history) (*Extrinsic, error) {
 	if len(raw) > maxExtrinsic {
 		return nil, badFormat(fmt.Errorf("%d bytes, at most %d are taken", len(raw), maxExtrinsic))
@@ -82,7 +82,7 @@ func DecodeExtrinsic(rt *metadata.Runtime, raw []byte, past history) (*Extrinsic
 }
 
 // ValidFor says whether an extrinsic may enter block number, but for gaps
-// before its nonce. The error is a refusal.
+// before its nonce. The error is a Refusal.
 func (t *Extrinsic) ValidFor(rt *metadata.Runtime, s state.Reader, number uint64) error {
 	i := storage.AccountInfoAt(s, t.Signer)
 	switch {
@@ -102,7 +102,7 @@ func (t *Extrinsic) ValidFor(rt *metadata.Runtime, s state.Reader, number uint64
 }
 
 // FeeOf returns what the call of an encoded extrinsic costs, its signature
-// unseen. The error is a refusal.
+// unseen. The error is a Refusal.
 func FeeOf(rt *metadata.Runtime, raw []byte) (uint64, error) {
 	x, err := rt.Meta.DecodeExtrinsic(raw)
 	if err != nil {

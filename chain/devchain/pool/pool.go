@@ -87,7 +87,7 @@ type Pool struct {
 func New() *Pool { return &Pool{byHash: map[state.Hash]*Tx{}, banned: map[state.Hash]uint64{}} }
 
 // Add takes a transaction that is valid but for gaps before its nonce. The
-// error is a refusal.
+// error is a pallets.Refusal.
 func (p *Pool) Add(next nonces, t *Tx) error {
 	mine := 0
 	for _, o := range p.queue {
@@ -132,7 +132,7 @@ func (p *Pool) Waiting() [][]byte {
 }
 
 // Known says whether a transaction is refused before it is looked at: nil or a
-// refusal.
+// pallets.Refusal.
 func (p *Pool) Known(h state.Hash, number uint64) error {
 	if _, ok := p.byHash[h]; ok {
 		return errImported

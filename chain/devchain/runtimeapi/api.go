@@ -19,7 +19,7 @@ func (e ExecutionError) Error() string { return string(e) }
 
 // Run runs a runtime API as state_call names it, on the state after block
 // number, and returns its encoded reply. What the caller did wrong is an
-// executionError, or the refusal of an extrinsic.
+// ExecutionError, or a pallets.Refusal.
 func Run(rt *metadata.Runtime, s state.Reader, number uint64, name string, input []byte) ([]byte, error) {
 	f, ok := apiTable[name]
 	if !ok {
