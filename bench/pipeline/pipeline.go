@@ -17,7 +17,6 @@ import (
 	"strata/internal/hugepage"
 	"strata/seal"
 	"strata/volume"
-	"strata/volume/pipeline"
 	"strata/volume/vfs"
 )
 
@@ -43,10 +42,16 @@ type Figures struct {
 // Ratio returns the pipeline's rate as a part of the slower half's.
 func (f Figures) Ratio() float64 { return f.Seal / max(min(f.Fill, f.Raw), 1e-9) }
 
-// perWorker is how many sectors each worker seals in a round. The first of each
-// is not counted, since nothing is written while it is filled, nor is the one
-// for which the system hands out the last buffer.
-const perWorker = 4
+// Sectors that each worker seals in a round. The first of each are not counted,
+// since nothing is written while they are filled, nor are those for which the
+// system hands out memory: a virtual machine may wait seconds for that.
+const (
+	perWorker = 5
+	warmUp    = 2
+)
+
+// rawPiece is how much the disk alone is given at a time, one after the other.
+const rawPiece = 8 << 20
 
 // Measure fills, writes and seals in turn, so that what else the machine does
 // meanwhile meets all three. It takes Workers × perWorker sectors of disk and
@@ -156,11 +161,11 @@ func (m *measuring) disk(ctx context.Context, buf []byte) error {
 	for range 2 {
 		began := time.Now()
 		for _, move := range []func([]byte, int64) (int, error){f.WriteDirect, f.ReadDirect} {
-			for at := 0; at < len(buf); at += pipeline.Piece {
+			for at := 0; at < len(buf); at += rawPiece {
 				if ctx.Err() != nil {
 					return ctx.Err()
 				}
-				if _, err := move(buf[at:min(at+pipeline.Piece, len(buf))], int64(at)); err != nil {
+				if _, err := move(buf[at:min(at+rawPiece, len(buf))], int64(at)); err != nil {
 					return err
 				}
 			}
@@ -191,7 +196,7 @@ func (m *measuring) whole(ctx context.Context) error {
 	var began time.Time
 	first := uint64(0)
 	err = store.Seal(ctx, m.Workers, func(_, _ strata.ByteSize) {
-		if sealed := store.Sealed()[0].Sealed; sealed > uint64(m.Workers) && began.IsZero() {
+		if sealed := store.Sealed()[0].Sealed; sealed > uint64(warmUp*m.Workers) && began.IsZero() {
 			began, first = time.Now(), sealed
 		}
 	})

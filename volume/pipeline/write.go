@@ -16,12 +16,12 @@ import (
 )
 
 // Piece is how much is written or read at a time: large enough that a disk is
-// at its full speed, small enough that whoever serves waits only for one.
-const Piece = 8 << 20
+// at its full speed, small enough that whoever serves waits only for a few.
+const Piece = 4 << 20
 
-// inFlight is how many pieces a disk is given at once: with two it has the next
-// when it is done with one, however late this process is told so.
-const inFlight = 2
+// inFlight is how many pieces a disk is given at once: it has the next when it is
+// done with one, however late this process is told so.
+const inFlight = 3
 
 // Pace holds work on a disk back: to stay below a rate, and to let others go
 // first. Both methods wait until n bytes may be moved, or return ctx's error.
@@ -162,7 +162,7 @@ func (p Place) Root(ctx context.Context, n int64, watch func(done uint64)) (stra
 // scratch keeps a few buffers of one piece for the next reader. They are of
 // huge pages: a direct read into memory in one piece is twice as fast as one
 // into pages from everywhere.
-var scratch = make(chan *hugepage.Memory, 4)
+var scratch = make(chan *hugepage.Memory, 2*inFlight)
 
 // piece is a buffer for direct reads, of a piece or less.
 type piece struct {
