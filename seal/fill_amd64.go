@@ -17,3 +17,8 @@ func fillAVX2(base *byte, prev *byte, old *byte, oldStep uint64, n uint64, key u
 
 // chainAVX2 replaces the block by Perm(block) ⊕ block, rounds times; rounds is at least 1.
 func chainAVX2(block *byte, rounds uint64)
+
+// gatherLines reads the first word of n lines at offsets from base, and returns their exclusive or.
+//
+//go:noescape
+func gatherLines(base *byte, offsets *uint64, n uint64) uint64

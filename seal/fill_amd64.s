@@ -5237,3 +5237,37 @@ round:
 	JNZ      round
 	VZEROUPPER
 	RET
+
+// func gatherLines(base *byte, offsets *uint64, n uint64) uint64
+// Requires: MMX+
+TEXT ·gatherLines(SB), $0-32
+	MOVQ base+0(FP), AX
+	MOVQ offsets+8(FP), CX
+	MOVQ n+16(FP), DX
+	XORQ BX, BX
+	SUBQ $0x20, DX
+	JBE  tail
+
+line:
+	MOVQ       256(CX), SI
+	PREFETCHT0 (AX)(SI*1)
+	MOVQ       (CX), SI
+	XORQ       (AX)(SI*1), BX
+	ADDQ       $0x08, CX
+	DECQ       DX
+	JNZ        line
+
+tail:
+	ADDQ $0x20, DX
+	JZ   end
+
+rest:
+	MOVQ (CX), SI
+	XORQ (AX)(SI*1), BX
+	ADDQ $0x08, CX
+	DECQ DX
+	JNZ  rest
+
+end:
+	MOVQ BX, ret+24(FP)
+	RET

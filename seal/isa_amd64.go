@@ -41,3 +41,7 @@ func withAssembly(fill func(base, prev, old *byte, oldStep, n, key, pass, from, 
 		fill(&f.buf[0], &prev[0], &old[0], oldStep, uint64(f.n), graphKey(f.id), uint64(p), uint64(from), uint64(to))
 	}
 }
+
+func gather(buf []byte, offsets []uint64) uint64 {
+	return gatherLines(&buf[0], &offsets[0], uint64(len(offsets)))
+}

@@ -98,13 +98,17 @@ func (w *watch) Err() error {
 	return w.Context.Err()
 }
 
-// stretches are the times between a fill's looks at its context.
+// stretches are the times between a fill's looks at its context, by the part of
+// the fill that they lie in: the first pass reads less than the others.
 type stretches struct {
 	blockPasses float64 // in one fill
 
 	mu sync.Mutex
-	ns []float64 // a block-pass, in each stretch
+	ns [parts][]float64 // a block-pass, in each stretch
 }
+
+// parts is how many parts of a fill are looked at apart: four in each of six passes.
+const parts = 24
 
 // add takes the looks of one fill. After the last of them comes a stretch that
 // is not counted.
@@ -112,17 +116,66 @@ func (s *stretches) add(seen []time.Time) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	blocks := s.blockPasses / float64(len(seen))
+	apart := min(parts, max(len(seen)/16, 1)) // a short fill has too few for all
 	for i := 1; i < len(seen); i++ {
-		s.ns = append(s.ns, float64(seen[i].Sub(seen[i-1]).Nanoseconds())/blocks)
+		part := (i - 1) * apart / (len(seen) - 1)
+		s.ns[part] = append(s.ns[part], float64(seen[i].Sub(seen[i-1]).Nanoseconds())/blocks)
 	}
 }
 
-// calm returns the time of a block-pass that a tenth of the stretches keep
-// below: nearly the median on a machine that does nothing else, and little
-// more on one that does.
-func (s *stretches) calm() float64 {
-	slices.Sort(s.ns)
-	return s.ns[len(s.ns)/10]
+// calm returns the time of a block-pass on a machine that does nothing else.
+func (s *stretches) calm() float64 { return calm(s.ns) }
+
+// calm returns the mean of what a tenth of each part's times keep below: nearly
+// that of their medians on a machine that does nothing else, and little more on
+// one that does.
+func calm(ns [parts][]float64) (mean float64) {
+	measured := 0
+	for _, part := range ns {
+		if len(part) > 0 {
+			slices.Sort(part)
+			mean += part[len(part)/10]
+			measured++
+		}
+	}
+	return mean / float64(max(measured, 1))
+}
+
+// gather returns how many nanoseconds the lines of one block take when nothing
+// else is done: no fill of this sector on one core takes less. It looks at the
+// same parts of a fill as a fill's stretches.
+func gather(s rules.Sector, sector []byte) (float64, error) {
+	const looks, most = 8, 2048
+	blocks := min(most, s.Blocks)
+	draw := rand.New(rand.NewPCG(2, 2))
+	var ns [parts][]float64
+	var lines []uint64
+	for part := range uint64(parts) {
+		for range looks {
+			at := part * uint64(s.Passes) * uint64(s.Blocks) / parts
+			at += draw.Uint64N(uint64(s.Passes) * uint64(s.Blocks) / parts)
+			pass, from := 1+uint32(at/uint64(s.Blocks)), uint32(at%uint64(s.Blocks))/blocks*blocks
+			lines = s.Gathered(lines[:0], pass, from, from+blocks)
+			near(sector, int(from), int(blocks))
+			began := time.Now()
+			if _, err := rules.Gather(sector, lines); err != nil {
+				return 0, err
+			}
+			ns[part] = append(ns[part], float64(time.Since(began).Nanoseconds())/float64(blocks))
+		}
+	}
+	return calm(ns), nil
+}
+
+// near reads the blocks that a fill has just written when it comes to these,
+// and those that it writes meanwhile: they are in the caches then.
+func near(sector []byte, from, blocks int) (sum byte) {
+	const before = 16 << 10 // blocks, 16 MiB
+	first := max(from-before, 0) * strata.BlockSize
+	for at := first; at < (from+blocks)*strata.BlockSize; at += 64 {
+		sum += sector[at]
+	}
+	return sum
 }
 
 // Refill fills the sector into buf and returns how long that takes on a machine

@@ -33,12 +33,12 @@ func (r Result) Write(w io.Writer) error {
 }
 
 func (r Result) table() bench.Table {
-	t := bench.Table{Head: []string{"isa", "sector", "P", "workers", "perm ns", "block-pass ns", "× perm", "fill MB/s", "sector s", "memory ns",
+	t := bench.Table{Head: []string{"isa", "sector", "P", "workers", "perm ns", "block-pass ns", "× perm", "fill MB/s", "sector s", "gather ns", "memory ns",
 		"pipeline MB/s", "raw disk MB/s", "opening B", "open µs", "verify µs"}}
 	for _, x := range r.Rows {
 		t.Rows = append(t.Rows, []string{
 			string(x.ISA), strata.ByteSize(x.SectorBytes).String(), fmt.Sprint(x.Passes), fmt.Sprint(x.Workers),
-			figure(x.Perm), figure(x.BlockPass), fmt.Sprintf("%.2f", x.BlockPass/x.Perm), figure(x.Fill), fmt.Sprintf("%.3f", x.Sector), figure(x.Latency),
+			figure(x.Perm), figure(x.BlockPass), fmt.Sprintf("%.2f", x.BlockPass/x.Perm), figure(x.Fill), fmt.Sprintf("%.3f", x.Sector), figure(x.Gather), figure(x.Latency),
 			figure(float64(x.Pipeline)), figure(float64(x.Raw)), figure(float64(x.Opening)), figure(x.Open), figure(x.Verify),
 		})
 	}
@@ -77,10 +77,18 @@ func (r Result) ratios() (lines []string) {
 			continue
 		}
 		if small, ok := r.find(x.ISA, x.SectorBytes/4, 1); ok {
-			lines = append(lines, fmt.Sprintf("%s: %s fills at %.2f of the rate of %s.", x.ISA, strata.ByteSize(x.SectorBytes), small.BlockPass/x.BlockPass, strata.ByteSize(x.SectorBytes/4)))
+			lines = append(lines, fmt.Sprintf("%s: %s fills at %.2f of the rate of %s.", x.ISA, strata.ByteSize(x.SectorBytes), small.BlockPass/x.BlockPass, strata.ByteSize(x.SectorBytes/4))+x.bound(small))
 		}
 	}
 	return lines
+}
+
+// bound says what the memory alone leaves of a smaller sector's rate.
+func (x Row) bound(small Row) string {
+	if x.Gather <= small.BlockPass {
+		return ""
+	}
+	return fmt.Sprintf(" Its lines alone take %s ns a block, so on this machine no code fills it at more than %.2f.", figure(x.Gather), small.BlockPass/x.Gather)
 }
 
 func (r Result) find(isa rules.ISA, size int64, workers int) (Row, bool) {

@@ -52,6 +52,7 @@ type Row struct {
 	Opening     int       `json:"opening_bytes"`     // a leaf and its path
 	Open        float64   `json:"open_us"`           // making it from 64 KiB of the sector and the kept nodes
 	Verify      float64   `json:"verify_us"`         // checking it against the root
+	Gather      float64   `json:"gather_ns"`         // the lines that one block reads from all over the sector in one pass, read as fast as this machine can and nothing else done
 	Latency     float64   `json:"latency_ns"`        // one read of a random line of the sector, each waiting for the one before
 	Clock       float64   `json:"clock_ghz"`         // of the core, while the permutation was measured
 	Machine     string    `json:"machine,omitempty"` // set by whoever prints
@@ -216,6 +217,9 @@ func (p plan) measure(ctx context.Context) (Row, error) {
 		return row, nil
 	}
 	row.Latency = latency(bufs[0])
+	if row.Gather, err = gather(p.sector, bufs[0]); err != nil {
+		return row, err
+	}
 	return row, row.openings(bufs[0])
 }
 
@@ -224,7 +228,7 @@ func (p plan) measure(ctx context.Context) (Row, error) {
 func (r *Row) share(before []Row) {
 	for _, x := range before {
 		if x.SectorBytes == r.SectorBytes && r.Opening == 0 {
-			r.Latency, r.Opening, r.Open, r.Verify = x.Latency, x.Opening, x.Open, x.Verify
+			r.Gather, r.Latency, r.Opening, r.Open, r.Verify = x.Gather, x.Latency, x.Opening, x.Open, x.Verify
 		}
 	}
 }

@@ -47,6 +47,7 @@ func generate() (asm, stubs []byte, err error) {
 	k := declare(c)
 	k.wide().functions()
 	k.narrow().functions()
+	k.gather()
 	f, err := c.Result()
 	if err != nil {
 		return nil, nil, err
