@@ -2,10 +2,12 @@ package validator
 
 import (
 	"context"
+	"runtime"
 	"time"
 
 	"strata"
 	"strata/chain"
+	"strata/internal/hugepage"
 	"strata/score"
 )
 
@@ -16,7 +18,7 @@ import (
 type Driver struct {
 	v      *Validator
 	visits map[strata.Hotkey]*visits
-	buf    []byte // room for a sector, from the first check on
+	room   *hugepage.Memory // for a sector, from the first check on until the Driver is collected
 }
 
 // Drive returns the validator's Driver.
@@ -102,10 +104,16 @@ func (d *Driver) Audit(ctx context.Context, miner strata.Hotkey) error {
 
 // Check makes one commitment check, if any is due, and says whether it was.
 func (d *Driver) Check(ctx context.Context) (bool, error) {
-	if d.buf == nil {
-		d.buf = make([]byte, d.v.Profile.SectorSize())
+	defer runtime.KeepAlive(d)
+	if d.room == nil {
+		room, err := hugepage.Alloc(d.v.Profile.SectorSize())
+		if err != nil {
+			return false, err
+		}
+		d.room = room
+		runtime.AddCleanup(d, (*hugepage.Memory).Free, room)
 	}
-	return d.v.makeCheck(ctx, d.buf)
+	return d.v.makeCheck(ctx, d.room.Bytes())
 }
 
 // Credit returns a miner's credit in bytes at the present block and its
