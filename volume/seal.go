@@ -12,6 +12,7 @@ import (
 	"strata/internal/durable"
 	"strata/internal/hugepage"
 	"strata/merkle"
+	"strata/seal"
 	"strata/volume/pipeline"
 	"strata/wire"
 )
@@ -20,8 +21,8 @@ import (
 // has passed, as bytes of what this call has to do.
 type Progress = func(done, total strata.ByteSize)
 
-// EffectiveWorkers lowers a wished number of sealing workers to the processor
-// cores and to three quarters of the memory that is free now: each worker holds
+// EffectiveWorkers lowers a wished number of sealing workers to the processor's
+// places and to three quarters of the memory that is free now: each worker holds
 // one sector in memory while it fills it, and beside them one is being written.
 // A single worker gets along without that one. reason says why the number is
 // lower, for the plan that a person reads; it is empty when it is not. The
@@ -31,23 +32,47 @@ func EffectiveWorkers(wish int, sector strata.ByteSize) (n int, reason string, e
 	if err != nil {
 		return 0, "", err
 	}
-	n, reason = limitWorkers(wish, runtime.NumCPU(), free, sector)
+	n, reason = limitWorkers(wish, places(runtime.NumCPU(), seal.ISAs()[0]), free, sector)
 	return n, reason, nil
 }
 
-func limitWorkers(wish, cores int, free, sector strata.ByteSize) (int, string) {
+// place is a number of workers that a processor has room for, and why.
+type place struct {
+	n   int
+	why string
+}
+
+// places returns how many sectors are filled at once while others are hashed,
+// written, read back and hashed again. With AVX-512 a fill is so fast that this is
+// half a core's work for each that fills: on the last core a worker more adds
+// nothing to what gets sealed, and takes a sector's memory. Slower fills leave
+// time for one.
+func places(cores int, isa seal.ISA) place {
+	if isa == seal.AVX512 && cores > 1 {
+		return place{cores - 1, fmt.Sprintf("one of %d cores hashes and writes", cores)}
+	}
+	return place{cores, fmt.Sprintf("cores: %d", cores)}
+}
+
+func limitWorkers(wish int, most place, free, sector strata.ByteSize) (int, string) {
 	n, reason := wish, ""
-	if n > cores {
-		n, reason = cores, fmt.Sprintf("%d workers instead of %d: there are %d cores", cores, wish, cores)
+	if n > most.n {
+		n, reason = most.n, fmt.Sprintf("workers: %d instead of %d: %s", most.n, wish, most.why)
 	}
 	fit := sectorsIn(free, sector)
 	if fit > 1 {
 		fit-- // for the sector that is being written
 	}
 	if n > fit {
-		n, reason = fit, fmt.Sprintf("%d workers instead of %d: each needs %s of memory, one sector more is being written, and %s are free", fit, wish, sector, free)
+		n, reason = fit, fmt.Sprintf("workers: %d instead of %d: each needs %s of memory, one sector more is being written, and %s are free", fit, wish, sector, free)
 	}
 	return n, reason
+}
+
+// HashWorkers is EffectiveWorkers for FillHashes, which writes no sectors.
+func HashWorkers(wish int, sector strata.ByteSize) (n int, err error) {
+	free, err := hugepage.Available()
+	return min(wish, runtime.NumCPU(), sectorsIn(free, sector)), err
 }
 
 // sectorsIn returns how many sectors sealing may hold in memory at once.

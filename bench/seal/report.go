@@ -67,12 +67,12 @@ func (r Result) ratios() (lines []string) {
 		lines = append(lines, fmt.Sprintf("The clock, from a chain of dependent instructions: %.2f GHz.", clock))
 	}
 	for _, x := range r.Rows {
+		if x.Pipeline > 0 {
+			lines = append(lines, fmt.Sprintf("Sealing onto the disk with %d at once runs at %.2f of the slower of fill and disk.", x.Workers, float64(x.Pipeline)/math.Min(x.Fill, float64(x.Raw))))
+		}
 		if x.Workers > 1 {
 			if one, ok := r.find(x.ISA, x.SectorBytes, 1); ok {
 				lines = append(lines, fmt.Sprintf("%s, %s: %d workers fill %.2f times as fast as one.", x.ISA, strata.ByteSize(x.SectorBytes), x.Workers, float64(x.Workers)*one.BlockPass/x.BlockPass))
-			}
-			if x.Pipeline > 0 {
-				lines = append(lines, fmt.Sprintf("Sealing onto the disk runs at %.2f of the slower of fill and disk.", float64(x.Pipeline)/math.Min(x.Fill, float64(x.Raw))))
 			}
 			continue
 		}

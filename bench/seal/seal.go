@@ -24,6 +24,7 @@ import (
 	"strata/bench/pipeline"
 	"strata/internal/hugepage"
 	rules "strata/seal"
+	"strata/volume"
 )
 
 // Config says what to measure.
@@ -31,7 +32,7 @@ type Config struct {
 	Sizes   []strata.ByteSize // of sectors: powers of two from 16 KiB
 	Passes  uint32
 	ISAs    []rules.ISA // nil: all that this processor has, plain Go in the first size only if there are others
-	Workers int         // fills at once in the last row; 0: one for each core
+	Workers int         // fills at once in the last row; 0: one for each core, and as many as a miner uses on the disk
 	Dir     string      // where the pipeline writes; a temporary directory is made in it
 	Disk    bool        // measure the pipeline too
 }
@@ -120,9 +121,10 @@ func Run(ctx context.Context, cfg Config, report func(done, total int)) (Result,
 	return res, nil
 }
 
-// plans are, for each size, a row of one worker for each instruction set; then
-// one of the fastest with all workers, in the smallest size that is larger than
-// the caches.
+// plans are, for each size, a row of one worker for each instruction set; then,
+// in the smallest size that is larger than the caches, one of the fastest with all
+// workers, and before it, unless a number was given, one with as many as a miner uses.
+// Both seal onto the disk.
 func (c Config) plans() ([]plan, error) {
 	var list, crowd []plan
 	for i, size := range c.Sizes {
@@ -135,13 +137,25 @@ func (c Config) plans() ([]plan, error) {
 			list = append(list, plan{isa: isa, sector: s, workers: 1, open: isa == isas[0]})
 		}
 		if i == c.crowded() {
-			crowd = []plan{{isa: isas[0], sector: s, workers: cmp.Or(c.Workers, runtime.GOMAXPROCS(0)), disk: c.Disk}}
+			crowd = c.crowd(isas[0], s)
 		}
 	}
 	if len(list) == 0 {
 		return nil, strata.E(strata.Invalid, "no size of a sector to measure: give at least one")
 	}
 	return append(list, crowd...), nil
+}
+
+// crowd returns the rows with all workers.
+func (c Config) crowd(isa rules.ISA, s rules.Sector) []plan {
+	all := plan{isa: isa, sector: s, workers: cmp.Or(c.Workers, runtime.GOMAXPROCS(0)), disk: c.Disk}
+	usual, _, err := volume.EffectiveWorkers(all.workers, strata.ByteSize(s.Size()))
+	if c.Workers > 0 || err != nil || usual < 1 || usual == all.workers {
+		return []plan{all}
+	}
+	fewer := all
+	fewer.workers = usual
+	return []plan{fewer, all}
 }
 
 // isas returns what the size at that place is filled with.

@@ -98,7 +98,7 @@ func TestPlans(t *testing.T) {
 			t.Fatal(err)
 		}
 		last := list[len(list)-1]
-		if len(list) != 2*len(c.sizes)+1 || last.sector.Size() != c.want || last.isa != rules.AVX2 || last.workers != runtime.GOMAXPROCS(0) {
+		if n := len(list) - 2*len(c.sizes); n < 1 || n > 2 || last.sector.Size() != c.want || last.isa != rules.AVX2 || last.workers != runtime.GOMAXPROCS(0) {
 			t.Errorf("%v: %d plans, last %+v", c.sizes, len(list), last)
 		}
 	}

@@ -19,7 +19,11 @@ func spaceConfig(s session, w walletFlags, db dbFlags) volume.Config {
 func workers(wish int, p strata.Profile) (n int, reason string, err error) {
 	n, reason, err = volume.EffectiveWorkers(wish, p.SectorSize())
 	if err == nil && n == 0 {
-		err = strata.E(strata.NoSpace, "too little memory: sealing needs %s free for one sector of the %s profile", p.SectorSize(), p.Name)
+		err = littleMemory(p)
 	}
 	return n, reason, err
+}
+
+func littleMemory(p strata.Profile) error {
+	return strata.E(strata.NoSpace, "too little memory: sealing needs %s free for one sector of the %s profile", p.SectorSize(), p.Name)
 }

@@ -20,7 +20,10 @@ func (c *allocateCmd) verify(ctx context.Context, s streams, sess session, graph
 	if err != nil {
 		return err
 	}
-	n, _, err := workers(c.Workers, sess.profile)
+	n, err := volume.HashWorkers(c.Workers, sess.profile.SectorSize())
+	if err == nil && n == 0 {
+		err = littleMemory(sess.profile)
+	}
 	if err != nil {
 		return err
 	}
