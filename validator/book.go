@@ -10,6 +10,7 @@ import (
 	"strata/auditlog"
 	"strata/catalog"
 	"strata/chain"
+	"strata/merkle"
 	"strata/score"
 	"strata/wire"
 )
@@ -92,6 +93,7 @@ type holding struct {
 	free    uint64        // bytes of filler in them
 	batches []score.Batch // the same by cohort
 	filler  int           // sectors that are all filler
+	roomy   int           // sectors with shards and room for any other one behind them
 	vain    time.Time     // since when its manifest could not be read; zero: it can be
 }
 
@@ -138,10 +140,28 @@ func (h *holding) count(v *Validator, s catalog.Sector) {
 	})
 	h.covered += covered
 	h.free += free
-	if s.Entry.State == wire.Filler {
-		h.filler++
+	h.tally(v, s.Entry, free, 1)
+}
+
+// tally counts a sector, or takes it out, among those in which a shard has room.
+func (h *holding) tally(v *Validator, e wire.Entry, free uint64, n int) {
+	switch {
+	case e.State == wire.Filler:
+		h.filler += n
+	case free >= uint64(v.Profile.MaxShard())+merkle.GroupSize && len(e.Shards) < wire.MaxShards-underWay:
+		h.roomy += n
 	}
 }
+
+// underWay is how many shards may be on their way into a sector and not listed.
+const underWay = 256
+
+// room says whether an honest miner takes a shard of any size into the partition.
+// It begins a sector only when none that is begun has room, so that it has few
+// of these; with some on each disk it may still refuse, as its partition shrinks.
+// Otherwise one shard in each sector would leave all the filler behind them paid
+// for and nothing to be asked for.
+func (h *holding) room() bool { return h.filler > 0 || h.roomy > 2+h.data.count/8 }
 
 // drop takes out a sector that has turned out to be void.
 func (h *holding) drop(v *Validator, s catalog.Sector) {
@@ -158,9 +178,7 @@ func (h *holding) drop(v *Validator, s catalog.Sector) {
 	})
 	h.covered -= covered
 	h.free -= free
-	if e.State == wire.Filler {
-		h.filler--
-	}
+	h.tally(v, e, free, -1)
 }
 
 // batch changes the batch of a cohort.

@@ -40,8 +40,8 @@ func (p *puts) sent(now time.Time, err error) {
 }
 
 // Judge returns a transport that lets miners pay for shards that they refuse. A
-// refusal counts when the next manifest still shows a sector of nothing but
-// filler in this validator's partition.
+// refusal counts when the next manifest still shows room in this validator's
+// partition (holding.room).
 func (v *Validator) Judge(t object.Transport) object.Transport { return judge{t, v.sent} }
 
 type judge struct {
@@ -97,7 +97,7 @@ func (b *book) judgeRefusals() {
 	n := min(b.puts.refused, maxRefused)
 	b.puts.refused = 0
 	h := b.holdings[b.v.self]
-	room := h != nil && h.filler > 0 && !b.rec.Score.Leaving // one that leaves was not to be asked
+	room := h != nil && h.room() && !b.rec.Score.Leaving // one that leaves was not to be asked
 	b.mu.Unlock()
 	if n > 0 && room {
 		b.v.Log.Warn("shards were refused by a miner that has room", "miner", b.hotkey, "shards", n)

@@ -28,6 +28,7 @@ func TestRefusedPuts(t *testing.T) {
 	for name, c := range map[string]struct {
 		answers []error
 		full    bool // no sector of filler alone is left
+		sectors int  // 0: one
 		gone    bool // the caller has given up
 		after   time.Duration
 		failed  uint64
@@ -36,6 +37,8 @@ func TestRefusedPuts(t *testing.T) {
 		"no space":           {answers: []error{code(strata.NoSpace)}, failed: 16},
 		"three times":        {answers: []error{code(strata.NoSpace), code(strata.Unavailable), code(strata.Forbidden)}, failed: 48},
 		"full":               {answers: []error{code(strata.NoSpace)}, full: true},
+		"a shard in each":    {answers: []error{code(strata.NoSpace)}, full: true, sectors: 20, failed: 16},
+		"few begun":          {answers: []error{code(strata.NoSpace)}, full: true, sectors: 2},
 		"caller gave up":     {answers: []error{code(strata.Unavailable)}, gone: true},
 		"too fast":           {answers: []error{nil, code(strata.Throttled)}, after: throttledFor},
 		"too fast, too long": {answers: []error{nil, code(strata.Throttled)}, after: throttledFor + 1, failed: 16},
@@ -45,10 +48,13 @@ func TestRefusedPuts(t *testing.T) {
 			w := newWorld(t)
 			m := w.miner("//Miner")
 			self := w.key.Hotkey()
-			m.seal(self, 0, 1)
+			m.seal(self, 0, uint64(max(1, c.sectors)))
 			body := junk(3000, 1, 1)
-			if c.full {
-				m.put(self, 0, body, order(t, w.key, m.key.Hotkey(), body))
+			for n := range uint64(max(1, c.sectors)) {
+				if c.full {
+					laid := junk(3000, n, 1)
+					m.put(self, n, laid, order(t, w.key, m.key.Hotkey(), laid))
+				}
 			}
 			w.start()
 			ctx, cancel := context.WithCancel(t.Context())
@@ -208,4 +214,31 @@ func TestWitnessKeepsWhatIsNotWritten(t *testing.T) {
 		t.Error(err)
 	}
 	world.wantLeaves(m, 0, 0)
+}
+
+// TestRoom: which begun sectors have room for any shard.
+func TestRoom(t *testing.T) {
+	w := newWorld(t)
+	w.start()
+	shards := func(n int) []wire.ShardEntry { return make([]wire.ShardEntry, n) }
+	for _, c := range []struct {
+		e             wire.Entry
+		filler, roomy int
+	}{
+		{wire.Entry{State: wire.Filler}, 1, 0},
+		{wire.Entry{State: wire.Data, Tail: 64, Shards: shards(1)}, 0, 1},
+		{wire.Entry{State: wire.Data, Tail: 128, Shards: shards(2)}, 0, 1},
+		{wire.Entry{State: wire.Data, Tail: 192, Shards: shards(2)}, 0, 0}, // the largest fits only if it begins there
+		{wire.Entry{State: wire.Data, Tail: 256, Shards: shards(2)}, 0, 0},
+		{wire.Entry{State: wire.Data, Tail: 64, Shards: shards(wire.MaxShards - underWay)}, 0, 0}, // it lists as many as it may
+	} {
+		var h holding
+		_, free := w.v.cover(c.e)
+		if h.tally(w.v, c.e, free, 1); h.filler != c.filler || h.roomy != c.roomy {
+			t.Errorf("tail %d, %d shards: %d filler, %d roomy; want %d, %d", c.e.Tail, len(c.e.Shards), h.filler, h.roomy, c.filler, c.roomy)
+		}
+		if h.tally(w.v, c.e, free, -1); h.filler != 0 || h.roomy != 0 {
+			t.Errorf("tail %d: taken out, it counts still", c.e.Tail)
+		}
+	}
 }

@@ -319,7 +319,7 @@ func (w *world) consistent(m *fakeMiner) {
 	b := w.book(m)
 	for validator, h := range b.holdings {
 		var numbers, pending []uint64
-		covered, free := uint64(0), uint64(0)
+		covered, free, again := uint64(0), uint64(0), holding{}
 		for _, s := range w.sectors(m, validator) {
 			if !s.Listed() {
 				if s.Cohort != 0 {
@@ -339,9 +339,10 @@ func (w *world) consistent(m *fakeMiner) {
 			}
 			c, f := w.v.cover(s.Entry)
 			covered, free = covered+c, free+f
+			again.tally(w.v, s.Entry, f, 1)
 		}
 		known, waiting := slices.Collect(h.numbers.all()), slices.Collect(h.pending.all())
-		if !slices.Equal(known, numbers) || !slices.Equal(waiting, pending) || h.numbers.count != len(numbers) || h.pending.count != len(pending) || h.covered != covered || h.free != free {
+		if !slices.Equal(known, numbers) || !slices.Equal(waiting, pending) || h.numbers.count != len(numbers) || h.pending.count != len(pending) || h.covered != covered || h.free != free || h.filler != again.filler || h.roomy != again.roomy {
 			w.t.Errorf("memory has sectors %v, waiting %v, covered %d, free %d; the ledger %v, %v, %d, %d",
 				known, waiting, h.covered, h.free, numbers, pending, covered, free)
 		}

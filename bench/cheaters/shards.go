@@ -14,6 +14,7 @@ import (
 type keeper struct {
 	*disk
 	refuses strata.Code // answers puts with it; "": takes them
+	spreads bool        // takes a shard for each sector and no more
 	drops   bool        // forgets a shard's bytes as soon as it has signed for it
 	unlists bool        // and takes it out of the manifest, filler again
 	frozen  bool        // and shows no manifest any more once it has credit
@@ -33,6 +34,9 @@ func (k *keeper) PutShard(ctx context.Context, v strata.Hotkey, root strata.Root
 	if k.refuses != "" {
 		return wire.Receipt{}, strata.E(k.refuses, "not now")
 	}
+	if k.spreads {
+		return k.spread(v, root, size, body, o)
+	}
 	r, err := k.disk.PutShard(ctx, v, root, size, body, o)
 	if err != nil || !k.drops {
 		return r, err
@@ -44,6 +48,20 @@ func (k *keeper) PutShard(ctx context.Context, v strata.Hotkey, root strata.Root
 	}
 	k.failing = k.failing || k.frozen
 	return r, nil
+}
+
+// spread lays a shard into a sector that has none, and says that it has no room
+// once all have.
+func (k *keeper) spread(v strata.Hotkey, root strata.Root, size int64, body io.Reader, o wire.Order) (wire.Receipt, error) {
+	p := k.part(v)
+	free := slices.IndexFunc(p.sectors, func(s *sector) bool { return len(s.entry.Shards) == 0 })
+	if free < 0 {
+		return wire.Receipt{}, strata.E(strata.NoSpace, "every sector has its shard")
+	}
+	all := p.sectors
+	p.sectors = all[free:]
+	defer func() { p.sectors = all }()
+	return k.disk.PutShard(context.Background(), v, root, size, body, o)
 }
 
 // Manifest shows nothing new if the miner froze it.

@@ -109,6 +109,8 @@ func others() []Cheater {
 		{"freezes-manifest", "signs for users' shards, drops them and shows no manifest any more", "", stored,
 			joinKeeper(func(k *keeper) { k.drops, k.unlists, k.frozen = true, true, true })},
 		{"refuses-puts", "takes no shard", "", stored, joinKeeper(func(k *keeper) { k.refuses = strata.NoSpace })},
+		{"spreads-shards", "takes a shard for each sector, and is paid for the filler behind it", "", stored.with(func(s *setup) { s.sectors = 10 }),
+			joinKeeper(func(k *keeper) { k.spreads = true })},
 		{"throttles-puts", "says of every shard that it comes too fast", "", stored, joinKeeper(func(k *keeper) { k.refuses = strata.Throttled })},
 		{"always-leaving", "says that it leaves, gets no shards, and stays", "", stored,
 			joinKeeper(func(k *keeper) { k.leaves = func(uint64) bool { return true } })},
