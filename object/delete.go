@@ -139,16 +139,3 @@ func (s *Store) backoff(attempts int) time.Duration {
 	}
 	return min(wait, deleteRetryMax)
 }
-
-// endpoints returns where each miner serves.
-func (s *Store) endpoints(ctx context.Context) (map[strata.Hotkey]wire.Endpoint, error) {
-	miners, err := s.net.Candidates(ctx)
-	if err != nil {
-		return nil, err
-	}
-	at := make(map[strata.Hotkey]wire.Endpoint, len(miners))
-	for _, m := range miners {
-		at[m.Hotkey] = m.Endpoint
-	}
-	return at, nil
-}

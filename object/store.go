@@ -108,16 +108,17 @@ type Store struct {
 	opener keeper
 	ranks  *ranks
 
-	memory   int64 // capacity of reserve
-	reserve  *semaphore.Weighted
-	tails    tails
-	buffers  sync.Pool // *[]byte, encoded shards
-	chunks   sync.Pool // *[]byte of envelope.ChunkSealed
-	rows     sync.Pool // *[]byte, rows of bodies
-	packs    *packer
-	use      use      // of users
-	inflight inflight // shards whose sending has not ended
-	wake     chan struct{}
+	memory    int64 // capacity of reserve
+	reserve   *semaphore.Weighted
+	tails     tails
+	buffers   sync.Pool // *[]byte, encoded shards
+	chunks    sync.Pool // *[]byte of envelope.ChunkSealed
+	rows      sync.Pool // *[]byte, rows of bodies
+	packs     *packer
+	addresses addresses
+	use       use      // of users
+	inflight  inflight // shards whose sending has not ended
+	wake      chan struct{}
 
 	born time.Time
 	life context.Context // ends with Close
