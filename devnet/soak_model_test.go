@@ -10,6 +10,7 @@ import (
 	"io"
 	"math/rand/v2"
 	"net/http"
+	"net/url"
 	"slices"
 	"strings"
 	"time"
@@ -103,6 +104,10 @@ func (u *user) step(ctx context.Context) error {
 		u.tally.done++
 		if excused(err) {
 			u.tally.failed++
+			var lost *url.Error
+			if !answered(err) || errors.As(err, &lost) {
+				u.base = "" // it may be gone
+			}
 			u.s.note("user %d: %s failed: %v", u.number, op.name, err)
 			return nil
 		}
@@ -134,7 +139,7 @@ func answered(err error) bool {
 
 // connect waits for a gateway: the one there was may have been killed.
 func (u *user) connect(ctx context.Context) error {
-	base, err := u.s.gateway(ctx)
+	base, err := u.s.gateway(ctx, u.base)
 	if err != nil || base == u.base {
 		return err
 	}

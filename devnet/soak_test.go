@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"log/slog"
 	"math/rand/v2"
+	"net/http"
 	"path/filepath"
 	"sync"
 	"testing"
@@ -151,13 +152,15 @@ func (s *soak) eventually(what string, do func() error) {
 	})
 }
 
-// gateway returns the address of a gateway that answers, and waits for one.
-func (s *soak) gateway(ctx context.Context) (string, error) {
+// gateway returns the address of a gateway that answers, and waits for one. One
+// that is known to is not asked: after a kill the address on record is still that of
+// the dead one for a moment.
+func (s *soak) gateway(ctx context.Context, known string) (string, error) {
 	tick := time.NewTicker(pollEvery)
 	defer tick.Stop()
 	for {
 		if p, err := s.n.process("validator-1"); err == nil && p.Alive() {
-			if url := s.n.GatewayURL(); url != "" {
+			if url := s.n.GatewayURL(); url != "" && (url == known || healthy(ctx, url)) {
 				return url, nil
 			}
 		}
@@ -167,6 +170,18 @@ func (s *soak) gateway(ctx context.Context) (string, error) {
 		case <-tick.C:
 		}
 	}
+}
+
+func healthy(ctx context.Context, url string) bool {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url+"/api/health", nil)
+	if err != nil {
+		return false
+	}
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		return false
+	}
+	return resp.Body.Close() == nil && resp.StatusCode == http.StatusOK
 }
 
 // run lets the users and the faults loose, then heals everything and holds the
