@@ -17,6 +17,7 @@ import (
 
 	"strata"
 	"strata/object"
+	"strata/wire"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -210,6 +211,49 @@ func TestReplaced(t *testing.T) {
 			})
 			w.mustRead(info.ID, data)
 		})
+	}
+}
+
+// causes notes why sends that failed were ended, by miner.
+type causes struct {
+	object.Transport
+	mu sync.Mutex
+	of map[strata.Hotkey][]error
+}
+
+func (c *causes) PutShard(ctx context.Context, to wire.Endpoint, root strata.Root, body []byte) (wire.Receipt, error) {
+	r, err := c.Transport.PutShard(ctx, to, root, body)
+	if err != nil {
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		c.of[to.Hotkey] = append(c.of[to.Hotkey], context.Cause(ctx))
+	}
+	return r, err
+}
+
+// TestSlowMinersAreNamed: a transport can tell that a send was ended because the
+// miner was too slow for it.
+func TestSlowMinersAreNamed(t *testing.T) {
+	w := newWorldWith(t, 36, func(w *world) { w.causes = &causes{of: map[strata.Hotkey][]error{}} })
+	w.hurry(10 * time.Second)
+	w.fleet.Set(hangs, 3, 9)
+	w.fleet.Set(refuses, 20)
+	info := w.put("f", noise(1, 1<<20))
+	w.eventually("all 30 shards stored", func() bool {
+		h, err := w.store.Stat(t.Context(), info.ID)
+		return err == nil && h.Segments[0].Stored == 30
+	})
+	w.causes.mu.Lock()
+	defer w.causes.mu.Unlock()
+	for i, m := range w.fleet.Miners {
+		for _, cause := range w.causes.of[m.Hotkey] {
+			if hung := i == 3 || i == 9; errors.Is(cause, object.ErrSlow) != hung {
+				t.Errorf("miner %d: a send ended by %v", i, cause)
+			}
+		}
+	}
+	if len(w.causes.of) == 0 {
+		t.Error("no send failed")
 	}
 }
 

@@ -12,6 +12,10 @@ import (
 	"strata/placement"
 )
 
+// ErrSlow is wrapped by the cause (context.Cause) of a send that was ended because
+// the miner had not taken the shard in the time that any miner has for it.
+var ErrSlow = strata.E(strata.Unavailable, "it was too slow")
+
 // sendSlowPerMiB is added to Timing.SendSlow for the length of a shard.
 const sendSlowPerMiB = 2 * time.Second
 
@@ -301,7 +305,7 @@ func (p *parcel) attempt(ctx context.Context, i int, to Candidate) error {
 	defer cancel(nil)
 	limit := p.w.s.timing.SendSlow + time.Duration(len(p.bodies[i]))*sendSlowPerMiB/time.Duration(strata.MiB)
 	timer := time.AfterFunc(limit, func() {
-		cancel(strata.E(strata.Unavailable, "miner %s did not take a shard within %s", to.Hotkey.Short(), limit))
+		cancel(strata.E(strata.Unavailable, "miner %s did not take a shard within %s: %w", to.Hotkey.Short(), limit, ErrSlow))
 	})
 	defer timer.Stop()
 	root := p.record.Shards[i].Root

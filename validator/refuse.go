@@ -2,6 +2,7 @@ package validator
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"time"
 
@@ -50,10 +51,13 @@ type judge struct {
 }
 
 // PutShard stores a shard and notes what the miner did with it. A send that the
-// caller gave up is nobody's fault.
+// caller gave up is nobody's fault, but where it was the miner that took too long.
 func (j judge) PutShard(ctx context.Context, to wire.Endpoint, root strata.Root, body []byte) (wire.Receipt, error) {
 	r, err := j.Transport.PutShard(ctx, to, root, body)
-	if err == nil || ctx.Err() == nil {
+	switch slow := errors.Is(context.Cause(ctx), object.ErrSlow); {
+	case err != nil && slow:
+		j.sent(to.Hotkey, object.ErrSlow)
+	case err == nil || ctx.Err() == nil:
 		j.sent(to.Hotkey, err)
 	}
 	return r, err

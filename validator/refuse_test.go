@@ -27,9 +27,9 @@ func TestRefusedPuts(t *testing.T) {
 	code := func(c strata.Code) error { return strata.E(c, "an answer") }
 	for name, c := range map[string]struct {
 		answers []error
-		full    bool // no sector of filler alone is left
-		sectors int  // 0: one
-		gone    bool // the caller has given up
+		full    bool  // no sector of filler alone is left
+		sectors int   // 0: one
+		gone    error // why the caller has given up
 		after   time.Duration
 		failed  uint64
 	}{
@@ -39,7 +39,9 @@ func TestRefusedPuts(t *testing.T) {
 		"full":               {answers: []error{code(strata.NoSpace)}, full: true},
 		"a shard in each":    {answers: []error{code(strata.NoSpace)}, full: true, sectors: 20, failed: 16},
 		"few begun":          {answers: []error{code(strata.NoSpace)}, full: true, sectors: 2},
-		"caller gave up":     {answers: []error{code(strata.Unavailable)}, gone: true},
+		"caller gave up":     {answers: []error{code(strata.Unavailable)}, gone: context.Canceled},
+		"too slow":           {answers: []error{code(strata.Unavailable)}, gone: strata.E(strata.Unavailable, "waited: %w", object.ErrSlow), failed: 16},
+		"slow, but it took":  {answers: []error{nil}, gone: object.ErrSlow},
 		"too fast":           {answers: []error{nil, code(strata.Throttled)}, after: throttledFor},
 		"too fast, too long": {answers: []error{nil, code(strata.Throttled)}, after: throttledFor + 1, failed: 16},
 		"always too fast":    {answers: []error{code(strata.Throttled)}, failed: 16},
@@ -57,11 +59,11 @@ func TestRefusedPuts(t *testing.T) {
 				}
 			}
 			w.start()
-			ctx, cancel := context.WithCancel(t.Context())
-			if c.gone {
-				cancel()
+			ctx, cancel := context.WithCancelCause(t.Context())
+			if c.gone != nil {
+				cancel(c.gone)
 			}
-			defer cancel()
+			defer cancel(nil)
 			for _, err := range c.answers {
 				_, got := w.v.Judge(answering{err: err}).PutShard(ctx, wire.Endpoint{Hotkey: m.key.Hotkey()}, strata.Root{}, body)
 				if got != err {

@@ -14,6 +14,7 @@ import (
 type keeper struct {
 	*disk
 	refuses strata.Code // answers puts with it; "": takes them
+	hangs   bool        // takes shards for ever and signs for none
 	spreads bool        // takes a shard for each sector and no more
 	drops   bool        // forgets a shard's bytes as soon as it has signed for it
 	unlists bool        // and takes it out of the manifest, filler again
@@ -33,6 +34,9 @@ func (k *keeper) tick(block uint64) error {
 func (k *keeper) PutShard(ctx context.Context, v strata.Hotkey, root strata.Root, size int64, body io.Reader, o wire.Order) (wire.Receipt, error) {
 	if k.refuses != "" {
 		return wire.Receipt{}, strata.E(k.refuses, "not now")
+	}
+	if k.hangs {
+		return wire.Receipt{}, errHung
 	}
 	if k.spreads {
 		return k.spread(v, root, size, body, o)

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/binary"
+	"errors"
 	"io"
 	"net/http"
 	"time"
@@ -67,10 +68,9 @@ func (u *users) store(ctx context.Context) (time.Duration, error) {
 	if err != nil {
 		return 0, err
 	}
-	t := s.v.Judge(&gatewayLine{line: line{u.w, s.hotkey}, s: s})
 	for i, m := range choice.Miners {
 		root := merkle.Build(shards[i]).Root()
-		if _, err := t.PutShard(ctx, ends[m.Hotkey], root, shards[i]); err != nil {
+		if err := u.send(ctx, s, ends[m.Hotkey], root, shards[i]); err != nil {
 			continue // another miner would be asked; here the segment is one shard short
 		}
 		var id strata.ObjectID
@@ -79,6 +79,18 @@ func (u *users) store(ctx context.Context) (time.Duration, error) {
 	}
 	return u.every(), nil
 }
+
+// send stores a shard at a miner, which has its time for it.
+func (u *users) send(ctx context.Context, s *seat, to wire.Endpoint, root strata.Root, shard []byte) error {
+	ctx, end := context.WithCancelCause(ctx)
+	defer end(nil)
+	t := s.v.Judge(&gatewayLine{line: line{u.w, s.hotkey}, s: s, end: end})
+	_, err := t.PutShard(ctx, to, root, shard)
+	return err
+}
+
+// errHung is how a miner here takes for ever.
+var errHung = errors.New("no answer")
 
 // segment makes the shards of a segment of fresh bytes.
 func (u *users) segment(k, total int) ([][]byte, error) {
@@ -135,7 +147,8 @@ func (u *users) fill(b []byte) {
 // gatewayLine is a gateway's transport: it only stores here.
 type gatewayLine struct {
 	line
-	s *seat
+	s   *seat
+	end context.CancelCauseFunc // of the send
 }
 
 // PutShard orders a miner to store a shard, and checks its receipt.
@@ -149,6 +162,10 @@ func (g *gatewayLine) PutShard(ctx context.Context, to wire.Endpoint, root strat
 		return wire.Receipt{}, err
 	}
 	r, err := m.PutShard(ctx, g.caller, root, int64(len(body)), bytes.NewReader(body), o)
+	if errors.Is(err, errHung) {
+		g.end(object.ErrSlow)
+		return wire.Receipt{}, ctx.Err()
+	}
 	if err != nil {
 		return wire.Receipt{}, err
 	}

@@ -111,6 +111,7 @@ func others() []Cheater {
 		{"refuses-puts", "takes no shard", "", stored, joinKeeper(func(k *keeper) { k.refuses = strata.NoSpace })},
 		{"spreads-shards", "takes a shard for each sector, and is paid for the filler behind it", "", stored.with(func(s *setup) { s.sectors = 10 }),
 			joinKeeper(func(k *keeper) { k.spreads = true })},
+		{"stalls-puts", "takes shards for ever and signs for none", "", stored, joinKeeper(func(k *keeper) { k.hangs = true })},
 		{"throttles-puts", "says of every shard that it comes too fast", "", stored, joinKeeper(func(k *keeper) { k.refuses = strata.Throttled })},
 		{"always-leaving", "says that it leaves, gets no shards, and stays", "", stored,
 			joinKeeper(func(k *keeper) { k.leaves = func(uint64) bool { return true } })},
