@@ -57,6 +57,7 @@ func (n *node) restart() {
 	ctx, n.stop = context.WithCancel(context.Background())
 	n.rpc = jsonrpc.NewServer(ctx, map[string]jsonrpc.Method{
 		"echo":   func(p jsonrpc.Params) (any, error) { return p.Str(0, "text") },
+		"hang":   func(jsonrpc.Params) (any, error) { <-ctx.Done(); return nil, nil },
 		"refuse": func(jsonrpc.Params) (any, error) { return nil, &jsonrpc.Error{Code: 7, Message: "no", Data: "because"} },
 		"system_health": func(jsonrpc.Params) (any, error) {
 			n.mu.Lock()
@@ -101,7 +102,7 @@ func TestRead(t *testing.T) {
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	if err := l.Read(ctx, nil, "echo", "text"); !errors.Is(err, context.Canceled) {
+	if err := l.Read(ctx, nil, "hang"); !errors.Is(err, context.Canceled) {
 		t.Errorf("given up: %v", err)
 	}
 }
