@@ -2,18 +2,15 @@ package subtensor
 
 import (
 	"context"
-	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"log/slog"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
 
 	"strata"
 	"strata/chain"
-	"strata/chain/scale"
 	"strata/chain/subtensor/link"
 )
 
@@ -35,13 +32,6 @@ func (o Options) connection() link.Options {
 		Timeout: o.Timeout, ProbeEvery: o.ProbeEvery, Stall: o.Stall, MinBackoff: o.MinBackoff, MaxBackoff: o.MaxBackoff,
 		MaxMessage: o.MaxMessage, Logger: o.Logger,
 	}.WithDefaults()
-}
-
-// runtime is what the node's current runtime says of itself. Not modified once made.
-type runtime struct {
-	meta *scale.Metadata
-	spec uint32
-	tx   uint32
 }
 
 // Client is a chain.Client. Safe for concurrent use.
@@ -162,43 +152,6 @@ func (c *Client) sameChain(ctx context.Context, on *link.Conn) error {
 // Genesis returns the hash of block 0, known since Dial.
 func (c *Client) Genesis(context.Context) (strata.GenesisHash, error) { return c.genesis, nil }
 
-type versionJSON struct {
-	Spec uint32 `json:"specVersion"`
-	Tx   uint32 `json:"transactionVersion"`
-}
-
-// runtime returns the node's current runtime, fetched again if the node has
-// announced another spec version since.
-func (c *Client) runtime(ctx context.Context) (*runtime, error) {
-	c.rtMu.Lock()
-	defer c.rtMu.Unlock()
-	if n := c.announced.Load(); c.rt != nil && (n == 0 || n == c.rt.spec) {
-		return c.rt, nil
-	}
-	at, err := c.bestHash(ctx) // version and metadata of one block
-	if err != nil {
-		return nil, err
-	}
-	v, err := c.version(ctx, at)
-	if err != nil {
-		return nil, err
-	}
-	if c.rt != nil && c.rt.spec == v.Spec {
-		return c.rt, nil // announced, but not yet enacted at the best block
-	}
-	rt, err := c.fetchRuntime(ctx, v, at)
-	if err != nil {
-		return nil, err
-	}
-	if c.rt != nil {
-		c.opts.Logger.Info("the chain's runtime was upgraded", "from", c.rt.spec, "to", rt.spec)
-		c.keep(c.rt)
-	}
-	c.rt = rt
-	c.link.ExpectBlocks(blockTimeOf(rt.meta))
-	return c.rt, nil
-}
-
 func (c *Client) bestHash(ctx context.Context) (strata.BlockHash, error) {
 	var h *header
 	if err := c.link.Read(ctx, &h, "chain_getHeader"); err != nil {
@@ -210,139 +163,9 @@ func (c *Client) bestHash(ctx context.Context) (strata.BlockHash, error) {
 	return h.hash()
 }
 
-// runtimeAt returns the runtime that a block's state is of: of an older block,
-// it may be an older one.
-func (c *Client) runtimeAt(ctx context.Context, at strata.BlockHash) (*runtime, error) {
-	if at == (strata.BlockHash{}) {
-		return c.runtime(ctx)
-	}
-	c.rtMu.Lock()
-	defer c.rtMu.Unlock()
-	if at == c.lastAt {
-		return c.lastRt, nil // several reads at one block are the rule
-	}
-	rt, err := c.runtimeOf(ctx, at)
-	if err == nil {
-		c.lastAt, c.lastRt = at, rt
-	}
-	return rt, err
-}
-
-// runtimeOf finds or fetches a block's runtime. The caller holds rtMu.
-func (c *Client) runtimeOf(ctx context.Context, at strata.BlockHash) (*runtime, error) {
-	v, err := c.version(ctx, at)
-	if err != nil {
-		return nil, err
-	}
-	for _, rt := range append([]*runtime{c.rt}, c.older...) {
-		if rt != nil && rt.spec == v.Spec {
-			return rt, nil
-		}
-	}
-	rt, err := c.fetchRuntime(ctx, v, at)
-	if err == nil {
-		c.keep(rt)
-	}
-	return rt, err
-}
-
-// keptRuntimes bounds the metadata in memory, a few MB each.
-const keptRuntimes = 3
-
-// keep remembers a runtime that is not the current one. The caller holds rtMu.
-func (c *Client) keep(rt *runtime) {
-	c.older = append(c.older, rt)
-	if len(c.older) > keptRuntimes {
-		c.older = c.older[1:]
-	}
-}
-
-// upgraded asks whether the node has another runtime than rt by now; then
-// runtime fetches it.
-func (c *Client) upgraded(ctx context.Context, rt *runtime) bool {
-	v, err := c.version(ctx, strata.BlockHash{})
-	if err != nil || v.Spec == rt.spec {
-		return false
-	}
-	c.announced.Store(v.Spec)
-	return true
-}
-
-// version returns the runtime's version at a block.
-func (c *Client) version(ctx context.Context, at strata.BlockHash) (v versionJSON, err error) {
-	err = c.link.Read(ctx, &v, "state_getRuntimeVersion", atParam(at)...)
-	return v, stateError(err)
-}
-
-func (c *Client) fetchRuntime(ctx context.Context, v versionJSON, at strata.BlockHash) (*runtime, error) {
-	raw, err := c.metadata(ctx, at)
-	if err != nil {
-		return nil, err
-	}
-	meta, err := scale.DecodeMetadata(raw)
-	if err != nil {
-		return nil, err
-	}
-	return &runtime{meta: meta, spec: v.Spec, tx: v.Tx}, nil
-}
-
-// metadata fetches V15, which lists runtime APIs, or V14 from a node that does
-// not have it.
-func (c *Client) metadata(ctx context.Context, at strata.BlockHash) ([]byte, error) {
-	var wrapped, plain hexBytes
-	version := scale.NewEncoder(nil)
-	version.U32(15)
-	params := append([]any{"Metadata_metadata_at_version", hexBytes(version.Bytes())}, atParam(at)...)
-	err := c.link.Read(ctx, &wrapped, "state_call", params...)
-	if err == nil {
-		if raw, err := scale.UnwrapMetadata(wrapped); err == nil {
-			return raw, nil
-		}
-	} else if !answered(err) {
-		return nil, err
-	}
-	err = c.link.Read(ctx, &plain, "state_getMetadata", atParam(at)...)
-	return plain, err
-}
-
 // answered says whether an error came from the node itself, so that asking in
 // another way may help.
 func answered(err error) bool {
 	var r *link.Error
 	return errors.As(err, &r)
-}
-
-// hexBytes is bytes as JSON-RPC writes them: "0x" and hex digits; null is nil.
-type hexBytes []byte
-
-// MarshalJSON implements json.Marshaler.
-func (h hexBytes) MarshalJSON() ([]byte, error) {
-	return json.Marshal("0x" + hex.EncodeToString(h))
-}
-
-// UnmarshalJSON implements json.Unmarshaler.
-func (h *hexBytes) UnmarshalJSON(raw []byte) error {
-	var s *string
-	if err := json.Unmarshal(raw, &s); err != nil {
-		return err
-	}
-	*h = nil
-	if s == nil {
-		return nil
-	}
-	digits, ok := strings.CutPrefix(*s, "0x")
-	if !ok {
-		return errors.New("hex bytes do not start with 0x")
-	}
-	b, err := hex.DecodeString(digits)
-	*h = b
-	return err
-}
-
-// hash returns exactly 32 bytes.
-func (h hexBytes) hash() (out [32]byte, err error) {
-	if len(h) != len(out) {
-		return out, strata.E(strata.Invalid, "the chain node gave a hash of %d bytes, not 32", len(h))
-	}
-	return [32]byte(h), nil
 }
