@@ -15,10 +15,11 @@ import (
 )
 
 const (
-	// throttledFor is how long a miner may answer nothing but that this
-	// validator is too fast. An honest one takes shards at its published rate
-	// meanwhile.
-	throttledFor = time.Minute
+	// fairBytes and fairShards are what a miner takes of one validator within a
+	// minute at least before it may say that shards come too fast. What miners
+	// publish is 500 times that.
+	fairBytes  = 60 << 20
+	fairShards = 600
 	// maxRefused bounds what one look at a miner costs it: a window's audits, so
 	// that more would change nothing.
 	maxRefused = catalog.MaxRefusals
@@ -26,16 +27,31 @@ const (
 
 // puts is what a miner did to the shards that were sent to it.
 type puts struct {
-	took    time.Time // when it last took one
-	refused int       // since that was last asked
+	began         time.Time // when the running minute did
+	taken, before taken     // in it, and in the one before
+	refused       int       // since that was last asked
 }
 
-// sent notes the outcome of a put.
-func (p *puts) sent(now time.Time, err error) {
+// taken is what a miner took of one sender within a minute.
+type taken struct{ bytes, shards uint64 }
+
+// fair says whether it is so much that more may be too much: a miner that takes
+// less and says that it comes too fast refuses the rest.
+func (t taken) fair() bool { return t.bytes >= fairBytes || t.shards >= fairShards }
+
+// sent notes the outcome of a put of so many bytes.
+func (p *puts) sent(now time.Time, size int, err error) {
+	if passed := now.Sub(p.began); passed >= time.Minute {
+		if p.before = p.taken; passed >= 2*time.Minute {
+			p.before = taken{}
+		}
+		p.began, p.taken = now, taken{}
+	}
 	switch {
 	case err == nil:
-		p.took = now
-	case strata.CodeOf(err) != strata.Throttled, now.Sub(p.took) > throttledFor:
+		p.taken.bytes += uint64(size)
+		p.taken.shards++
+	case strata.CodeOf(err) != strata.Throttled, !p.taken.fair() && !p.before.fair():
 		p.refused++
 	}
 }
@@ -47,7 +63,7 @@ func (v *Validator) Judge(t object.Transport) object.Transport { return judge{t,
 
 type judge struct {
 	object.Transport
-	sent func(miner strata.Hotkey, err error)
+	sent func(miner strata.Hotkey, size int, err error)
 }
 
 // PutShard stores a shard and notes what the miner did with it. A send that the
@@ -56,22 +72,22 @@ func (j judge) PutShard(ctx context.Context, to wire.Endpoint, root strata.Root,
 	r, err := j.Transport.PutShard(ctx, to, root, body)
 	switch slow := errors.Is(context.Cause(ctx), object.ErrSlow); {
 	case err != nil && slow:
-		j.sent(to.Hotkey, object.ErrSlow)
+		j.sent(to.Hotkey, len(body), object.ErrSlow)
 	case err == nil || ctx.Err() == nil:
-		j.sent(to.Hotkey, err)
+		j.sent(to.Hotkey, len(body), err)
 	}
 	return r, err
 }
 
 // sent notes the outcome of a put.
-func (v *Validator) sent(miner strata.Hotkey, err error) {
+func (v *Validator) sent(miner strata.Hotkey, size int, err error) {
 	b := v.bookOf(miner)
 	if b == nil {
 		return
 	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.puts.sent(v.Now(), err)
+	b.puts.sent(v.Now(), size, err)
 }
 
 // hearRefusals takes over what a gateway in another process has noted. Before the

@@ -30,21 +30,19 @@ func TestRefusedPuts(t *testing.T) {
 		full    bool  // no sector of filler alone is left
 		sectors int   // 0: one
 		gone    error // why the caller has given up
-		after   time.Duration
 		failed  uint64
 	}{
-		"taken":              {answers: []error{nil}},
-		"no space":           {answers: []error{code(strata.NoSpace)}, failed: 16},
-		"three times":        {answers: []error{code(strata.NoSpace), code(strata.Unavailable), code(strata.Forbidden)}, failed: 48},
-		"full":               {answers: []error{code(strata.NoSpace)}, full: true},
-		"a shard in each":    {answers: []error{code(strata.NoSpace)}, full: true, sectors: 20, failed: 16},
-		"few begun":          {answers: []error{code(strata.NoSpace)}, full: true, sectors: 2},
-		"caller gave up":     {answers: []error{code(strata.Unavailable)}, gone: context.Canceled},
-		"too slow":           {answers: []error{code(strata.Unavailable)}, gone: strata.E(strata.Unavailable, "waited: %w", object.ErrSlow), failed: 16},
-		"slow, but it took":  {answers: []error{nil}, gone: object.ErrSlow},
-		"too fast":           {answers: []error{nil, code(strata.Throttled)}, after: throttledFor},
-		"too fast, too long": {answers: []error{nil, code(strata.Throttled)}, after: throttledFor + 1, failed: 16},
-		"always too fast":    {answers: []error{code(strata.Throttled)}, failed: 16},
+		"taken":             {answers: []error{nil}},
+		"no space":          {answers: []error{code(strata.NoSpace)}, failed: 16},
+		"three times":       {answers: []error{code(strata.NoSpace), code(strata.Unavailable), code(strata.Forbidden)}, failed: 48},
+		"full":              {answers: []error{code(strata.NoSpace)}, full: true},
+		"a shard in each":   {answers: []error{code(strata.NoSpace)}, full: true, sectors: 20, failed: 16},
+		"few begun":         {answers: []error{code(strata.NoSpace)}, full: true, sectors: 2},
+		"caller gave up":    {answers: []error{code(strata.Unavailable)}, gone: context.Canceled},
+		"too slow":          {answers: []error{code(strata.Unavailable)}, gone: strata.E(strata.Unavailable, "waited: %w", object.ErrSlow), failed: 16},
+		"slow, but it took": {answers: []error{nil}, gone: object.ErrSlow},
+		"too fast":          {answers: []error{nil, code(strata.Throttled)}, failed: 16},
+		"always too fast":   {answers: []error{code(strata.Throttled)}, failed: 16},
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := newWorld(t)
@@ -69,7 +67,6 @@ func TestRefusedPuts(t *testing.T) {
 				if got != err {
 					t.Errorf("the answer %v became %v", err, got)
 				}
-				w.now = w.now.Add(c.after)
 			}
 			w.wantLeaves(m, 0, 0) // no manifest has shown room yet
 			for range 2 {         // each refusal counts once
@@ -98,7 +95,7 @@ func TestRefusalsAreJudgedDespiteAnotherPartition(t *testing.T) {
 		}
 	}
 	w.start()
-	w.v.sent(m.key.Hotkey(), strata.E(strata.NoSpace, "no room"))
+	w.v.sent(m.key.Hotkey(), 1, strata.E(strata.NoSpace, "no room"))
 	if err := w.look(m); err == nil {
 		t.Fatal("the forged manifest was believed")
 	}
@@ -118,7 +115,7 @@ func TestRefusalsSeenByAnotherProcess(t *testing.T) {
 		failed  uint64
 	}{
 		"two refused": {answers: []error{strata.E(strata.NoSpace, "no"), nil, strata.E(strata.Locked, "no")}, failed: 32},
-		"too fast":    {answers: []error{nil, strata.E(strata.Throttled, "no")}},
+		"too fast":    {answers: []error{nil, strata.E(strata.Throttled, "no")}, failed: 16},
 		"full":        {answers: []error{strata.E(strata.NoSpace, "no")}, full: true},
 		"long ago":    {answers: []error{strata.E(strata.NoSpace, "no")}, waits: time.Hour},
 	} {
@@ -189,12 +186,12 @@ func TestWitnessKeepsWhatIsNotWritten(t *testing.T) {
 	w := NewWitness(to, func() time.Time { return now })
 	a, b := strata.Hotkey{1}, strata.Hotkey{2}
 	refused := strata.E(strata.NoSpace, "no")
-	w.sent(a, refused)
+	w.sent(a, 1, refused)
 	if w.Save(t.Context()) == nil {
 		t.Error("a write that failed was forgotten")
 	}
-	w.sent(a, refused)
-	w.sent(b, nil)
+	w.sent(a, 1, refused)
+	w.sent(b, 1, nil)
 	to.broken = false
 	if err := w.Save(t.Context()); err != nil || len(to.got) != 1 || to.got[a] != 2 {
 		t.Errorf("handed over %v, %v", to.got, err)
@@ -202,7 +199,7 @@ func TestWitnessKeepsWhatIsNotWritten(t *testing.T) {
 	if err := w.Save(t.Context()); err != nil || len(to.got) != 0 {
 		t.Errorf("handed over again: %v, %v", to.got, err)
 	}
-	now = now.Add(throttledFor + 1)
+	now = now.Add(2 * time.Minute)
 	if err := w.Save(t.Context()); err != nil || len(w.miners) != 0 {
 		t.Errorf("%d miners are remembered, %v", len(w.miners), err)
 	}
@@ -241,6 +238,38 @@ func TestRoom(t *testing.T) {
 		}
 		if h.tally(w.v, c.e, free, -1); h.filler != 0 || h.roomy != 0 {
 			t.Errorf("tail %d: taken out, it counts still", c.e.Tail)
+		}
+	}
+}
+
+// TestTooFast: who has taken a fair amount within this minute or the last may say
+// that more comes too fast; a shard now and then excuses nothing.
+func TestTooFast(t *testing.T) {
+	busy := strata.E(strata.Throttled, "slow down")
+	for name, c := range map[string]struct {
+		shards, size int
+		waits        time.Duration // between two
+		later        time.Duration
+		refused      int
+	}{
+		"nothing taken":         {0, 0, 0, 0, 1},
+		"one a minute":          {5, 1 << 20, time.Minute, 0, 1},
+		"many small ones":       {fairShards, 1, 0, 0, 0},
+		"one less":              {fairShards - 1, 1, 0, 0, 1},
+		"few large ones":        {2, fairBytes / 2, 0, 0, 0},
+		"within the minute":     {60, 1 << 20, 900 * time.Millisecond, 0, 0},
+		"in the last minute":    {fairShards, 1, 0, time.Minute, 0},
+		"in the one before":     {fairShards, 1, 0, 2 * time.Minute, 1},
+		"over more than minute": {60, 1 << 20, 3 * time.Second, 0, 1},
+	} {
+		now := time.Unix(1_800_000_000, 0)
+		var p puts
+		for range c.shards {
+			now = now.Add(c.waits)
+			p.sent(now, c.size, nil)
+		}
+		if p.sent(now.Add(c.later), 1, busy); p.refused != c.refused {
+			t.Errorf("%s: %d refusals, want %d", name, p.refused, c.refused)
 		}
 	}
 }

@@ -32,7 +32,7 @@ func NewWitness(to catalog.Refusals, now func() time.Time) *Witness {
 // Watch returns a transport whose puts are noted.
 func (w *Witness) Watch(t object.Transport) object.Transport { return judge{t, w.sent} }
 
-func (w *Witness) sent(miner strata.Hotkey, err error) {
+func (w *Witness) sent(miner strata.Hotkey, size int, err error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	p := w.miners[miner]
@@ -40,7 +40,7 @@ func (w *Witness) sent(miner strata.Hotkey, err error) {
 		p = &puts{}
 		w.miners[miner] = p
 	}
-	p.sent(w.now(), err)
+	p.sent(w.now(), size, err)
 }
 
 // Save hands over what was noted since the last time. What cannot be written is
@@ -62,8 +62,8 @@ func (w *Witness) Save(ctx context.Context) error {
 	return err
 }
 
-// take returns the refusals and forgets them, and miners that took nothing for so
-// long that it excuses nothing.
+// take returns the refusals and forgets them, and miners to which nothing was sent
+// for so long that what they took excuses nothing.
 func (w *Witness) take() map[strata.Hotkey]int {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -72,7 +72,7 @@ func (w *Witness) take() map[strata.Hotkey]int {
 		if p.refused > 0 {
 			out[miner] = p.refused
 		}
-		if p.refused = 0; w.now().Sub(p.took) > throttledFor {
+		if p.refused = 0; w.now().Sub(p.began) >= 2*time.Minute {
 			delete(w.miners, miner)
 		}
 	}

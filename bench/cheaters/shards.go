@@ -4,6 +4,7 @@ import (
 	"context"
 	"io"
 	"slices"
+	"time"
 
 	"strata"
 	"strata/erasure"
@@ -13,12 +14,14 @@ import (
 // keeper is a miner that does something else with users' shards than keep them.
 type keeper struct {
 	*disk
-	refuses strata.Code // answers puts with it; "": takes them
-	hangs   bool        // takes shards for ever and signs for none
-	spreads bool        // takes a shard for each sector and no more
-	drops   bool        // forgets a shard's bytes as soon as it has signed for it
-	unlists bool        // and takes it out of the manifest, filler again
-	frozen  bool        // and shows no manifest any more once it has credit
+	refuses strata.Code   // answers puts with it; "": takes them
+	seldom  time.Duration // takes a shard in that time, and says of others that they come too fast
+	last    time.Time     // when it did
+	hangs   bool          // takes shards for ever and signs for none
+	spreads bool          // takes a shard for each sector and no more
+	drops   bool          // forgets a shard's bytes as soon as it has signed for it
+	unlists bool          // and takes it out of the manifest, filler again
+	frozen  bool          // and shows no manifest any more once it has credit
 	failing bool
 	// leaves says at which blocks its heads say that it leaves; nil: never.
 	leaves func(block uint64) bool
@@ -35,6 +38,10 @@ func (k *keeper) PutShard(ctx context.Context, v strata.Hotkey, root strata.Root
 	if k.refuses != "" {
 		return wire.Receipt{}, strata.E(k.refuses, "not now")
 	}
+	if k.seldom > 0 && k.w.now.Sub(k.last) < k.seldom {
+		return wire.Receipt{}, strata.E(strata.Throttled, "slow down")
+	}
+	k.last = k.w.now
 	if k.hangs {
 		return wire.Receipt{}, errHung
 	}

@@ -120,6 +120,8 @@ func others() []Cheater {
 			k.leaves = func(block uint64) bool { return !k.w.weighing(block) }
 		})},
 		{"leaves-for-one", "says so to a validator with a quarter of the stake alone", "", stored.with(func(s *setup) { s.stakes = three.stakes }), joinSelective},
+		{"takes-few", "takes a shard within a minute, and says that the others come too fast", "", stored,
+			joinKeeper(func(k *keeper) { k.seldom = 59 * time.Second })},
 		{"rebuilds", "drops shards and computes them from its friends' when asked", "", stored.with(func(s *setup) { s.friends, s.epochs = 3, 5 }), joinRebuilder(3, false)},
 		{"uploads-to-itself", "stores bytes as a customer that it can compute again, and drops its shards", "", stored, joinRebuilder(0, true)},
 		{"starves-one", "answers all validators but one with a quarter of the stake", "", three, joinStarver},
