@@ -260,24 +260,6 @@ func TestDamagedCiphertext(t *testing.T) {
 	}
 }
 
-// TestFileChangesWhileEncrypted: a file that is shorter or longer than it was is
-// not stored.
-func TestFileChangesWhileEncrypted(t *testing.T) {
-	i, err := age.GenerateX25519Identity()
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, size := range []int64{4, 6} {
-		r, err := encrypt(strings.NewReader("12345"), size, []age.Recipient{i.Recipient()})
-		if err != nil {
-			t.Fatal(err)
-		}
-		if _, err := io.ReadAll(r); strata.CodeOf(err) != strata.Invalid {
-			t.Errorf("%d bytes announced of 5: %v", size, err)
-		}
-	}
-}
-
 // TestAnotherImplementation: what get --raw returns is opened by the age command,
 // and what that command encrypts is opened here.
 func TestAnotherImplementation(t *testing.T) {

@@ -13,6 +13,7 @@ import (
 
 	"strata"
 	"strata/gateway"
+	"strata/gateway/client/agefile"
 	"strata/gateway/files"
 	"strata/internal/durable"
 	"strata/object"
@@ -103,7 +104,7 @@ func (c *fetchCmd) Run(ctx context.Context, s streams) (err error) {
 	}
 	if c.Output == "-" {
 		if len(with) > 0 {
-			return decryptStream(ctx, s.out, with, fetch)
+			return agefile.DecryptStream(ctx, s.out, with, fetch)
 		}
 		return fetch(ctx, s.out)
 	}

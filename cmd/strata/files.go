@@ -15,6 +15,7 @@ import (
 	"strata"
 	"strata/gateway"
 	"strata/gateway/client"
+	"strata/gateway/client/agefile"
 )
 
 // userFlags say which gateway a user's command talks to.
@@ -109,7 +110,7 @@ func (c *putCmd) Run(ctx context.Context, s streams) error {
 		return err
 	}
 	if len(to) > 0 {
-		if f.Body, err = encrypt(file, size, to); err != nil {
+		if f.Body, err = agefile.Encrypt(file, size, to); err != nil {
 			return err
 		}
 		f.Size, f.ContentType = -1, ageType
@@ -182,7 +183,7 @@ func (c *getCmd) Run(ctx context.Context, s streams) error {
 			return err
 		}
 		if len(with) > 0 {
-			return decryptStream(ctx, s.out, with, fetch)
+			return agefile.DecryptStream(ctx, s.out, with, fetch)
 		}
 		return fetch(ctx, s.out)
 	}
