@@ -55,12 +55,13 @@
 // bytes. It is sealed under its own key first (envelope.SliceKey), so that who is
 // given the key of the shared segment, to read one object in it, cannot read the
 // others. A pack is the segment of those who came while the pack before it was
-// on its way; an object that finds none on its way leaves at once, alone. What a
-// pack costs hardly depends on how many share it, so cost and rate follow the
-// load: after a pack that several shared, the next waits a part of that one's time
-// for those who have just been answered, as most come back with another. Each is
-// acknowledged as any other, when the pack's shards have `success` receipts and
-// the catalog names it, in one transaction; the outcome is its own.
+// on its way; an object that finds one other under way, or none, leaves at once,
+// alone. What a pack costs hardly depends on how many share it, so cost and rate
+// follow the load: after a pack that several shared, the next waits a part of that
+// one's time for those who have just been answered, as most come back with
+// another. Each is acknowledged as any other, when the pack's shards have
+// `success` receipts and the catalog names it, in one transaction; the outcome is
+// its own.
 // Deleting one leaves the others. The pack's shards are deleted with the last
 // object in it that can come back; until then the dead bytes stay, at most
 // total / k times what small objects had.

@@ -12,10 +12,11 @@ const (
 	// packBytes and packObjects bound one pack.
 	packBytes   = 1 << 20
 	packObjects = 512
-	// packsAtOnce is how many packs are on their way, at most. The second and
-	// further ones are full: while one is on its way, those who come wait and share
-	// the next.
+	// packsAtOnce is how many packs are on their way, at most. A second one leaves
+	// while fewAtOnce objects are not under way yet; further ones are full: those who
+	// come wait and share the next.
 	packsAtOnce = 4
+	fewAtOnce   = 2
 	// lingerPart and lingerMost bound how long a packer waits for those whom the
 	// last pack has just answered: a part of that pack's time.
 	lingerPart = 4
@@ -24,7 +25,7 @@ const (
 
 // packer puts those together who come at the same time. What a pack costs hardly
 // depends on how many share it, so the cost of each falls with the load. Who
-// comes alone never waits: nobody is on the way, and nobody was answered.
+// comes alone never waits, nor does a second.
 type packer struct {
 	send func([]*small) // sends a pack and tells each how it went
 	now  func() time.Time
@@ -35,6 +36,7 @@ type packer struct {
 	waiting []*small
 	bytes   int // of waiting
 	running int // goroutines
+	away    int // objects under way
 	target  int // how many a lingering one waits for, 0: none lingers
 	come    chan struct{}
 }
@@ -63,11 +65,15 @@ func (p *packer) add(it *small) {
 			p.target = 0
 			p.come <- struct{}{} // it has room: one is sent for each target
 		}
-	case p.running == 0, p.full() && p.running < packsAtOnce:
+	case p.running == 0, p.mayLeave() && p.running < packsAtOnce:
 		p.running++
 		p.wg.Go(p.run)
 	}
 }
+
+// mayLeave says whether those who wait go beside those who are under way; p.mu is
+// held.
+func (p *packer) mayLeave() bool { return p.full() || p.away < fewAtOnce }
 
 // full says whether those who wait fill a pack; p.mu is held.
 func (p *packer) full() bool { return p.bytes >= packBytes || len(p.waiting) >= packObjects }
@@ -81,6 +87,7 @@ func (p *packer) run() {
 		}
 		began := p.now()
 		p.send(batch)
+		p.back(len(batch))
 		p.linger(len(batch), p.now().Sub(began))
 	}
 }
@@ -90,7 +97,7 @@ func (p *packer) run() {
 func (p *packer) next() (batch []*small) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.running > 1 && !p.full() {
+	if p.running > 1 && !p.mayLeave() {
 		p.running--
 		return nil
 	}
@@ -106,6 +113,7 @@ func (p *packer) next() (batch []*small) {
 		size += len(it.sealed)
 		batch = append(batch, it)
 	}
+	p.away += len(batch)
 	switch {
 	case batch == nil:
 		p.running--
@@ -115,6 +123,13 @@ func (p *packer) next() (batch []*small) {
 		p.wg.Go(p.run)
 	}
 	return batch
+}
+
+// back notes that n objects are under way no more.
+func (p *packer) back(n int) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.away -= n
 }
 
 // linger waits after a pack of n that took so long, for as many as there were in

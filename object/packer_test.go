@@ -70,8 +70,8 @@ func TestPackerFillsUp(t *testing.T) {
 		}
 		wg.Wait()
 		k.wg.Wait()
-		// The first leaves alone, the others behind it, and from then on all.
-		if len(k.packs) > 12 {
+		// Two leave alone, the others behind them, and from then on all.
+		if len(k.packs) > 13 {
 			t.Errorf("packs of %v", k.packs)
 		}
 		k.packs = nil
@@ -83,6 +83,30 @@ func TestPackerFillsUp(t *testing.T) {
 		if took := time.Since(began); took != 11*time.Second || len(k.packs) != 10 {
 			t.Errorf("objects alone: %v in %v", k.packs, took)
 		}
+	})
+}
+
+// TestPackerLetsTwoPass: an object does not wait for a single other one, of a
+// program that stores one after the other.
+func TestPackerLetsTwoPass(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		k := newPacking(t.Context(), time.Second)
+		var wg sync.WaitGroup
+		for i := range 2 {
+			wg.Go(func() {
+				time.Sleep(time.Duration(i) * 300 * time.Millisecond)
+				for range 5 {
+					began := time.Now()
+					_ = k.put(t.Context(), 1) // checked elsewhere
+					if took := time.Since(began); took != time.Second {
+						t.Errorf("an object took %s", took)
+					}
+					time.Sleep(50 * time.Millisecond)
+				}
+			})
+		}
+		wg.Wait()
+		k.wg.Wait()
 	})
 }
 
@@ -116,11 +140,10 @@ func TestPackerEnds(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		k := newPacking(ctx, 10*time.Second)
-		for range 3 {
+		for range 4 {
 			go func() { _ = k.put(ctx, 1) }() // checked elsewhere
 		}
-		// One alone, then, after having waited for the first, two.
-		time.Sleep(20*time.Second + lingerMost + lingerMost/2)
+		time.Sleep(20*time.Second + lingerMost/2) // two alone, then two together
 		synctest.Wait()
 		cancel()
 		began := time.Now()
