@@ -32,7 +32,7 @@ func TestPutAndGetByKey(t *testing.T) {
 	}
 	for _, args := range [][]string{
 		{"get"}, {"get", "--key", "none"}, {"get", "00000000000000000000000000000001", "--key", "k"},
-		{"put", "f.txt", "--if-absent"}, {"put", "f.txt", "--key", "a/b"}, {"put", "f.txt", "--key", "k", "--name", "n"},
+		{"put", "f.txt", "--if-absent"}, {"put", "f.txt", "--key", "a/ /b"}, {"put", "f.txt", "--key", "k", "--name", "n"},
 		{"put", "f.txt", "--key", "k", "--if-absent", "--if-match", "00000000000000000000000000000001"},
 	} {
 		if status, _, errs := u.run(args...); status == 0 || strings.Count(strings.TrimSpace(errs), "\n") != 0 {
