@@ -129,8 +129,7 @@ func (p *placer) send(ctx context.Context, to Candidate, h catalog.Shard, body [
 	}
 	s.inflight.add(h.Root, 1)
 	defer s.inflight.add(h.Root, -1)
-	limit := s.timing.SendSlow + time.Duration(len(body))*sendSlowPerMiB/time.Duration(strata.MiB)
-	sctx, cancel := context.WithTimeoutCause(ctx, limit, ErrSlow)
+	sctx, cancel := context.WithTimeout(ctx, s.timing.SendSlow+time.Duration(len(body))*sendSlowPerMiB/time.Duration(strata.MiB))
 	defer cancel()
 	receipt, err := s.peers.PutShard(sctx, to.Endpoint, h.Root, body)
 	if err == nil && (receipt.Root != h.Root || receipt.Length != uint64(len(body))) {

@@ -11,6 +11,7 @@ import (
 	"sync/atomic"
 	"testing"
 	"testing/iotest"
+	"testing/synctest"
 	"time"
 
 	"go.uber.org/goleak"
@@ -232,28 +233,37 @@ func (c *causes) PutShard(ctx context.Context, to wire.Endpoint, root strata.Roo
 }
 
 // TestSlowMinersAreNamed: a transport can tell that a send was ended because the
-// miner was too slow for it.
+// miner was too slow for it, which it was only if the others were not.
 func TestSlowMinersAreNamed(t *testing.T) {
-	w := newWorldWith(t, 36, func(w *world) { w.causes = &causes{of: map[strata.Hotkey][]error{}} })
-	w.hurry(10 * time.Second)
-	w.fleet.Set(hangs, 3, 9)
-	w.fleet.Set(refuses, 20)
-	info := w.put("f", noise(1, 1<<20))
-	w.eventually("all 30 shards stored", func() bool {
-		h, err := w.store.Stat(t.Context(), info.ID)
-		return err == nil && h.Segments[0].Stored == 30
-	})
-	w.causes.mu.Lock()
-	defer w.causes.mu.Unlock()
-	for i, m := range w.fleet.Miners {
-		for _, cause := range w.causes.of[m.Hotkey] {
-			if hung := i == 3 || i == 9; errors.Is(cause, object.ErrSlow) != hung {
-				t.Errorf("miner %d: a send ended by %v", i, cause)
-			}
-		}
-	}
-	if len(w.causes.of) == 0 {
-		t.Error("no send failed")
+	for name, c := range map[string]struct {
+		others mood
+		named  bool
+	}{"others are quick": {honest, true}, "all are slow": {crawls, false}} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				w := newWorldWith(t, 6, func(w *world) {
+					w.causes, w.timing = &causes{of: map[strata.Hotkey][]error{}}, object.Timing{}
+				})
+				w.fleet.Set(c.others, 0, 2, 3, 5)
+				w.fleet.Set(hangs, 1)
+				w.fleet.Set(refuses, 4)
+				w.put("f", noise(1, 100_000))
+				time.Sleep(time.Minute) // all sends have ended
+				w.causes.mu.Lock()
+				defer w.causes.mu.Unlock()
+				for i, m := range w.fleet.Miners {
+					got := w.causes.of[m.Hotkey]
+					if (len(got) > 0) != (i == 1 || i == 4) {
+						t.Errorf("miner %d: sends ended by %v", i, got)
+					}
+					for _, cause := range got {
+						if want := c.named && i == 1; errors.Is(cause, object.ErrSlow) != want || i == 1 && cause == nil {
+							t.Errorf("miner %d: a send ended by %v, too slow: %v", i, cause, want)
+						}
+					}
+				}
+			})
+		})
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"strata"
@@ -13,7 +14,9 @@ import (
 )
 
 // ErrSlow is wrapped by the cause (context.Cause) of a send that was ended because
-// the miner had not taken the shard in the time that any miner has for it.
+// the miner had not taken the shard in the time that any miner has for it, while
+// those that make the segment count took theirs in a quarter of it: so it was the
+// miner, and not this side's line or machine.
 var ErrSlow = strata.E(strata.Unavailable, "it was too slow")
 
 // sendSlowPerMiB is added to Timing.SendSlow for the length of a shard.
@@ -24,8 +27,9 @@ type parcel struct {
 	w      *writer
 	record catalog.Segment
 	bodies [][]byte
-	weight int64 // of Store.reserve
-	left   int64 // of weight, what is still to be given back; the sends' when they have begun
+	weight int64        // of Store.reserve
+	left   int64        // of weight, what is still to be given back; the sends' when they have begun
+	took   atomic.Int64 // nanoseconds until it counted; 0: it does not yet
 
 	enter func(context.Context) error                        // records it before its first shard is sent
 	count func(context.Context, []catalog.ShardUpdate) error // records that Success have signed, and who
@@ -190,6 +194,7 @@ func (p *parcel) deliver(ctx context.Context, counts chan<- error) {
 		case told:
 		case t.stored >= p.record.Success:
 			detach()
+			p.took.Store(int64(max(1, time.Since(began))))
 			told, counts = tell(counts, t.record(p.count))
 			defer time.AfterFunc(p.w.s.timing.SendTail, cancel).Stop()
 			over := p.linger(time.Since(began), left)
@@ -305,7 +310,11 @@ func (p *parcel) attempt(ctx context.Context, i int, to Candidate) error {
 	defer cancel(nil)
 	limit := p.w.s.timing.SendSlow + time.Duration(len(p.bodies[i]))*sendSlowPerMiB/time.Duration(strata.MiB)
 	timer := time.AfterFunc(limit, func() {
-		cancel(strata.E(strata.Unavailable, "miner %s did not take a shard within %s: %w", to.Hotkey.Short(), limit, ErrSlow))
+		cause := strata.E(strata.Unavailable, "miner %s did not take a shard within %s", to.Hotkey.Short(), limit)
+		if took := p.took.Load(); took > 0 && time.Duration(took) <= limit/4 {
+			cause = strata.E(strata.Unavailable, "miner %s did not take a shard within %s: %w", to.Hotkey.Short(), limit, ErrSlow)
+		}
+		cancel(cause)
 	})
 	defer timer.Stop()
 	root := p.record.Shards[i].Root
