@@ -46,11 +46,12 @@ type fetch struct {
 	// rest: the first bytes come soon, and who wants no more costs no more.
 	opening bool
 
-	// Of the row entered last: how long its chunks were waited for, whether the
-	// others are expected soon, and how often nothing came.
-	waited  time.Duration
-	hurried bool
-	idle    int
+	// Of the row entered last: how long its chunks were waited for, how long it may
+	// take on until spares are asked, whether the others are expected soon, and how
+	// often nothing came.
+	waited, left time.Duration
+	hurried      bool
+	idle         int
 
 	spares  []catalog.Shard // not read yet, the best first
 	streams []*stream
@@ -129,7 +130,7 @@ func (f *fetch) prefer(wants []int) {
 // enter begins row r, higher than the one before, whose chunks it frees.
 func (f *fetch) enter(r int) {
 	f.forget(r)
-	f.waited, f.hurried, f.idle = 0, false, 0
+	f.waited, f.left, f.hurried, f.idle = 0, f.s.timing.Hedge, false, 0
 }
 
 // chunk returns data chunk i of row r, which was entered last, as soon as it is
@@ -150,11 +151,22 @@ func (f *fetch) chunk(r, i int) ([]byte, error) {
 	return f.chunks[r][i], nil
 }
 
+// await waits for chunk i of row r. The time that the reader takes between two
+// chunks does not count.
 func (f *fetch) await(r, i int) error {
 	began := f.s.now()
-	defer func() { f.waited += f.s.now().Sub(began) }()
-	timer := time.NewTimer(f.s.timing.Hedge - min(f.waited, f.s.timing.Hedge))
+	set := began // when left was counted from
+	timer := time.NewTimer(f.left)
 	defer timer.Stop()
+	defer func() {
+		end := f.s.now()
+		f.waited += end.Sub(began)
+		f.left = max(0, f.left-end.Sub(set))
+	}()
+	allow := func(d time.Duration) {
+		f.left, set = d, f.s.now()
+		timer.Reset(d)
+	}
 	for !f.ready(r, i) {
 		if !f.top(r) || f.idle == patience {
 			return f.tooFew(r)
@@ -163,7 +175,7 @@ func (f *fetch) await(r, i int) error {
 			// The rest should be here soon: most have come.
 			f.hurried = true
 			so := f.waited + f.s.now().Sub(began)
-			timer.Reset(min(f.s.timing.Hedge, max(f.s.timing.Hedge/8, 3*so)))
+			allow(min(f.s.timing.Hedge, max(f.s.timing.Hedge/8, 3*so)))
 		}
 		select {
 		case e := <-f.events:
@@ -172,7 +184,7 @@ func (f *fetch) await(r, i int) error {
 		case <-timer.C:
 			f.hedge(r)
 			f.idle++
-			timer.Reset(f.s.timing.Hedge)
+			allow(f.s.timing.Hedge)
 		case <-f.ctx.Done():
 			return f.ctx.Err()
 		}
