@@ -74,8 +74,8 @@
 // slow is replaced by a spare from that row on. A full read of an object is checked
 // against the digest taken when it was written.
 //
-// A read begins small: each shard is asked for its first row, then for three, and
-// for the rest when the reader takes more. The first bytes come with the first
+// A read of more than four rows begins small: each shard is asked for its first
+// row, then for three, and for the rest when the reader takes more. The first bytes come with the first
 // miner's answer, and a reader that leaves after them leaves connections that can
 // be used again, as such small requests are let end.
 //

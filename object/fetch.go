@@ -43,7 +43,8 @@ type fetch struct {
 	goal  int
 
 	// opening asks each shard for its first row alone, then for some, then for the
-	// rest: the first bytes come soon, and who wants no more costs no more.
+	// rest: the first bytes come soon, and who wants no more costs no more. What is
+	// short anyway is asked for at once.
 	opening bool
 
 	// Of the row entered last: how long its chunks were waited for, how long it may
@@ -381,7 +382,7 @@ func (f *fetch) read(st *stream, from int) error {
 // began at from.
 func (f *fetch) ration(from, r int) int {
 	switch {
-	case !f.opening || r-from >= ahead:
+	case !f.opening || r-from >= ahead || f.to-from <= ahead:
 		return f.to
 	case r == from:
 		return min(f.to, r+1)
@@ -394,7 +395,7 @@ func (f *fetch) request(st *stream, sealer *envelope.Sealer, from, to int) error
 	if !f.credit(st) {
 		return f.ctx.Err()
 	}
-	ctx, small := f.ctx, to-from < ahead
+	ctx, small := f.ctx, to-from <= ahead
 	if small {
 		var end func()
 		ctx, end = outlasting(f.ctx, drainLimit)
