@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"sync"
 	"time"
 
 	"strata"
@@ -30,6 +31,7 @@ type puts struct {
 	began         time.Time // when the running minute did
 	taken, before taken     // in it, and in the one before
 	refused       int       // since that was last asked
+	away          []int64   // steps in which it could not be reached, until they are settled
 }
 
 // taken is what a miner took of one sender within a minute.
@@ -51,9 +53,57 @@ func (p *puts) sent(now time.Time, size int, err error) {
 	case err == nil:
 		p.taken.bytes += uint64(size)
 		p.taken.shards++
+	case strata.CodeOf(err) == strata.Unavailable && !errors.Is(err, object.ErrSlow):
+		if len(p.away) < maxRefused {
+			p.away = append(p.away, stepOf(now))
+		}
 	case strata.CodeOf(err) != strata.Throttled, !p.taken.fair() && !p.before.fair():
 		p.refused++
 	}
+}
+
+// settle judges the puts that did not reach the miner: where others took shards at
+// that time it was the miner, else it may have been this side's line.
+func (p *puts) settle(now time.Time, l *line) {
+	p.away = slices.DeleteFunc(p.away, func(at int64) bool {
+		over := at+1 < stepOf(now) // nothing more can come of the step after it
+		if over && l.worked(at) {
+			p.refused++
+		}
+		return over
+	})
+}
+
+// line remembers when shards reached any miner. Its zero value is ready; it is
+// safe for concurrent use.
+type line struct {
+	mu    sync.Mutex
+	steps [64]int64 // the last step with that remainder
+}
+
+// step is how finely time is divided for that: steps are Unix time in these.
+const step = 10 * time.Second
+
+func stepOf(now time.Time) int64 { return now.Unix() / int64(step/time.Second) }
+
+// note says that a shard reached a miner.
+func (l *line) note(now time.Time) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	at := stepOf(now)
+	l.steps[uint64(at)%uint64(len(l.steps))] = at
+}
+
+// worked says whether one did in a step or beside it.
+func (l *line) worked(at int64) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for x := at - 1; x <= at+1; x++ {
+		if l.steps[uint64(x)%uint64(len(l.steps))] == x {
+			return true
+		}
+	}
+	return false
 }
 
 // Judge returns a transport that lets miners pay for shards that they refuse. A
@@ -85,9 +135,13 @@ func (v *Validator) sent(miner strata.Hotkey, size int, err error) {
 	if b == nil {
 		return
 	}
+	now := v.Now()
+	if err == nil {
+		v.line.note(now)
+	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.puts.sent(v.Now(), size, err)
+	b.puts.sent(now, size, err)
 }
 
 // hearRefusals takes over what a gateway in another process has noted. Before the
@@ -114,6 +168,7 @@ func (v *Validator) hearRefusals(ctx context.Context, b *book) {
 // says whether there was room. A crash before it forgives them.
 func (b *book) judgeRefusals() {
 	b.mu.Lock()
+	b.puts.settle(b.v.Now(), &b.v.line)
 	n := min(b.puts.refused, maxRefused)
 	b.puts.refused = 0
 	h := b.holdings[b.v.self]

@@ -34,7 +34,7 @@ func TestRefusedPuts(t *testing.T) {
 	}{
 		"taken":             {answers: []error{nil}},
 		"no space":          {answers: []error{code(strata.NoSpace)}, failed: 16},
-		"three times":       {answers: []error{code(strata.NoSpace), code(strata.Unavailable), code(strata.Forbidden)}, failed: 48},
+		"three times":       {answers: []error{code(strata.NoSpace), code(strata.Internal), code(strata.Forbidden)}, failed: 48},
 		"full":              {answers: []error{code(strata.NoSpace)}, full: true},
 		"a shard in each":   {answers: []error{code(strata.NoSpace)}, full: true, sectors: 20, failed: 16},
 		"few begun":         {answers: []error{code(strata.NoSpace)}, full: true, sectors: 2},
@@ -272,4 +272,41 @@ func TestTooFast(t *testing.T) {
 			t.Errorf("%s: %d refusals, want %d", name, p.refused, c.refused)
 		}
 	}
+}
+
+// TestUnreachedMiners: a put that did not reach a miner counts where others took
+// shards at about that time, so that a validator whose own line fails blames
+// nobody.
+func TestUnreachedMiners(t *testing.T) {
+	w := newWorld(t)
+	m, other := w.miner("//Miner"), w.miner("//Other")
+	m.seal(w.key.Hotkey(), 0, 1)
+	w.start()
+	gone := strata.E(strata.Unavailable, "no route")
+	visit := func(refused uint64, why string) {
+		t.Helper()
+		if err := w.v.visit(t.Context(), w.book(m), &visits{}); err != nil {
+			t.Fatal(err)
+		}
+		if got := w.leaves(m).Failed; got != 16*refused {
+			t.Errorf("%s: %d leaves failed, want %d", why, got, 16*refused)
+		}
+	}
+	w.v.sent(m.key.Hotkey(), 1, gone)
+	w.v.sent(other.key.Hotkey(), 1, gone)
+	visit(0, "just now")
+	w.now = w.now.Add(time.Minute)
+	w.v.sent(other.key.Hotkey(), 1, nil)
+	visit(0, "nobody was reached")
+	w.v.sent(m.key.Hotkey(), 1, gone)
+	visit(0, "it is not over yet")
+	w.now = w.now.Add(2 * step)
+	visit(1, "another took one")
+	visit(1, "it counts once")
+	w.now = w.now.Add(time.Minute)
+	w.v.sent(m.key.Hotkey(), 1, gone)
+	w.now = w.now.Add(step)
+	w.v.sent(other.key.Hotkey(), 1, nil)
+	w.now = w.now.Add(step)
+	visit(2, "another took one just after")
 }

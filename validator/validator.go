@@ -128,6 +128,8 @@ type Validator struct {
 	large    turn      // held by a pull that takes much memory
 	born     time.Time // no miner was silent before
 
+	line line // over which shards go to miners
+
 	handing sync.Mutex // held while entries go from the journal to the audit log
 
 	mu         sync.Mutex // guards what follows

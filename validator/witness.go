@@ -16,6 +16,8 @@ type Witness struct {
 	to  catalog.Refusals
 	now func() time.Time
 
+	line line // over which shards go to miners
+
 	mu     sync.Mutex // guards what follows
 	miners map[strata.Hotkey]*puts
 }
@@ -33,6 +35,10 @@ func NewWitness(to catalog.Refusals, now func() time.Time) *Witness {
 func (w *Witness) Watch(t object.Transport) object.Transport { return judge{t, w.sent} }
 
 func (w *Witness) sent(miner strata.Hotkey, size int, err error) {
+	now := w.now()
+	if err == nil {
+		w.line.note(now)
+	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	p := w.miners[miner]
@@ -40,7 +46,7 @@ func (w *Witness) sent(miner strata.Hotkey, size int, err error) {
 		p = &puts{}
 		w.miners[miner] = p
 	}
-	p.sent(w.now(), size, err)
+	p.sent(now, size, err)
 }
 
 // Save hands over what was noted since the last time. What cannot be written is
@@ -69,10 +75,11 @@ func (w *Witness) take() map[strata.Hotkey]int {
 	defer w.mu.Unlock()
 	out := map[strata.Hotkey]int{}
 	for miner, p := range w.miners {
+		p.settle(w.now(), &w.line)
 		if p.refused > 0 {
 			out[miner] = p.refused
 		}
-		if p.refused = 0; w.now().Sub(p.began) >= 2*time.Minute {
+		if p.refused = 0; w.now().Sub(p.began) >= 2*time.Minute && len(p.away) == 0 {
 			delete(w.miners, miner)
 		}
 	}
