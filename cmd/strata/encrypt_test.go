@@ -73,7 +73,18 @@ func (s *shelf) List(_ context.Context, r gateway.ListRequest) (l gateway.Object
 	}
 	return l, nil
 }
-func (s *shelf) Delete(context.Context, strata.ObjectID) error { return nil }
+
+func (s *shelf) Delete(_ context.Context, id strata.ObjectID) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for key, of := range s.keys {
+		if of == id {
+			delete(s.keys, key)
+		}
+	}
+	return nil
+}
+
 func (s *shelf) Undelete(context.Context, strata.ObjectID) (gateway.Object, error) {
 	return gateway.Object{}, nil
 }

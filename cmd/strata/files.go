@@ -151,11 +151,16 @@ func (c *putCmd) open(s streams) (name string, size int64, body io.ReadCloser, e
 	return name, st.Size(), f, nil
 }
 
+// fileArg names a stored file by its id or its key.
+type fileArg struct {
+	ID  strata.ObjectID `arg:"" optional:"" help:"Id that put printed."`
+	Key string          `help:"Key of the file, instead of its id."`
+}
+
 type getCmd struct {
-	ID     strata.ObjectID `arg:"" optional:"" help:"Id that put printed."`
-	Key    string          `help:"Key of the file, instead of its id."`
-	Output string          `short:"o" help:"File to write, - for standard output; the stored name unless given."`
-	Force  bool            `help:"Replace an existing file."`
+	fileArg
+	Output string `short:"o" help:"File to write, - for standard output; the stored name unless given."`
+	Force  bool   `help:"Replace an existing file."`
 	decryptFlags
 	transferFlags
 	userFlags
@@ -209,7 +214,7 @@ func (c *getCmd) Run(ctx context.Context, s streams) error {
 
 // find returns the file that is asked for. One that has a key is fetched by its
 // id from then on: all of it is of one file, whatever the key names meanwhile.
-func (c *getCmd) find(ctx context.Context, api *client.Client) (gateway.Object, error) {
+func (c fileArg) find(ctx context.Context, api *client.Client) (gateway.Object, error) {
 	switch {
 	case (c.ID == strata.ObjectID{}) == (c.Key == ""):
 		return gateway.Object{}, strata.E(strata.Invalid, "give the id that put printed, or --key")
@@ -278,7 +283,8 @@ func (c *lsCmd) Run(ctx context.Context, s streams) error {
 }
 
 type rmCmd struct {
-	IDs []strata.ObjectID `arg:"" help:"Ids of the files to delete."`
+	IDs []strata.ObjectID `arg:"" optional:"" help:"Ids of the files to delete."`
+	Key []string          `help:"Key of a file to delete; repeat for several." sep:"none"`
 	userFlags
 }
 
@@ -289,7 +295,18 @@ func (c *rmCmd) Run(ctx context.Context, s streams) error {
 		return err
 	}
 	defer api.Close()
-	for _, id := range c.IDs {
+	ids := c.IDs
+	for _, key := range c.Key {
+		o, err := api.Key(ctx, key)
+		if err != nil {
+			return err
+		}
+		ids = append(ids, o.ID)
+	}
+	if len(ids) == 0 {
+		return strata.E(strata.Invalid, "say which files to delete: their ids, or --key")
+	}
+	for _, id := range ids {
 		if err := api.Delete(ctx, id); err != nil {
 			return err
 		}
@@ -299,7 +316,7 @@ func (c *rmCmd) Run(ctx context.Context, s streams) error {
 }
 
 type statCmd struct {
-	ID strata.ObjectID `arg:"" help:"Id of the file."`
+	fileArg
 	userFlags
 }
 
@@ -310,7 +327,10 @@ func (c *statCmd) Run(ctx context.Context, s streams) error {
 		return err
 	}
 	defer api.Close()
-	o, err := api.Stat(ctx, c.ID)
+	o, err := c.find(ctx, api)
+	if err == nil && c.Key != "" {
+		o, err = api.Stat(ctx, o.ID) // the list that names keys has no segments
+	}
 	if err != nil {
 		return err
 	}

@@ -6,8 +6,8 @@ import (
 	"testing"
 )
 
-// TestPutAndGetByKey: put --key replaces, on a condition if asked, and get --key
-// fetches what is there now.
+// TestPutAndGetByKey: put --key replaces, on a condition if asked; get, stat and
+// rm --key find what is there now.
 func TestPutAndGetByKey(t *testing.T) {
 	u := newUser(t)
 	for _, text := range []string{"one", "two, longer"} {
@@ -30,8 +30,16 @@ func TestPutAndGetByKey(t *testing.T) {
 	if b, err := os.ReadFile("k"); err != nil || string(b) != "two, longer" {
 		t.Errorf("%q, %v", b, err)
 	}
+	if out := u.must("stat", "--key", "k"); !strings.Contains(out, `name    "k"`) {
+		t.Errorf("stat: %s", out)
+	}
+	u.must("put", "f.txt", "--key", "folder/k", "--quiet")
+	u.must("rm", "--key", "folder/k")
+	if status, _, errs := u.run("rm", "--key", "folder/k"); status == 0 || !strings.Contains(errs, "no file has the key") {
+		t.Errorf("removed twice: %d %s", status, errs)
+	}
 	for _, args := range [][]string{
-		{"get"}, {"get", "--key", "none"}, {"get", "00000000000000000000000000000001", "--key", "k"},
+		{"get"}, {"stat"}, {"rm"}, {"stat", "--key", "none"}, {"get", "--key", "none"}, {"get", "00000000000000000000000000000001", "--key", "k"},
 		{"put", "f.txt", "--if-absent"}, {"put", "f.txt", "--key", "a/ /b"}, {"put", "f.txt", "--key", "k", "--name", "n"},
 		{"put", "f.txt", "--key", "k", "--if-absent", "--if-match", "00000000000000000000000000000001"},
 	} {
