@@ -7,6 +7,11 @@ package seal
 // In the first pass from is at least 4; key is the graph's.
 func fillAVX512(base *byte, prev *byte, old *byte, oldStep uint64, n uint64, key uint64, pass uint64, from uint64, to uint64)
 
+// fillFarAVX512 computes blocks from…to−1 of a pass, given the block before, with AVX-512.
+// What stands in block from is at old, that of the next oldStep bytes on.
+// In the first pass from is at least 4; key is the graph's.
+func fillFarAVX512(base *byte, prev *byte, old *byte, oldStep uint64, n uint64, key uint64, pass uint64, from uint64, to uint64)
+
 // chainAVX512 replaces the block by Perm(block) ⊕ block, rounds times; rounds is at least 1.
 func chainAVX512(block *byte, rounds uint64)
 
@@ -14,6 +19,11 @@ func chainAVX512(block *byte, rounds uint64)
 // What stands in block from is at old, that of the next oldStep bytes on.
 // In the first pass from is at least 4; key is the graph's.
 func fillAVX2(base *byte, prev *byte, old *byte, oldStep uint64, n uint64, key uint64, pass uint64, from uint64, to uint64)
+
+// fillFarAVX2 computes blocks from…to−1 of a pass, given the block before, with AVX2.
+// What stands in block from is at old, that of the next oldStep bytes on.
+// In the first pass from is at least 4; key is the graph's.
+func fillFarAVX2(base *byte, prev *byte, old *byte, oldStep uint64, n uint64, key uint64, pass uint64, from uint64, to uint64)
 
 // chainAVX2 replaces the block by Perm(block) ⊕ block, rounds times; rounds is at least 1.
 func chainAVX2(block *byte, rounds uint64)

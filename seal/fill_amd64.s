@@ -1528,6 +1528,1573 @@ block:
 	VZEROUPPER
 	RET
 
+// func fillFarAVX512(base *byte, prev *byte, old *byte, oldStep uint64, n uint64, key uint64, pass uint64, from uint64, to uint64)
+// Requires: AVX, AVX512BW, AVX512F, BMI2, CMOV, MMX+
+TEXT ·fillFarAVX512(SB), $4136-72
+	LEAQ 40(SP), BX
+	ADDQ $0x000007ff, BX
+	ANDQ $-2048, BX
+	MOVQ base+0(FP), AX
+	MOVQ old+16(FP), DX
+	MOVQ pass+48(FP), CX
+	SHLQ $0x30, CX
+	XORQ key+40(FP), CX
+	MOVQ CX, 8(SP)
+	MOVQ n+32(FP), CX
+	DECQ CX
+	MOVQ CX, 16(SP)
+	MOVQ to+64(FP), CX
+	ADDQ $0x06, CX
+	MOVQ CX, (SP)
+	MOVQ from+56(FP), DI
+	MOVQ DI, CX
+	SHLQ $0x0a, CX
+	ADDQ AX, CX
+	MOVQ BX, SI
+
+prime:
+	MOVQ       n+32(FP), R9
+	CMPQ       pass+48(FP), $0x01
+	CMOVQEQ    DI, R9
+	MOVQ       R9, 24(SP)
+	BSRQ       R9, R9
+	DECQ       R9
+	MOVQ       R9, 32(SP)
+	MOVQ       SI, R10
+	MOVQ       pass+48(FP), R12
+	ADDQ       DI, R12
+	ANDQ       $0x01, R12
+	LEAQ       (R10)(R12*8), R10
+	MOVQ       R10, R11
+	XORQ       $0x08, R11
+	MOVQ       DI, R9
+	XORQ       8(SP), R9
+	MOVQ       R9, R8
+	SHRQ       $0x1e, R9
+	XORQ       R9, R8
+	IMULQ      mulA<>+0(SB), R8
+	MOVQ       R8, R9
+	SHRQ       $0x1b, R9
+	XORQ       R9, R8
+	IMULQ      mulB<>+0(SB), R8
+	MOVQ       R8, R9
+	SHRQ       $0x1f, R9
+	XORQ       R9, R8
+	MOVQ       R8, R9
+	NEGQ       R12
+	ANDQ       step1<>+0(SB), R12
+	ADDQ       step1<>+0(SB), R8
+	ADDQ       R12, R8
+	ADDQ       step2<>+0(SB), R9
+	SUBQ       R12, R9
+	MOVQ       R8, R12
+	MOVQ       R8, R13
+	ADDQ       step2<>+0(SB), R8
+	SHRQ       $0x1e, R13
+	XORQ       R13, R12
+	IMULQ      mulA<>+0(SB), R12
+	MOVQ       R12, R13
+	SHRQ       $0x1b, R13
+	XORQ       R13, R12
+	IMULQ      mulB<>+0(SB), R12
+	MOVQ       R12, R13
+	SHRQ       $0x1f, R13
+	XORQ       R13, R12
+	ANDQ       low<>+0(SB), R12
+	IMULQ      24(SP), R12
+	SHRQ       $0x20, R12
+	SHLQ       $0x0a, R12
+	MOVQ       R12, (R10)
+	MOVQ       R9, R12
+	MOVQ       R9, R13
+	ADDQ       step2<>+0(SB), R9
+	SHRQ       $0x1e, R13
+	XORQ       R13, R12
+	IMULQ      mulA<>+0(SB), R12
+	MOVQ       R12, R13
+	SHRQ       $0x1b, R13
+	XORQ       R13, R12
+	IMULQ      mulB<>+0(SB), R12
+	MOVQ       R12, R13
+	SHRQ       $0x1f, R13
+	XORQ       R13, R12
+	MOVL       R12, R13
+	IMULQ      32(SP), R13
+	SHRQ       $0x20, R13
+	INCQ       R13
+	SHRQ       $0x20, R12
+	BZHIQ      R13, R12, R12
+	BTSQ       R13, R12
+	NEGQ       R12
+	ADDQ       DI, R12
+	ANDQ       16(SP), R12
+	SHLQ       $0x0a, R12
+	MOVQ       R12, (R11)
+	MOVQ       R8, R12
+	MOVQ       R8, R13
+	ADDQ       step2<>+0(SB), R8
+	SHRQ       $0x1e, R13
+	XORQ       R13, R12
+	IMULQ      mulA<>+0(SB), R12
+	MOVQ       R12, R13
+	SHRQ       $0x1b, R13
+	XORQ       R13, R12
+	IMULQ      mulB<>+0(SB), R12
+	MOVQ       R12, R13
+	SHRQ       $0x1f, R13
+	XORQ       R13, R12
+	ANDQ       low<>+0(SB), R12
+	IMULQ      24(SP), R12
+	SHRQ       $0x20, R12
+	SHLQ       $0x0a, R12
+	MOVQ       R12, 16(R10)
+	MOVQ       R9, R12
+	MOVQ       R9, R13
+	ADDQ       step2<>+0(SB), R9
+	SHRQ       $0x1e, R13
+	XORQ       R13, R12
+	IMULQ      mulA<>+0(SB), R12
+	MOVQ       R12, R13
+	SHRQ       $0x1b, R13
+	XORQ       R13, R12
+	IMULQ      mulB<>+0(SB), R12
+	MOVQ       R12, R13
+	SHRQ       $0x1f, R13
+	XORQ       R13, R12
+	MOVL       R12, R13
+	IMULQ      32(SP), R13
+	SHRQ       $0x20, R13
+	INCQ       R13
+	SHRQ       $0x20, R12
+	BZHIQ      R13, R12, R12
+	BTSQ       R13, R12
+	NEGQ       R12
+	ADDQ       DI, R12
+	ANDQ       16(SP), R12
+	SHLQ       $0x0a, R12
+	MOVQ       R12, 16(R11)
+	MOVQ       R8, R12
+	MOVQ       R8, R13
+	ADDQ       step2<>+0(SB), R8
+	SHRQ       $0x1e, R13
+	XORQ       R13, R12
+	IMULQ      mulA<>+0(SB), R12
+	MOVQ       R12, R13
+	SHRQ       $0x1b, R13
+	XORQ       R13, R12
+	IMULQ      mulB<>+0(SB), R12
+	MOVQ       R12, R13
+	SHRQ       $0x1f, R13
+	XORQ       R13, R12
+	ANDQ       low<>+0(SB), R12
+	IMULQ      24(SP), R12
+	SHRQ       $0x20, R12
+	SHLQ       $0x0a, R12
+	MOVQ       R12, 32(R10)
+	MOVQ       R9, R12
+	MOVQ       R9, R13
+	ADDQ       step2<>+0(SB), R9
+	SHRQ       $0x1e, R13
+	XORQ       R13, R12
+	IMULQ      mulA<>+0(SB), R12
+	MOVQ       R12, R13
+	SHRQ       $0x1b, R13
+	XORQ       R13, R12
+	IMULQ      mulB<>+0(SB), R12
+	MOVQ       R12, R13
+	SHRQ       $0x1f, R13
+	XORQ       R13, R12
+	MOVL       R12, R13
+	IMULQ      32(SP), R13
+	SHRQ       $0x20, R13
+	INCQ       R13
+	SHRQ       $0x20, R12
+	BZHIQ      R13, R12, R12
+	BTSQ       R13, R12
+	NEGQ       R12
+	ADDQ       DI, R12
+	ANDQ       16(SP), R12
+	SHLQ       $0x0a, R12
+	MOVQ       R12, 32(R11)
+	MOVQ       R8, R12
+	MOVQ       R8, R13
+	ADDQ       step2<>+0(SB), R8
+	SHRQ       $0x1e, R13
+	XORQ       R13, R12
+	IMULQ      mulA<>+0(SB), R12
+	MOVQ       R12, R13
+	SHRQ       $0x1b, R13
+	XORQ       R13, R12
+	IMULQ      mulB<>+0(SB), R12
+	MOVQ       R12, R13
+	SHRQ       $0x1f, R13
+	XORQ       R13, R12
+	ANDQ       low<>+0(SB), R12
+	IMULQ      24(SP), R12
+	SHRQ       $0x20, R12
+	SHLQ       $0x0a, R12
+	MOVQ       R12, 48(R10)
+	MOVQ       R9, R12
+	MOVQ       R9, R13
+	ADDQ       step2<>+0(SB), R9
+	SHRQ       $0x1e, R13
+	XORQ       R13, R12
+	IMULQ      mulA<>+0(SB), R12
+	MOVQ       R12, R13
+	SHRQ       $0x1b, R13
+	XORQ       R13, R12
+	IMULQ      mulB<>+0(SB), R12
+	MOVQ       R12, R13
+	SHRQ       $0x1f, R13
+	XORQ       R13, R12
+	MOVL       R12, R13
+	IMULQ      32(SP), R13
+	SHRQ       $0x20, R13
+	INCQ       R13
+	SHRQ       $0x20, R12
+	BZHIQ      R13, R12, R12
+	BTSQ       R13, R12
+	NEGQ       R12
+	ADDQ       DI, R12
+	ANDQ       16(SP), R12
+	SHLQ       $0x0a, R12
+	MOVQ       R12, 48(R11)
+	MOVQ       R8, R12
+	MOVQ       R8, R13
+	ADDQ       step2<>+0(SB), R8
+	SHRQ       $0x1e, R13
+	XORQ       R13, R12
+	IMULQ      mulA<>+0(SB), R12
+	MOVQ       R12, R13
+	SHRQ       $0x1b, R13
+	XORQ       R13, R12
+	IMULQ      mulB<>+0(SB), R12
+	MOVQ       R12, R13
+	SHRQ       $0x1f, R13
+	XORQ       R13, R12
+	ANDQ       low<>+0(SB), R12
+	IMULQ      24(SP), R12
+	SHRQ       $0x20, R12
+	SHLQ       $0x0a, R12
+	MOVQ       R12, 64(R10)
+	MOVQ       R9, R12
+	MOVQ       R9, R13
+	ADDQ       step2<>+0(SB), R9
+	SHRQ       $0x1e, R13
+	XORQ       R13, R12
+	IMULQ      mulA<>+0(SB), R12
+	MOVQ       R12, R13
+	SHRQ       $0x1b, R13
+	XORQ       R13, R12
+	IMULQ      mulB<>+0(SB), R12
+	MOVQ       R12, R13
+	SHRQ       $0x1f, R13
+	XORQ       R13, R12
+	MOVL       R12, R13
+	IMULQ      32(SP), R13
+	SHRQ       $0x20, R13
+	INCQ       R13
+	SHRQ       $0x20, R12
+	BZHIQ      R13, R12, R12
+	BTSQ       R13, R12
+	NEGQ       R12
+	ADDQ       DI, R12
+	ANDQ       16(SP), R12
+	SHLQ       $0x0a, R12
+	MOVQ       R12, 64(R11)
+	MOVQ       R8, R12
+	MOVQ       R8, R13
+	ADDQ       step2<>+0(SB), R8
+	SHRQ       $0x1e, R13
+	XORQ       R13, R12
+	IMULQ      mulA<>+0(SB), R12
+	MOVQ       R12, R13
+	SHRQ       $0x1b, R13
+	XORQ       R13, R12
+	IMULQ      mulB<>+0(SB), R12
+	MOVQ       R12, R13
+	SHRQ       $0x1f, R13
+	XORQ       R13, R12
+	ANDQ       low<>+0(SB), R12
+	IMULQ      24(SP), R12
+	SHRQ       $0x20, R12
+	SHLQ       $0x0a, R12
+	MOVQ       R12, 80(R10)
+	MOVQ       R9, R12
+	MOVQ       R9, R13
+	ADDQ       step2<>+0(SB), R9
+	SHRQ       $0x1e, R13
+	XORQ       R13, R12
+	IMULQ      mulA<>+0(SB), R12
+	MOVQ       R12, R13
+	SHRQ       $0x1b, R13
+	XORQ       R13, R12
+	IMULQ      mulB<>+0(SB), R12
+	MOVQ       R12, R13
+	SHRQ       $0x1f, R13
+	XORQ       R13, R12
+	MOVL       R12, R13
+	IMULQ      32(SP), R13
+	SHRQ       $0x20, R13
+	INCQ       R13
+	SHRQ       $0x20, R12
+	BZHIQ      R13, R12, R12
+	BTSQ       R13, R12
+	NEGQ       R12
+	ADDQ       DI, R12
+	ANDQ       16(SP), R12
+	SHLQ       $0x0a, R12
+	MOVQ       R12, 80(R11)
+	MOVQ       R8, R12
+	MOVQ       R8, R13
+	ADDQ       step2<>+0(SB), R8
+	SHRQ       $0x1e, R13
+	XORQ       R13, R12
+	IMULQ      mulA<>+0(SB), R12
+	MOVQ       R12, R13
+	SHRQ       $0x1b, R13
+	XORQ       R13, R12
+	IMULQ      mulB<>+0(SB), R12
+	MOVQ       R12, R13
+	SHRQ       $0x1f, R13
+	XORQ       R13, R12
+	ANDQ       low<>+0(SB), R12
+	IMULQ      24(SP), R12
+	SHRQ       $0x20, R12
+	SHLQ       $0x0a, R12
+	MOVQ       R12, 96(R10)
+	MOVQ       R9, R12
+	MOVQ       R9, R13
+	ADDQ       step2<>+0(SB), R9
+	SHRQ       $0x1e, R13
+	XORQ       R13, R12
+	IMULQ      mulA<>+0(SB), R12
+	MOVQ       R12, R13
+	SHRQ       $0x1b, R13
+	XORQ       R13, R12
+	IMULQ      mulB<>+0(SB), R12
+	MOVQ       R12, R13
+	SHRQ       $0x1f, R13
+	XORQ       R13, R12
+	MOVL       R12, R13
+	IMULQ      32(SP), R13
+	SHRQ       $0x20, R13
+	INCQ       R13
+	SHRQ       $0x20, R12
+	BZHIQ      R13, R12, R12
+	BTSQ       R13, R12
+	NEGQ       R12
+	ADDQ       DI, R12
+	ANDQ       16(SP), R12
+	SHLQ       $0x0a, R12
+	MOVQ       R12, 96(R11)
+	MOVQ       R8, R12
+	MOVQ       R8, R13
+	ADDQ       step2<>+0(SB), R8
+	SHRQ       $0x1e, R13
+	XORQ       R13, R12
+	IMULQ      mulA<>+0(SB), R12
+	MOVQ       R12, R13
+	SHRQ       $0x1b, R13
+	XORQ       R13, R12
+	IMULQ      mulB<>+0(SB), R12
+	MOVQ       R12, R13
+	SHRQ       $0x1f, R13
+	XORQ       R13, R12
+	ANDQ       low<>+0(SB), R12
+	IMULQ      24(SP), R12
+	SHRQ       $0x20, R12
+	SHLQ       $0x0a, R12
+	MOVQ       R12, 112(R10)
+	MOVQ       R9, R8
+	MOVQ       R9, R10
+	ADDQ       step2<>+0(SB), R9
+	SHRQ       $0x1e, R10
+	XORQ       R10, R8
+	IMULQ      mulA<>+0(SB), R8
+	MOVQ       R8, R10
+	SHRQ       $0x1b, R10
+	XORQ       R10, R8
+	IMULQ      mulB<>+0(SB), R8
+	MOVQ       R8, R10
+	SHRQ       $0x1f, R10
+	XORQ       R10, R8
+	MOVL       R8, R9
+	IMULQ      32(SP), R9
+	SHRQ       $0x20, R9
+	INCQ       R9
+	SHRQ       $0x20, R8
+	BZHIQ      R9, R8, R8
+	BTSQ       R9, R8
+	NEGQ       R8
+	ADDQ       DI, R8
+	ANDQ       16(SP), R8
+	SHLQ       $0x0a, R8
+	MOVQ       R8, 112(R11)
+	MOVQ       SI, R8
+	MOVQ       (R8), R9
+	PREFETCHT1 320(AX)(R9*1)
+	MOVQ       8(R8), R9
+	PREFETCHT1 384(AX)(R9*1)
+	MOVQ       16(R8), R9
+	PREFETCHT1 448(AX)(R9*1)
+	MOVQ       24(R8), R9
+	PREFETCHT1 512(AX)(R9*1)
+	MOVQ       32(R8), R9
+	PREFETCHT1 576(AX)(R9*1)
+	MOVQ       40(R8), R9
+	PREFETCHT1 640(AX)(R9*1)
+	MOVQ       48(R8), R9
+	PREFETCHT1 704(AX)(R9*1)
+	MOVQ       56(R8), R9
+	PREFETCHT1 768(AX)(R9*1)
+	MOVQ       64(R8), R9
+	PREFETCHT1 832(AX)(R9*1)
+	MOVQ       72(R8), R9
+	PREFETCHT1 896(AX)(R9*1)
+	MOVQ       80(R8), R9
+	PREFETCHT1 960(AX)(R9*1)
+	MOVQ       88(R8), R9
+	PREFETCHT1 (AX)(R9*1)
+	MOVQ       96(R8), R9
+	PREFETCHT1 64(AX)(R9*1)
+	MOVQ       104(R8), R9
+	PREFETCHT1 128(AX)(R9*1)
+	MOVQ       112(R8), R9
+	PREFETCHT1 192(AX)(R9*1)
+	MOVQ       120(R8), R8
+	PREFETCHT1 256(AX)(R8*1)
+	ADDQ       $0x00000080, SI
+	ANDQ       $-1025, SI
+	INCQ       DI
+	MOVQ       DI, R8
+	SUBQ       from+56(FP), R8
+	CMPQ       R8, $0x06
+	JB         prime
+	MOVQ       BX, SI
+	VMOVDQU64  backABlo<>+0(SB), Z20
+	VMOVDQU64  backABhi<>+0(SB), Z21
+	VMOVDQU64  backCDlo<>+0(SB), Z22
+	VMOVDQU64  backCDhi<>+0(SB), Z23
+	MOVQ       prev+8(FP), R8
+	VMOVDQU64  (R8), Z0
+	VMOVDQU64  64(R8), Z1
+	VMOVDQU64  128(R8), Z2
+	VMOVDQU64  192(R8), Z3
+	VMOVDQU64  256(R8), Z4
+	VMOVDQU64  320(R8), Z5
+	VMOVDQU64  384(R8), Z6
+	VMOVDQU64  448(R8), Z7
+	VMOVDQU64  512(R8), Z8
+	VMOVDQU64  576(R8), Z9
+	VMOVDQU64  640(R8), Z10
+	VMOVDQU64  704(R8), Z11
+	VMOVDQU64  768(R8), Z12
+	VMOVDQU64  832(R8), Z13
+	VMOVDQU64  896(R8), Z14
+	VMOVDQU64  960(R8), Z15
+	MOVQ       from+56(FP), R8
+	VMOVQ      pass+48(FP), X24
+	VPINSRQ    $0x01, R8, X24, X24
+
+block:
+	VMOVDQU64  (DX), Z16
+	MOVQ       (SI), R8
+	VPTERNLOGQ $0x96, 320(AX)(R8*1), Z16, Z0
+	VPXORQ     Z24, Z0, Z0
+	VMOVDQU64  Z0, 1024(BX)
+	VMOVDQU64  64(DX), Z17
+	MOVQ       8(SI), R8
+	VPTERNLOGQ $0x96, 384(AX)(R8*1), Z17, Z1
+	VMOVDQU64  Z1, 1088(BX)
+	VMOVDQU64  128(DX), Z18
+	MOVQ       16(SI), R8
+	VPTERNLOGQ $0x96, 448(AX)(R8*1), Z18, Z2
+	VMOVDQU64  Z2, 1152(BX)
+	VMOVDQU64  192(DX), Z19
+	MOVQ       24(SI), R8
+	VPTERNLOGQ $0x96, 512(AX)(R8*1), Z19, Z3
+	VMOVDQU64  Z3, 1216(BX)
+	VMOVDQU64  256(DX), Z16
+	MOVQ       32(SI), R8
+	VPTERNLOGQ $0x96, 576(AX)(R8*1), Z16, Z4
+	VMOVDQU64  Z4, 1280(BX)
+	VMOVDQU64  320(DX), Z17
+	MOVQ       40(SI), R8
+	VPTERNLOGQ $0x96, 640(AX)(R8*1), Z17, Z5
+	VMOVDQU64  Z5, 1344(BX)
+	VMOVDQU64  384(DX), Z18
+	MOVQ       48(SI), R8
+	VPTERNLOGQ $0x96, 704(AX)(R8*1), Z18, Z6
+	VMOVDQU64  Z6, 1408(BX)
+	VMOVDQU64  448(DX), Z19
+	MOVQ       56(SI), R8
+	VPTERNLOGQ $0x96, 768(AX)(R8*1), Z19, Z7
+	VMOVDQU64  Z7, 1472(BX)
+	VMOVDQU64  512(DX), Z16
+	MOVQ       64(SI), R8
+	VPTERNLOGQ $0x96, 832(AX)(R8*1), Z16, Z8
+	VMOVDQU64  Z8, 1536(BX)
+	VMOVDQU64  576(DX), Z17
+	MOVQ       72(SI), R8
+	VPTERNLOGQ $0x96, 896(AX)(R8*1), Z17, Z9
+	VMOVDQU64  Z9, 1600(BX)
+	VMOVDQU64  640(DX), Z18
+	MOVQ       80(SI), R8
+	VPTERNLOGQ $0x96, 960(AX)(R8*1), Z18, Z10
+	VMOVDQU64  Z10, 1664(BX)
+	VMOVDQU64  704(DX), Z19
+	MOVQ       88(SI), R8
+	VPTERNLOGQ $0x96, (AX)(R8*1), Z19, Z11
+	VMOVDQU64  Z11, 1728(BX)
+	VMOVDQU64  768(DX), Z16
+	MOVQ       96(SI), R8
+	VPTERNLOGQ $0x96, 64(AX)(R8*1), Z16, Z12
+	VMOVDQU64  Z12, 1792(BX)
+	VMOVDQU64  832(DX), Z17
+	MOVQ       104(SI), R8
+	VPTERNLOGQ $0x96, 128(AX)(R8*1), Z17, Z13
+	VMOVDQU64  Z13, 1856(BX)
+	VMOVDQU64  896(DX), Z18
+	MOVQ       112(SI), R8
+	VPTERNLOGQ $0x96, 192(AX)(R8*1), Z18, Z14
+	VMOVDQU64  Z14, 1920(BX)
+	VMOVDQU64  960(DX), Z19
+	MOVQ       120(SI), R8
+	VPTERNLOGQ $0x96, 256(AX)(R8*1), Z19, Z15
+	VMOVDQU64  Z15, 1984(BX)
+	VPADDQ     unit<>+0(SB), Z24, Z24
+	VSHUFI64X2 $0x44, Z2, Z0, Z16
+	VSHUFI64X2 $0xee, Z2, Z0, Z2
+	VSHUFI64X2 $0x44, Z3, Z1, Z0
+	VSHUFI64X2 $0xee, Z3, Z1, Z3
+	MOVQ       SI, R8
+	ADDQ       $0x00000100, R8
+	ANDQ       $-1025, R8
+	TESTQ      $0x00000003, DI
+	JNZ        fetched
+	MOVQ       (R8), R9
+	PREFETCHT1 320(AX)(R9*1)
+	MOVQ       8(R8), R9
+	PREFETCHT1 384(AX)(R9*1)
+	MOVQ       16(R8), R9
+	PREFETCHT1 448(AX)(R9*1)
+	MOVQ       24(R8), R9
+	PREFETCHT1 512(AX)(R9*1)
+	MOVQ       32(R8), R9
+	PREFETCHT1 576(AX)(R9*1)
+	MOVQ       40(R8), R9
+	PREFETCHT1 640(AX)(R9*1)
+	MOVQ       48(R8), R9
+	PREFETCHT1 704(AX)(R9*1)
+	MOVQ       56(R8), R9
+	PREFETCHT1 768(AX)(R9*1)
+	MOVQ       64(R8), R9
+	PREFETCHT1 832(AX)(R9*1)
+	MOVQ       72(R8), R9
+	PREFETCHT1 896(AX)(R9*1)
+	MOVQ       80(R8), R9
+	PREFETCHT1 960(AX)(R9*1)
+	MOVQ       88(R8), R9
+	PREFETCHT1 (AX)(R9*1)
+	MOVQ       96(R8), R9
+	PREFETCHT1 64(AX)(R9*1)
+	MOVQ       104(R8), R9
+	PREFETCHT1 128(AX)(R9*1)
+	MOVQ       112(R8), R9
+	PREFETCHT1 192(AX)(R9*1)
+	MOVQ       120(R8), R9
+	PREFETCHT1 256(AX)(R9*1)
+	ADDQ       $0x00000080, R8
+	ANDQ       $-1025, R8
+	MOVQ       (R8), R9
+	PREFETCHT1 320(AX)(R9*1)
+	MOVQ       8(R8), R9
+	PREFETCHT1 384(AX)(R9*1)
+	MOVQ       16(R8), R9
+	PREFETCHT1 448(AX)(R9*1)
+	MOVQ       24(R8), R9
+	PREFETCHT1 512(AX)(R9*1)
+	MOVQ       32(R8), R9
+	PREFETCHT1 576(AX)(R9*1)
+	MOVQ       40(R8), R9
+	PREFETCHT1 640(AX)(R9*1)
+	MOVQ       48(R8), R9
+	PREFETCHT1 704(AX)(R9*1)
+	MOVQ       56(R8), R9
+	PREFETCHT1 768(AX)(R9*1)
+	MOVQ       64(R8), R9
+	PREFETCHT1 832(AX)(R9*1)
+	MOVQ       72(R8), R9
+	PREFETCHT1 896(AX)(R9*1)
+	MOVQ       80(R8), R9
+	PREFETCHT1 960(AX)(R9*1)
+	MOVQ       88(R8), R9
+	PREFETCHT1 (AX)(R9*1)
+	MOVQ       96(R8), R9
+	PREFETCHT1 64(AX)(R9*1)
+	MOVQ       104(R8), R9
+	PREFETCHT1 128(AX)(R9*1)
+	MOVQ       112(R8), R9
+	PREFETCHT1 192(AX)(R9*1)
+	MOVQ       120(R8), R9
+	PREFETCHT1 256(AX)(R9*1)
+	ADDQ       $0x00000080, R8
+	ANDQ       $-1025, R8
+	MOVQ       (R8), R9
+	PREFETCHT1 320(AX)(R9*1)
+	MOVQ       8(R8), R9
+	PREFETCHT1 384(AX)(R9*1)
+	MOVQ       16(R8), R9
+	PREFETCHT1 448(AX)(R9*1)
+	MOVQ       24(R8), R9
+	PREFETCHT1 512(AX)(R9*1)
+	MOVQ       32(R8), R9
+	PREFETCHT1 576(AX)(R9*1)
+	MOVQ       40(R8), R9
+	PREFETCHT1 640(AX)(R9*1)
+	MOVQ       48(R8), R9
+	PREFETCHT1 704(AX)(R9*1)
+	MOVQ       56(R8), R9
+	PREFETCHT1 768(AX)(R9*1)
+	MOVQ       64(R8), R9
+	PREFETCHT1 832(AX)(R9*1)
+	MOVQ       72(R8), R9
+	PREFETCHT1 896(AX)(R9*1)
+	MOVQ       80(R8), R9
+	PREFETCHT1 960(AX)(R9*1)
+	MOVQ       88(R8), R9
+	PREFETCHT1 (AX)(R9*1)
+	MOVQ       96(R8), R9
+	PREFETCHT1 64(AX)(R9*1)
+	MOVQ       104(R8), R9
+	PREFETCHT1 128(AX)(R9*1)
+	MOVQ       112(R8), R9
+	PREFETCHT1 192(AX)(R9*1)
+	MOVQ       120(R8), R9
+	PREFETCHT1 256(AX)(R9*1)
+	ADDQ       $0x00000080, R8
+	ANDQ       $-1025, R8
+	MOVQ       (R8), R9
+	PREFETCHT1 320(AX)(R9*1)
+	MOVQ       8(R8), R9
+	PREFETCHT1 384(AX)(R9*1)
+	MOVQ       16(R8), R9
+	PREFETCHT1 448(AX)(R9*1)
+	MOVQ       24(R8), R9
+	PREFETCHT1 512(AX)(R9*1)
+	MOVQ       32(R8), R9
+	PREFETCHT1 576(AX)(R9*1)
+	MOVQ       40(R8), R9
+	PREFETCHT1 640(AX)(R9*1)
+	MOVQ       48(R8), R9
+	PREFETCHT1 704(AX)(R9*1)
+	MOVQ       56(R8), R9
+	PREFETCHT1 768(AX)(R9*1)
+	MOVQ       64(R8), R9
+	PREFETCHT1 832(AX)(R9*1)
+	MOVQ       72(R8), R9
+	PREFETCHT1 896(AX)(R9*1)
+	MOVQ       80(R8), R9
+	PREFETCHT1 960(AX)(R9*1)
+	MOVQ       88(R8), R9
+	PREFETCHT1 (AX)(R9*1)
+	MOVQ       96(R8), R9
+	PREFETCHT1 64(AX)(R9*1)
+	MOVQ       104(R8), R9
+	PREFETCHT1 128(AX)(R9*1)
+	MOVQ       112(R8), R9
+	PREFETCHT1 192(AX)(R9*1)
+	MOVQ       120(R8), R8
+	PREFETCHT1 256(AX)(R8*1)
+
+fetched:
+	VSHUFI64X2 $0x44, Z6, Z4, Z17
+	VSHUFI64X2 $0xee, Z6, Z4, Z6
+	VSHUFI64X2 $0x44, Z7, Z5, Z4
+	VSHUFI64X2 $0xee, Z7, Z5, Z7
+	VSHUFI64X2 $0x44, Z10, Z8, Z18
+	VSHUFI64X2 $0xee, Z10, Z8, Z10
+	VSHUFI64X2 $0x44, Z11, Z9, Z8
+	VSHUFI64X2 $0xee, Z11, Z9, Z11
+	VSHUFI64X2 $0x44, Z14, Z12, Z19
+	VSHUFI64X2 $0xee, Z14, Z12, Z14
+	VSHUFI64X2 $0x44, Z15, Z13, Z12
+	VSHUFI64X2 $0xee, Z15, Z13, Z15
+	MOVQ       n+32(FP), R9
+	CMPQ       pass+48(FP), $0x01
+	CMOVQEQ    DI, R9
+	MOVQ       R9, 24(SP)
+	BSRQ       R9, R9
+	DECQ       R9
+	MOVQ       R9, 32(SP)
+	MOVQ       SI, R10
+	ADDQ       $0x00000300, R10
+	ANDQ       $-1025, R10
+	MOVQ       pass+48(FP), R12
+	ADDQ       DI, R12
+	ANDQ       $0x01, R12
+	LEAQ       (R10)(R12*8), R10
+	MOVQ       R10, R11
+	XORQ       $0x08, R11
+	MOVQ       DI, R9
+	XORQ       8(SP), R9
+	MOVQ       R9, R8
+	SHRQ       $0x1e, R9
+	XORQ       R9, R8
+	IMULQ      mulA<>+0(SB), R8
+	MOVQ       R8, R9
+	SHRQ       $0x1b, R9
+	XORQ       R9, R8
+	IMULQ      mulB<>+0(SB), R8
+	MOVQ       R8, R9
+	SHRQ       $0x1f, R9
+	XORQ       R9, R8
+	MOVQ       R8, R9
+	NEGQ       R12
+	ANDQ       step1<>+0(SB), R12
+	ADDQ       step1<>+0(SB), R8
+	ADDQ       R12, R8
+	ADDQ       step2<>+0(SB), R9
+	SUBQ       R12, R9
+	VPMULUDQ   Z2, Z16, Z1
+	VPMULUDQ   Z6, Z17, Z5
+	VPMULUDQ   Z10, Z18, Z9
+	VPMULUDQ   Z14, Z19, Z13
+	VPADDQ     Z2, Z16, Z16
+	VPADDQ     Z6, Z17, Z17
+	VPADDQ     Z10, Z18, Z18
+	VPADDQ     Z14, Z19, Z19
+	VPADDQ     Z1, Z1, Z1
+	VPADDQ     Z5, Z5, Z5
+	VPADDQ     Z9, Z9, Z9
+	PREFETCHT0 5120(CX)
+	VPADDQ     Z13, Z13, Z13
+	VPADDQ     Z1, Z16, Z16
+	VPADDQ     Z5, Z17, Z17
+	VPADDQ     Z9, Z18, Z18
+	VPADDQ     Z13, Z19, Z19
+	VPXORQ     Z16, Z3, Z3
+	VPXORQ     Z17, Z7, Z7
+	VPXORQ     Z18, Z11, Z11
+	VPXORQ     Z19, Z15, Z15
+	VPRORQ     $0x20, Z3, Z3
+	VPRORQ     $0x20, Z7, Z7
+	VPRORQ     $0x20, Z11, Z11
+	VPRORQ     $0x20, Z15, Z15
+	MOVQ       R8, R12
+	MOVQ       R8, R13
+	ADDQ       step2<>+0(SB), R8
+	SHRQ       $0x1e, R13
+	XORQ       R13, R12
+	IMULQ      mulA<>+0(SB), R12
+	MOVQ       R12, R13
+	SHRQ       $0x1b, R13
+	XORQ       R13, R12
+	IMULQ      mulB<>+0(SB), R12
+	MOVQ       R12, R13
+	SHRQ       $0x1f, R13
+	XORQ       R13, R12
+	ANDQ       low<>+0(SB), R12
+	IMULQ      24(SP), R12
+	SHRQ       $0x20, R12
+	SHLQ       $0x0a, R12
+	MOVQ       R12, (R10)
+	VPMULUDQ   Z3, Z0, Z1
+	VPMULUDQ   Z7, Z4, Z5
+	VPMULUDQ   Z11, Z8, Z9
+	VPMULUDQ   Z15, Z12, Z13
+	VPADDQ     Z3, Z0, Z0
+	VPADDQ     Z7, Z4, Z4
+	VPADDQ     Z11, Z8, Z8
+	VPADDQ     Z15, Z12, Z12
+	VPADDQ     Z1, Z1, Z1
+	VPADDQ     Z5, Z5, Z5
+	VPADDQ     Z9, Z9, Z9
+	VPADDQ     Z13, Z13, Z13
+	VPADDQ     Z1, Z0, Z0
+	VPADDQ     Z5, Z4, Z4
+	PREFETCHT0 5184(CX)
+	VPADDQ     Z9, Z8, Z8
+	VPADDQ     Z13, Z12, Z12
+	VPXORQ     Z0, Z2, Z2
+	VPXORQ     Z4, Z6, Z6
+	VPXORQ     Z8, Z10, Z10
+	VPXORQ     Z12, Z14, Z14
+	VPRORQ     $0x18, Z2, Z2
+	VPRORQ     $0x18, Z6, Z6
+	VPRORQ     $0x18, Z10, Z10
+	VPRORQ     $0x18, Z14, Z14
+	VPMULUDQ   Z2, Z16, Z1
+	VPMULUDQ   Z6, Z17, Z5
+	VPMULUDQ   Z10, Z18, Z9
+	MOVQ       R9, R12
+	MOVQ       R9, R13
+	ADDQ       step2<>+0(SB), R9
+	SHRQ       $0x1e, R13
+	XORQ       R13, R12
+	IMULQ      mulA<>+0(SB), R12
+	MOVQ       R12, R13
+	SHRQ       $0x1b, R13
+	XORQ       R13, R12
+	IMULQ      mulB<>+0(SB), R12
+	MOVQ       R12, R13
+	SHRQ       $0x1f, R13
+	XORQ       R13, R12
+	MOVL       R12, R13
+	IMULQ      32(SP), R13
+	SHRQ       $0x20, R13
+	INCQ       R13
+	SHRQ       $0x20, R12
+	BZHIQ      R13, R12, R12
+	BTSQ       R13, R12
+	NEGQ       R12
+	ADDQ       DI, R12
+	ANDQ       16(SP), R12
+	SHLQ       $0x0a, R12
+	MOVQ       R12, (R11)
+	VPMULUDQ   Z14, Z19, Z13
+	VPADDQ     Z2, Z16, Z16
+	VPADDQ     Z6, Z17, Z17
+	VPADDQ     Z10, Z18, Z18
+	VPADDQ     Z14, Z19, Z19
+	VPADDQ     Z1, Z1, Z1
+	VPADDQ     Z5, Z5, Z5
+	VPADDQ     Z9, Z9, Z9
+	VPADDQ     Z13, Z13, Z13
+	VPADDQ     Z1, Z16, Z16
+	VPADDQ     Z5, Z17, Z17
+	VPADDQ     Z9, Z18, Z18
+	VPADDQ     Z13, Z19, Z19
+	PREFETCHT0 5248(CX)
+	VPXORQ     Z16, Z3, Z3
+	VPXORQ     Z17, Z7, Z7
+	VPXORQ     Z18, Z11, Z11
+	VPXORQ     Z19, Z15, Z15
+	VPRORQ     $0x10, Z3, Z3
+	VPRORQ     $0x10, Z7, Z7
+	VPRORQ     $0x10, Z11, Z11
+	VPRORQ     $0x10, Z15, Z15
+	VPMULUDQ   Z3, Z0, Z1
+	VPMULUDQ   Z7, Z4, Z5
+	VPMULUDQ   Z11, Z8, Z9
+	VPMULUDQ   Z15, Z12, Z13
+	VPADDQ     Z3, Z0, Z0
+	VPADDQ     Z7, Z4, Z4
+	MOVQ       R8, R12
+	MOVQ       R8, R13
+	ADDQ       step2<>+0(SB), R8
+	SHRQ       $0x1e, R13
+	XORQ       R13, R12
+	IMULQ      mulA<>+0(SB), R12
+	MOVQ       R12, R13
+	SHRQ       $0x1b, R13
+	XORQ       R13, R12
+	IMULQ      mulB<>+0(SB), R12
+	MOVQ       R12, R13
+	SHRQ       $0x1f, R13
+	XORQ       R13, R12
+	ANDQ       low<>+0(SB), R12
+	IMULQ      24(SP), R12
+	SHRQ       $0x20, R12
+	SHLQ       $0x0a, R12
+	MOVQ       R12, 16(R10)
+	VPADDQ     Z11, Z8, Z8
+	VPADDQ     Z15, Z12, Z12
+	VPADDQ     Z1, Z1, Z1
+	VPADDQ     Z5, Z5, Z5
+	VPADDQ     Z9, Z9, Z9
+	VPADDQ     Z13, Z13, Z13
+	VPADDQ     Z1, Z0, Z0
+	VPADDQ     Z5, Z4, Z4
+	VPADDQ     Z9, Z8, Z8
+	VPADDQ     Z13, Z12, Z12
+	VPXORQ     Z0, Z2, Z2
+	VPXORQ     Z4, Z6, Z6
+	VPXORQ     Z8, Z10, Z10
+	PREFETCHT0 5312(CX)
+	VPXORQ     Z12, Z14, Z14
+	VPRORQ     $0x3f, Z2, Z2
+	VPRORQ     $0x3f, Z6, Z6
+	VPRORQ     $0x3f, Z10, Z10
+	VPRORQ     $0x3f, Z14, Z14
+	VPERMQ     $0x93, Z16, Z16
+	VPERMQ     $0x39, Z0, Z0
+	VPERMQ     $0x4e, Z3, Z3
+	VPERMQ     $0x93, Z17, Z17
+	VPERMQ     $0x39, Z4, Z4
+	VPERMQ     $0x4e, Z7, Z7
+	VPERMQ     $0x93, Z18, Z18
+	VPERMQ     $0x39, Z8, Z8
+	VPERMQ     $0x4e, Z11, Z11
+	MOVQ       R9, R12
+	MOVQ       R9, R13
+	ADDQ       step2<>+0(SB), R9
+	SHRQ       $0x1e, R13
+	XORQ       R13, R12
+	IMULQ      mulA<>+0(SB), R12
+	MOVQ       R12, R13
+	SHRQ       $0x1b, R13
+	XORQ       R13, R12
+	IMULQ      mulB<>+0(SB), R12
+	MOVQ       R12, R13
+	SHRQ       $0x1f, R13
+	XORQ       R13, R12
+	MOVL       R12, R13
+	IMULQ      32(SP), R13
+	SHRQ       $0x20, R13
+	INCQ       R13
+	SHRQ       $0x20, R12
+	BZHIQ      R13, R12, R12
+	BTSQ       R13, R12
+	NEGQ       R12
+	ADDQ       DI, R12
+	ANDQ       16(SP), R12
+	SHLQ       $0x0a, R12
+	MOVQ       R12, 16(R11)
+	VPERMQ     $0x93, Z19, Z19
+	VPERMQ     $0x39, Z12, Z12
+	VPERMQ     $0x4e, Z15, Z15
+	VPMULUDQ   Z2, Z16, Z1
+	VPMULUDQ   Z6, Z17, Z5
+	VPMULUDQ   Z10, Z18, Z9
+	VPMULUDQ   Z14, Z19, Z13
+	VPADDQ     Z2, Z16, Z16
+	VPADDQ     Z6, Z17, Z17
+	VPADDQ     Z10, Z18, Z18
+	VPADDQ     Z14, Z19, Z19
+	VPADDQ     Z1, Z1, Z1
+	PREFETCHT0 5376(CX)
+	VPADDQ     Z5, Z5, Z5
+	VPADDQ     Z9, Z9, Z9
+	VPADDQ     Z13, Z13, Z13
+	VPADDQ     Z1, Z16, Z16
+	VPADDQ     Z5, Z17, Z17
+	VPADDQ     Z9, Z18, Z18
+	VPADDQ     Z13, Z19, Z19
+	VPXORQ     Z16, Z3, Z3
+	VPXORQ     Z17, Z7, Z7
+	VPXORQ     Z18, Z11, Z11
+	VPXORQ     Z19, Z15, Z15
+	VPRORQ     $0x20, Z3, Z3
+	VPRORQ     $0x20, Z7, Z7
+	VPRORQ     $0x20, Z11, Z11
+	MOVQ       R8, R12
+	MOVQ       R8, R13
+	ADDQ       step2<>+0(SB), R8
+	SHRQ       $0x1e, R13
+	XORQ       R13, R12
+	IMULQ      mulA<>+0(SB), R12
+	MOVQ       R12, R13
+	SHRQ       $0x1b, R13
+	XORQ       R13, R12
+	IMULQ      mulB<>+0(SB), R12
+	MOVQ       R12, R13
+	SHRQ       $0x1f, R13
+	XORQ       R13, R12
+	ANDQ       low<>+0(SB), R12
+	IMULQ      24(SP), R12
+	SHRQ       $0x20, R12
+	SHLQ       $0x0a, R12
+	MOVQ       R12, 32(R10)
+	VPRORQ     $0x20, Z15, Z15
+	VPMULUDQ   Z3, Z0, Z1
+	VPMULUDQ   Z7, Z4, Z5
+	VPMULUDQ   Z11, Z8, Z9
+	VPMULUDQ   Z15, Z12, Z13
+	VPADDQ     Z3, Z0, Z0
+	VPADDQ     Z7, Z4, Z4
+	VPADDQ     Z11, Z8, Z8
+	VPADDQ     Z15, Z12, Z12
+	VPADDQ     Z1, Z1, Z1
+	VPADDQ     Z5, Z5, Z5
+	VPADDQ     Z9, Z9, Z9
+	VPADDQ     Z13, Z13, Z13
+	PREFETCHT0 5440(CX)
+	VPADDQ     Z1, Z0, Z0
+	VPADDQ     Z5, Z4, Z4
+	VPADDQ     Z9, Z8, Z8
+	VPADDQ     Z13, Z12, Z12
+	VPXORQ     Z0, Z2, Z2
+	VPXORQ     Z4, Z6, Z6
+	VPXORQ     Z8, Z10, Z10
+	VPXORQ     Z12, Z14, Z14
+	VPRORQ     $0x18, Z2, Z2
+	VPRORQ     $0x18, Z6, Z6
+	VPRORQ     $0x18, Z10, Z10
+	VPRORQ     $0x18, Z14, Z14
+	VPMULUDQ   Z2, Z16, Z1
+	MOVQ       R9, R12
+	MOVQ       R9, R13
+	ADDQ       step2<>+0(SB), R9
+	SHRQ       $0x1e, R13
+	XORQ       R13, R12
+	IMULQ      mulA<>+0(SB), R12
+	MOVQ       R12, R13
+	SHRQ       $0x1b, R13
+	XORQ       R13, R12
+	IMULQ      mulB<>+0(SB), R12
+	MOVQ       R12, R13
+	SHRQ       $0x1f, R13
+	XORQ       R13, R12
+	MOVL       R12, R13
+	IMULQ      32(SP), R13
+	SHRQ       $0x20, R13
+	INCQ       R13
+	SHRQ       $0x20, R12
+	BZHIQ      R13, R12, R12
+	BTSQ       R13, R12
+	NEGQ       R12
+	ADDQ       DI, R12
+	ANDQ       16(SP), R12
+	SHLQ       $0x0a, R12
+	MOVQ       R12, 32(R11)
+	VPMULUDQ   Z6, Z17, Z5
+	VPMULUDQ   Z10, Z18, Z9
+	VPMULUDQ   Z14, Z19, Z13
+	VPADDQ     Z2, Z16, Z16
+	VPADDQ     Z6, Z17, Z17
+	VPADDQ     Z10, Z18, Z18
+	VPADDQ     Z14, Z19, Z19
+	VPADDQ     Z1, Z1, Z1
+	VPADDQ     Z5, Z5, Z5
+	VPADDQ     Z9, Z9, Z9
+	VPADDQ     Z13, Z13, Z13
+	VPADDQ     Z1, Z16, Z16
+	VPADDQ     Z5, Z17, Z17
+	VPADDQ     Z9, Z18, Z18
+	PREFETCHT0 5504(CX)
+	VPADDQ     Z13, Z19, Z19
+	VPXORQ     Z16, Z3, Z3
+	VPXORQ     Z17, Z7, Z7
+	VPXORQ     Z18, Z11, Z11
+	VPXORQ     Z19, Z15, Z15
+	VPRORQ     $0x10, Z3, Z3
+	VPRORQ     $0x10, Z7, Z7
+	VPRORQ     $0x10, Z11, Z11
+	VPRORQ     $0x10, Z15, Z15
+	VPMULUDQ   Z3, Z0, Z1
+	VPMULUDQ   Z7, Z4, Z5
+	VPMULUDQ   Z11, Z8, Z9
+	VPMULUDQ   Z15, Z12, Z13
+	MOVQ       R8, R12
+	MOVQ       R8, R13
+	ADDQ       step2<>+0(SB), R8
+	SHRQ       $0x1e, R13
+	XORQ       R13, R12
+	IMULQ      mulA<>+0(SB), R12
+	MOVQ       R12, R13
+	SHRQ       $0x1b, R13
+	XORQ       R13, R12
+	IMULQ      mulB<>+0(SB), R12
+	MOVQ       R12, R13
+	SHRQ       $0x1f, R13
+	XORQ       R13, R12
+	ANDQ       low<>+0(SB), R12
+	IMULQ      24(SP), R12
+	SHRQ       $0x20, R12
+	SHLQ       $0x0a, R12
+	MOVQ       R12, 48(R10)
+	VPADDQ     Z3, Z0, Z0
+	VPADDQ     Z7, Z4, Z4
+	VPADDQ     Z11, Z8, Z8
+	VPADDQ     Z15, Z12, Z12
+	VPADDQ     Z1, Z1, Z1
+	VPADDQ     Z5, Z5, Z5
+	VPADDQ     Z9, Z9, Z9
+	VPADDQ     Z13, Z13, Z13
+	VPADDQ     Z1, Z0, Z0
+	VPADDQ     Z5, Z4, Z4
+	VPADDQ     Z9, Z8, Z8
+	VPADDQ     Z13, Z12, Z12
+	VPXORQ     Z0, Z2, Z2
+	PREFETCHT0 5568(CX)
+	VPXORQ     Z4, Z6, Z6
+	VPXORQ     Z8, Z10, Z10
+	VPXORQ     Z12, Z14, Z14
+	VPRORQ     $0x3f, Z2, Z2
+	VPRORQ     $0x3f, Z6, Z6
+	VPRORQ     $0x3f, Z10, Z10
+	VPRORQ     $0x3f, Z14, Z14
+	VMOVDQA64  Z0, Z1
+	VPERMT2Q   Z3, Z22, Z1
+	VPERMT2Q   Z0, Z23, Z3
+	VMOVDQA64  Z16, Z0
+	VPERMT2Q   Z2, Z20, Z0
+	VPERMT2Q   Z16, Z21, Z2
+	VMOVDQA64  Z4, Z5
+	VPERMT2Q   Z7, Z22, Z5
+	VPERMT2Q   Z4, Z23, Z7
+	VMOVDQA64  Z17, Z4
+	VPERMT2Q   Z6, Z20, Z4
+	VPERMT2Q   Z17, Z21, Z6
+	MOVQ       R9, R12
+	MOVQ       R9, R13
+	ADDQ       step2<>+0(SB), R9
+	SHRQ       $0x1e, R13
+	XORQ       R13, R12
+	IMULQ      mulA<>+0(SB), R12
+	MOVQ       R12, R13
+	SHRQ       $0x1b, R13
+	XORQ       R13, R12
+	IMULQ      mulB<>+0(SB), R12
+	MOVQ       R12, R13
+	SHRQ       $0x1f, R13
+	XORQ       R13, R12
+	MOVL       R12, R13
+	IMULQ      32(SP), R13
+	SHRQ       $0x20, R13
+	INCQ       R13
+	SHRQ       $0x20, R12
+	BZHIQ      R13, R12, R12
+	BTSQ       R13, R12
+	NEGQ       R12
+	ADDQ       DI, R12
+	ANDQ       16(SP), R12
+	SHLQ       $0x0a, R12
+	MOVQ       R12, 48(R11)
+	VMOVDQA64  Z8, Z9
+	VPERMT2Q   Z11, Z22, Z9
+	VPERMT2Q   Z8, Z23, Z11
+	VMOVDQA64  Z18, Z8
+	VPERMT2Q   Z10, Z20, Z8
+	VPERMT2Q   Z18, Z21, Z10
+	VMOVDQA64  Z12, Z13
+	VPERMT2Q   Z15, Z22, Z13
+	VPERMT2Q   Z12, Z23, Z15
+	VMOVDQA64  Z19, Z12
+	VPERMT2Q   Z14, Z20, Z12
+	VPERMT2Q   Z19, Z21, Z14
+	PREFETCHT0 5632(CX)
+	VPMULUDQ   Z4, Z0, Z16
+	VPMULUDQ   Z5, Z1, Z17
+	VPMULUDQ   Z6, Z2, Z18
+	VPMULUDQ   Z7, Z3, Z19
+	VPADDQ     Z4, Z0, Z0
+	VPADDQ     Z5, Z1, Z1
+	VPADDQ     Z6, Z2, Z2
+	VPADDQ     Z7, Z3, Z3
+	VPADDQ     Z16, Z16, Z16
+	MOVQ       R8, R12
+	MOVQ       R8, R13
+	ADDQ       step2<>+0(SB), R8
+	SHRQ       $0x1e, R13
+	XORQ       R13, R12
+	IMULQ      mulA<>+0(SB), R12
+	MOVQ       R12, R13
+	SHRQ       $0x1b, R13
+	XORQ       R13, R12
+	IMULQ      mulB<>+0(SB), R12
+	MOVQ       R12, R13
+	SHRQ       $0x1f, R13
+	XORQ       R13, R12
+	ANDQ       low<>+0(SB), R12
+	IMULQ      24(SP), R12
+	SHRQ       $0x20, R12
+	SHLQ       $0x0a, R12
+	MOVQ       R12, 64(R10)
+	VPADDQ     Z17, Z17, Z17
+	VPADDQ     Z18, Z18, Z18
+	VPADDQ     Z19, Z19, Z19
+	VPADDQ     Z16, Z0, Z0
+	VPADDQ     Z17, Z1, Z1
+	VPADDQ     Z18, Z2, Z2
+	VPADDQ     Z19, Z3, Z3
+	VPXORQ     Z0, Z12, Z12
+	VPXORQ     Z1, Z13, Z13
+	VPXORQ     Z2, Z14, Z14
+	VPXORQ     Z3, Z15, Z15
+	VPRORQ     $0x20, Z12, Z12
+	VPRORQ     $0x20, Z13, Z13
+	PREFETCHT0 5696(CX)
+	VPRORQ     $0x20, Z14, Z14
+	VPRORQ     $0x20, Z15, Z15
+	VPMULUDQ   Z12, Z8, Z16
+	VPMULUDQ   Z13, Z9, Z17
+	VPMULUDQ   Z14, Z10, Z18
+	VPMULUDQ   Z15, Z11, Z19
+	VPADDQ     Z12, Z8, Z8
+	VPADDQ     Z13, Z9, Z9
+	VPADDQ     Z14, Z10, Z10
+	VPADDQ     Z15, Z11, Z11
+	VPADDQ     Z16, Z16, Z16
+	VPADDQ     Z17, Z17, Z17
+	VPADDQ     Z18, Z18, Z18
+	VPADDQ     Z19, Z19, Z19
+	MOVQ       R9, R12
+	MOVQ       R9, R13
+	ADDQ       step2<>+0(SB), R9
+	SHRQ       $0x1e, R13
+	XORQ       R13, R12
+	IMULQ      mulA<>+0(SB), R12
+	MOVQ       R12, R13
+	SHRQ       $0x1b, R13
+	XORQ       R13, R12
+	IMULQ      mulB<>+0(SB), R12
+	MOVQ       R12, R13
+	SHRQ       $0x1f, R13
+	XORQ       R13, R12
+	MOVL       R12, R13
+	IMULQ      32(SP), R13
+	SHRQ       $0x20, R13
+	INCQ       R13
+	SHRQ       $0x20, R12
+	BZHIQ      R13, R12, R12
+	BTSQ       R13, R12
+	NEGQ       R12
+	ADDQ       DI, R12
+	ANDQ       16(SP), R12
+	SHLQ       $0x0a, R12
+	MOVQ       R12, 64(R11)
+	VPADDQ     Z16, Z8, Z8
+	VPADDQ     Z17, Z9, Z9
+	VPADDQ     Z18, Z10, Z10
+	VPADDQ     Z19, Z11, Z11
+	VPXORQ     Z8, Z4, Z4
+	VPXORQ     Z9, Z5, Z5
+	VPXORQ     Z10, Z6, Z6
+	VPXORQ     Z11, Z7, Z7
+	VPRORQ     $0x18, Z4, Z4
+	VPRORQ     $0x18, Z5, Z5
+	VPRORQ     $0x18, Z6, Z6
+	VPRORQ     $0x18, Z7, Z7
+	VPMULUDQ   Z4, Z0, Z16
+	PREFETCHT0 5760(CX)
+	VPMULUDQ   Z5, Z1, Z17
+	VPMULUDQ   Z6, Z2, Z18
+	VPMULUDQ   Z7, Z3, Z19
+	VPADDQ     Z4, Z0, Z0
+	VPADDQ     Z5, Z1, Z1
+	VPADDQ     Z6, Z2, Z2
+	VPADDQ     Z7, Z3, Z3
+	VPADDQ     Z16, Z16, Z16
+	VPADDQ     Z17, Z17, Z17
+	VPADDQ     Z18, Z18, Z18
+	VPADDQ     Z19, Z19, Z19
+	VPADDQ     Z16, Z0, Z0
+	VPADDQ     Z17, Z1, Z1
+	MOVQ       R8, R12
+	MOVQ       R8, R13
+	ADDQ       step2<>+0(SB), R8
+	SHRQ       $0x1e, R13
+	XORQ       R13, R12
+	IMULQ      mulA<>+0(SB), R12
+	MOVQ       R12, R13
+	SHRQ       $0x1b, R13
+	XORQ       R13, R12
+	IMULQ      mulB<>+0(SB), R12
+	MOVQ       R12, R13
+	SHRQ       $0x1f, R13
+	XORQ       R13, R12
+	ANDQ       low<>+0(SB), R12
+	IMULQ      24(SP), R12
+	SHRQ       $0x20, R12
+	SHLQ       $0x0a, R12
+	MOVQ       R12, 80(R10)
+	VPADDQ     Z18, Z2, Z2
+	VPADDQ     Z19, Z3, Z3
+	VPXORQ     Z0, Z12, Z12
+	VPXORQ     Z1, Z13, Z13
+	VPXORQ     Z2, Z14, Z14
+	VPXORQ     Z3, Z15, Z15
+	VPRORQ     $0x10, Z12, Z12
+	VPRORQ     $0x10, Z13, Z13
+	VPRORQ     $0x10, Z14, Z14
+	VPRORQ     $0x10, Z15, Z15
+	VPMULUDQ   Z12, Z8, Z16
+	VPMULUDQ   Z13, Z9, Z17
+	VPMULUDQ   Z14, Z10, Z18
+	VPMULUDQ   Z15, Z11, Z19
+	PREFETCHT0 5824(CX)
+	VPADDQ     Z12, Z8, Z8
+	VPADDQ     Z13, Z9, Z9
+	VPADDQ     Z14, Z10, Z10
+	VPADDQ     Z15, Z11, Z11
+	VPADDQ     Z16, Z16, Z16
+	VPADDQ     Z17, Z17, Z17
+	VPADDQ     Z18, Z18, Z18
+	VPADDQ     Z19, Z19, Z19
+	VPADDQ     Z16, Z8, Z8
+	VPADDQ     Z17, Z9, Z9
+	VPADDQ     Z18, Z10, Z10
+	VPADDQ     Z19, Z11, Z11
+	VPXORQ     Z8, Z4, Z4
+	MOVQ       R9, R12
+	MOVQ       R9, R13
+	ADDQ       step2<>+0(SB), R9
+	SHRQ       $0x1e, R13
+	XORQ       R13, R12
+	IMULQ      mulA<>+0(SB), R12
+	MOVQ       R12, R13
+	SHRQ       $0x1b, R13
+	XORQ       R13, R12
+	IMULQ      mulB<>+0(SB), R12
+	MOVQ       R12, R13
+	SHRQ       $0x1f, R13
+	XORQ       R13, R12
+	MOVL       R12, R13
+	IMULQ      32(SP), R13
+	SHRQ       $0x20, R13
+	INCQ       R13
+	SHRQ       $0x20, R12
+	BZHIQ      R13, R12, R12
+	BTSQ       R13, R12
+	NEGQ       R12
+	ADDQ       DI, R12
+	ANDQ       16(SP), R12
+	SHLQ       $0x0a, R12
+	MOVQ       R12, 80(R11)
+	VPXORQ     Z9, Z5, Z5
+	VPXORQ     Z10, Z6, Z6
+	VPXORQ     Z11, Z7, Z7
+	VPRORQ     $0x3f, Z4, Z4
+	VPRORQ     $0x3f, Z5, Z5
+	VPRORQ     $0x3f, Z6, Z6
+	VPRORQ     $0x3f, Z7, Z7
+	VPALIGNR   $0x08, Z2, Z0, Z16
+	VPALIGNR   $0x08, Z0, Z2, Z2
+	VPALIGNR   $0x08, Z8, Z10, Z18
+	VPALIGNR   $0x08, Z10, Z8, Z10
+	VPALIGNR   $0x08, Z3, Z1, Z17
+	VPALIGNR   $0x08, Z1, Z3, Z3
+	PREFETCHT0 5888(CX)
+	VPALIGNR   $0x08, Z9, Z11, Z19
+	VPALIGNR   $0x08, Z11, Z9, Z11
+	VPMULUDQ   Z4, Z16, Z0
+	VPMULUDQ   Z5, Z17, Z1
+	VPMULUDQ   Z6, Z2, Z8
+	VPMULUDQ   Z7, Z3, Z9
+	VPADDQ     Z4, Z16, Z16
+	VPADDQ     Z5, Z17, Z17
+	VPADDQ     Z6, Z2, Z2
+	VPADDQ     Z7, Z3, Z3
+	VPADDQ     Z0, Z0, Z0
+	VPADDQ     Z1, Z1, Z1
+	VPADDQ     Z8, Z8, Z8
+	MOVQ       R8, R12
+	MOVQ       R8, R13
+	ADDQ       step2<>+0(SB), R8
+	SHRQ       $0x1e, R13
+	XORQ       R13, R12
+	IMULQ      mulA<>+0(SB), R12
+	MOVQ       R12, R13
+	SHRQ       $0x1b, R13
+	XORQ       R13, R12
+	IMULQ      mulB<>+0(SB), R12
+	MOVQ       R12, R13
+	SHRQ       $0x1f, R13
+	XORQ       R13, R12
+	ANDQ       low<>+0(SB), R12
+	IMULQ      24(SP), R12
+	SHRQ       $0x20, R12
+	SHLQ       $0x0a, R12
+	MOVQ       R12, 96(R10)
+	VPADDQ     Z9, Z9, Z9
+	VPADDQ     Z0, Z16, Z16
+	VPADDQ     Z1, Z17, Z17
+	VPADDQ     Z8, Z2, Z2
+	VPADDQ     Z9, Z3, Z3
+	VPXORQ     Z16, Z14, Z14
+	VPXORQ     Z17, Z15, Z15
+	VPXORQ     Z2, Z12, Z12
+	VPXORQ     Z3, Z13, Z13
+	VPRORQ     $0x20, Z14, Z14
+	VPRORQ     $0x20, Z15, Z15
+	VPRORQ     $0x20, Z12, Z12
+	VPRORQ     $0x20, Z13, Z13
+	VPMULUDQ   Z14, Z18, Z0
+	PREFETCHT0 5952(CX)
+	VPMULUDQ   Z15, Z19, Z1
+	VPMULUDQ   Z12, Z10, Z8
+	VPMULUDQ   Z13, Z11, Z9
+	VPADDQ     Z14, Z18, Z18
+	VPADDQ     Z15, Z19, Z19
+	VPADDQ     Z12, Z10, Z10
+	VPADDQ     Z13, Z11, Z11
+	VPADDQ     Z0, Z0, Z0
+	VPADDQ     Z1, Z1, Z1
+	VPADDQ     Z8, Z8, Z8
+	VPADDQ     Z9, Z9, Z9
+	VPADDQ     Z0, Z18, Z18
+	VPADDQ     Z1, Z19, Z19
+	MOVQ       R9, R12
+	MOVQ       R9, R13
+	ADDQ       step2<>+0(SB), R9
+	SHRQ       $0x1e, R13
+	XORQ       R13, R12
+	IMULQ      mulA<>+0(SB), R12
+	MOVQ       R12, R13
+	SHRQ       $0x1b, R13
+	XORQ       R13, R12
+	IMULQ      mulB<>+0(SB), R12
+	MOVQ       R12, R13
+	SHRQ       $0x1f, R13
+	XORQ       R13, R12
+	MOVL       R12, R13
+	IMULQ      32(SP), R13
+	SHRQ       $0x20, R13
+	INCQ       R13
+	SHRQ       $0x20, R12
+	BZHIQ      R13, R12, R12
+	BTSQ       R13, R12
+	NEGQ       R12
+	ADDQ       DI, R12
+	ANDQ       16(SP), R12
+	SHLQ       $0x0a, R12
+	MOVQ       R12, 96(R11)
+	VPADDQ     Z8, Z10, Z10
+	VPADDQ     Z9, Z11, Z11
+	VPXORQ     Z18, Z4, Z4
+	VPXORQ     Z19, Z5, Z5
+	VPXORQ     Z10, Z6, Z6
+	VPXORQ     Z11, Z7, Z7
+	VPRORQ     $0x18, Z4, Z4
+	VPRORQ     $0x18, Z5, Z5
+	VPRORQ     $0x18, Z6, Z6
+	VPRORQ     $0x18, Z7, Z7
+	VPMULUDQ   Z4, Z16, Z0
+	VPMULUDQ   Z5, Z17, Z1
+	VPMULUDQ   Z6, Z2, Z8
+	PREFETCHT0 6016(CX)
+	VPMULUDQ   Z7, Z3, Z9
+	VPADDQ     Z4, Z16, Z16
+	VPADDQ     Z5, Z17, Z17
+	VPADDQ     Z6, Z2, Z2
+	VPADDQ     Z7, Z3, Z3
+	VPADDQ     Z0, Z0, Z0
+	VPADDQ     Z1, Z1, Z1
+	VPADDQ     Z8, Z8, Z8
+	VPADDQ     Z9, Z9, Z9
+	VPADDQ     Z0, Z16, Z16
+	VPADDQ     Z1, Z17, Z17
+	VPADDQ     Z8, Z2, Z2
+	VPADDQ     Z9, Z3, Z3
+	VPXORQ     Z16, Z14, Z14
+	MOVQ       R8, R12
+	MOVQ       R8, R13
+	ADDQ       step2<>+0(SB), R8
+	SHRQ       $0x1e, R13
+	XORQ       R13, R12
+	IMULQ      mulA<>+0(SB), R12
+	MOVQ       R12, R13
+	SHRQ       $0x1b, R13
+	XORQ       R13, R12
+	IMULQ      mulB<>+0(SB), R12
+	MOVQ       R12, R13
+	SHRQ       $0x1f, R13
+	XORQ       R13, R12
+	ANDQ       low<>+0(SB), R12
+	IMULQ      24(SP), R12
+	SHRQ       $0x20, R12
+	SHLQ       $0x0a, R12
+	MOVQ       R12, 112(R10)
+	VPXORQ     Z17, Z15, Z15
+	VPXORQ     Z2, Z12, Z12
+	VPXORQ     Z3, Z13, Z13
+	VPRORQ     $0x10, Z14, Z14
+	VPRORQ     $0x10, Z15, Z15
+	VPRORQ     $0x10, Z12, Z12
+	VPRORQ     $0x10, Z13, Z13
+	VPMULUDQ   Z14, Z18, Z0
+	VPMULUDQ   Z15, Z19, Z1
+	VPMULUDQ   Z12, Z10, Z8
+	VPMULUDQ   Z13, Z11, Z9
+	VPADDQ     Z14, Z18, Z18
+	VPADDQ     Z15, Z19, Z19
+	PREFETCHT0 6080(CX)
+	VPADDQ     Z12, Z10, Z10
+	VPADDQ     Z13, Z11, Z11
+	VPADDQ     Z0, Z0, Z0
+	VPADDQ     Z1, Z1, Z1
+	VPADDQ     Z8, Z8, Z8
+	VPADDQ     Z9, Z9, Z9
+	VPADDQ     Z0, Z18, Z18
+	VPADDQ     Z1, Z19, Z19
+	VPADDQ     Z8, Z10, Z10
+	VPADDQ     Z9, Z11, Z11
+	VPXORQ     Z18, Z4, Z4
+	VPXORQ     Z19, Z5, Z5
+	VPXORQ     Z10, Z6, Z6
+	MOVQ       R9, R8
+	MOVQ       R9, R10
+	ADDQ       step2<>+0(SB), R9
+	SHRQ       $0x1e, R10
+	XORQ       R10, R8
+	IMULQ      mulA<>+0(SB), R8
+	MOVQ       R8, R10
+	SHRQ       $0x1b, R10
+	XORQ       R10, R8
+	IMULQ      mulB<>+0(SB), R8
+	MOVQ       R8, R10
+	SHRQ       $0x1f, R10
+	XORQ       R10, R8
+	MOVL       R8, R9
+	IMULQ      32(SP), R9
+	SHRQ       $0x20, R9
+	INCQ       R9
+	SHRQ       $0x20, R8
+	BZHIQ      R9, R8, R8
+	BTSQ       R9, R8
+	NEGQ       R8
+	ADDQ       DI, R8
+	ANDQ       16(SP), R8
+	SHLQ       $0x0a, R8
+	MOVQ       R8, 112(R11)
+	VPXORQ     Z11, Z7, Z7
+	VPRORQ     $0x3f, Z4, Z4
+	VPRORQ     $0x3f, Z5, Z5
+	VPRORQ     $0x3f, Z6, Z6
+	VPRORQ     $0x3f, Z7, Z7
+	VPALIGNR   $0x08, Z16, Z2, Z0
+	VPALIGNR   $0x08, Z2, Z16, Z2
+	VPALIGNR   $0x08, Z10, Z18, Z8
+	VPALIGNR   $0x08, Z18, Z10, Z10
+	VPALIGNR   $0x08, Z17, Z3, Z1
+	VPALIGNR   $0x08, Z3, Z17, Z3
+	VPALIGNR   $0x08, Z11, Z19, Z9
+	VPALIGNR   $0x08, Z19, Z11, Z11
+	VPXORQ     1024(BX), Z0, Z0
+	VMOVDQU64  Z0, (CX)
+	VPXORQ     1088(BX), Z1, Z1
+	VMOVDQU64  Z1, 64(CX)
+	VPXORQ     1152(BX), Z2, Z2
+	VMOVDQU64  Z2, 128(CX)
+	VPXORQ     1216(BX), Z3, Z3
+	VMOVDQU64  Z3, 192(CX)
+	VPXORQ     1280(BX), Z4, Z4
+	VMOVDQU64  Z4, 256(CX)
+	VPXORQ     1344(BX), Z5, Z5
+	VMOVDQU64  Z5, 320(CX)
+	VPXORQ     1408(BX), Z6, Z6
+	VMOVDQU64  Z6, 384(CX)
+	VPXORQ     1472(BX), Z7, Z7
+	VMOVDQU64  Z7, 448(CX)
+	VPXORQ     1536(BX), Z8, Z8
+	VMOVDQU64  Z8, 512(CX)
+	VPXORQ     1600(BX), Z9, Z9
+	VMOVDQU64  Z9, 576(CX)
+	VPXORQ     1664(BX), Z10, Z10
+	VMOVDQU64  Z10, 640(CX)
+	VPXORQ     1728(BX), Z11, Z11
+	VMOVDQU64  Z11, 704(CX)
+	VPXORQ     1792(BX), Z12, Z12
+	VMOVDQU64  Z12, 768(CX)
+	VPXORQ     1856(BX), Z13, Z13
+	VMOVDQU64  Z13, 832(CX)
+	VPXORQ     1920(BX), Z14, Z14
+	VMOVDQU64  Z14, 896(CX)
+	VPXORQ     1984(BX), Z15, Z15
+	VMOVDQU64  Z15, 960(CX)
+	ADDQ       $0x00000400, CX
+	ADDQ       oldStep+24(FP), DX
+	ADDQ       $0x00000080, SI
+	ANDQ       $-1025, SI
+	INCQ       DI
+	CMPQ       DI, (SP)
+	JB         block
+	VZEROUPPER
+	RET
+
 // func chainAVX512(block *byte, rounds uint64)
 // Requires: AVX, AVX512BW, AVX512F
 TEXT ·chainAVX512(SB), $1024-16
@@ -4149,6 +5716,2191 @@ block:
 	INCQ       DI
 	CMPQ       DI, (SP)
 	JB         block
+	VZEROUPPER
+	RET
+
+// func fillFarAVX2(base *byte, prev *byte, old *byte, oldStep uint64, n uint64, key uint64, pass uint64, from uint64, to uint64)
+// Requires: AVX, AVX2, BMI2, CMOV, MMX+
+TEXT ·fillFarAVX2(SB), $5160-72
+	LEAQ 40(SP), BX
+	ADDQ $0x000007ff, BX
+	ANDQ $-2048, BX
+	MOVQ base+0(FP), AX
+	MOVQ old+16(FP), DX
+	MOVQ pass+48(FP), CX
+	SHLQ $0x30, CX
+	XORQ key+40(FP), CX
+	MOVQ CX, 8(SP)
+	MOVQ n+32(FP), CX
+	DECQ CX
+	MOVQ CX, 16(SP)
+	MOVQ to+64(FP), CX
+	ADDQ $0x06, CX
+	MOVQ CX, (SP)
+	MOVQ from+56(FP), DI
+	MOVQ DI, CX
+	SHLQ $0x0a, CX
+	ADDQ AX, CX
+	MOVQ BX, SI
+
+prime:
+	MOVQ       n+32(FP), R9
+	CMPQ       pass+48(FP), $0x01
+	CMOVQEQ    DI, R9
+	MOVQ       R9, 24(SP)
+	BSRQ       R9, R9
+	DECQ       R9
+	MOVQ       R9, 32(SP)
+	MOVQ       SI, R10
+	MOVQ       pass+48(FP), R12
+	ADDQ       DI, R12
+	ANDQ       $0x01, R12
+	LEAQ       (R10)(R12*8), R10
+	MOVQ       R10, R11
+	XORQ       $0x08, R11
+	MOVQ       DI, R9
+	XORQ       8(SP), R9
+	MOVQ       R9, R8
+	SHRQ       $0x1e, R9
+	XORQ       R9, R8
+	IMULQ      mulA<>+0(SB), R8
+	MOVQ       R8, R9
+	SHRQ       $0x1b, R9
+	XORQ       R9, R8
+	IMULQ      mulB<>+0(SB), R8
+	MOVQ       R8, R9
+	SHRQ       $0x1f, R9
+	XORQ       R9, R8
+	MOVQ       R8, R9
+	NEGQ       R12
+	ANDQ       step1<>+0(SB), R12
+	ADDQ       step1<>+0(SB), R8
+	ADDQ       R12, R8
+	ADDQ       step2<>+0(SB), R9
+	SUBQ       R12, R9
+	MOVQ       R8, R12
+	MOVQ       R8, R13
+	ADDQ       step2<>+0(SB), R8
+	SHRQ       $0x1e, R13
+	XORQ       R13, R12
+	IMULQ      mulA<>+0(SB), R12
+	MOVQ       R12, R13
+	SHRQ       $0x1b, R13
+	XORQ       R13, R12
+	IMULQ      mulB<>+0(SB), R12
+	MOVQ       R12, R13
+	SHRQ       $0x1f, R13
+	XORQ       R13, R12
+	ANDQ       low<>+0(SB), R12
+	IMULQ      24(SP), R12
+	SHRQ       $0x20, R12
+	SHLQ       $0x0a, R12
+	MOVQ       R12, (R10)
+	MOVQ       R9, R12
+	MOVQ       R9, R13
+	ADDQ       step2<>+0(SB), R9
+	SHRQ       $0x1e, R13
+	XORQ       R13, R12
+	IMULQ      mulA<>+0(SB), R12
+	MOVQ       R12, R13
+	SHRQ       $0x1b, R13
+	XORQ       R13, R12
+	IMULQ      mulB<>+0(SB), R12
+	MOVQ       R12, R13
+	SHRQ       $0x1f, R13
+	XORQ       R13, R12
+	MOVL       R12, R13
+	IMULQ      32(SP), R13
+	SHRQ       $0x20, R13
+	INCQ       R13
+	SHRQ       $0x20, R12
+	BZHIQ      R13, R12, R12
+	BTSQ       R13, R12
+	NEGQ       R12
+	ADDQ       DI, R12
+	ANDQ       16(SP), R12
+	SHLQ       $0x0a, R12
+	MOVQ       R12, (R11)
+	MOVQ       R8, R12
+	MOVQ       R8, R13
+	ADDQ       step2<>+0(SB), R8
+	SHRQ       $0x1e, R13
+	XORQ       R13, R12
+	IMULQ      mulA<>+0(SB), R12
+	MOVQ       R12, R13
+	SHRQ       $0x1b, R13
+	XORQ       R13, R12
+	IMULQ      mulB<>+0(SB), R12
+	MOVQ       R12, R13
+	SHRQ       $0x1f, R13
+	XORQ       R13, R12
+	ANDQ       low<>+0(SB), R12
+	IMULQ      24(SP), R12
+	SHRQ       $0x20, R12
+	SHLQ       $0x0a, R12
+	MOVQ       R12, 16(R10)
+	MOVQ       R9, R12
+	MOVQ       R9, R13
+	ADDQ       step2<>+0(SB), R9
+	SHRQ       $0x1e, R13
+	XORQ       R13, R12
+	IMULQ      mulA<>+0(SB), R12
+	MOVQ       R12, R13
+	SHRQ       $0x1b, R13
+	XORQ       R13, R12
+	IMULQ      mulB<>+0(SB), R12
+	MOVQ       R12, R13
+	SHRQ       $0x1f, R13
+	XORQ       R13, R12
+	MOVL       R12, R13
+	IMULQ      32(SP), R13
+	SHRQ       $0x20, R13
+	INCQ       R13
+	SHRQ       $0x20, R12
+	BZHIQ      R13, R12, R12
+	BTSQ       R13, R12
+	NEGQ       R12
+	ADDQ       DI, R12
+	ANDQ       16(SP), R12
+	SHLQ       $0x0a, R12
+	MOVQ       R12, 16(R11)
+	MOVQ       R8, R12
+	MOVQ       R8, R13
+	ADDQ       step2<>+0(SB), R8
+	SHRQ       $0x1e, R13
+	XORQ       R13, R12
+	IMULQ      mulA<>+0(SB), R12
+	MOVQ       R12, R13
+	SHRQ       $0x1b, R13
+	XORQ       R13, R12
+	IMULQ      mulB<>+0(SB), R12
+	MOVQ       R12, R13
+	SHRQ       $0x1f, R13
+	XORQ       R13, R12
+	ANDQ       low<>+0(SB), R12
+	IMULQ      24(SP), R12
+	SHRQ       $0x20, R12
+	SHLQ       $0x0a, R12
+	MOVQ       R12, 32(R10)
+	MOVQ       R9, R12
+	MOVQ       R9, R13
+	ADDQ       step2<>+0(SB), R9
+	SHRQ       $0x1e, R13
+	XORQ       R13, R12
+	IMULQ      mulA<>+0(SB), R12
+	MOVQ       R12, R13
+	SHRQ       $0x1b, R13
+	XORQ       R13, R12
+	IMULQ      mulB<>+0(SB), R12
+	MOVQ       R12, R13
+	SHRQ       $0x1f, R13
+	XORQ       R13, R12
+	MOVL       R12, R13
+	IMULQ      32(SP), R13
+	SHRQ       $0x20, R13
+	INCQ       R13
+	SHRQ       $0x20, R12
+	BZHIQ      R13, R12, R12
+	BTSQ       R13, R12
+	NEGQ       R12
+	ADDQ       DI, R12
+	ANDQ       16(SP), R12
+	SHLQ       $0x0a, R12
+	MOVQ       R12, 32(R11)
+	MOVQ       R8, R12
+	MOVQ       R8, R13
+	ADDQ       step2<>+0(SB), R8
+	SHRQ       $0x1e, R13
+	XORQ       R13, R12
+	IMULQ      mulA<>+0(SB), R12
+	MOVQ       R12, R13
+	SHRQ       $0x1b, R13
+	XORQ       R13, R12
+	IMULQ      mulB<>+0(SB), R12
+	MOVQ       R12, R13
+	SHRQ       $0x1f, R13
+	XORQ       R13, R12
+	ANDQ       low<>+0(SB), R12
+	IMULQ      24(SP), R12
+	SHRQ       $0x20, R12
+	SHLQ       $0x0a, R12
+	MOVQ       R12, 48(R10)
+	MOVQ       R9, R12
+	MOVQ       R9, R13
+	ADDQ       step2<>+0(SB), R9
+	SHRQ       $0x1e, R13
+	XORQ       R13, R12
+	IMULQ      mulA<>+0(SB), R12
+	MOVQ       R12, R13
+	SHRQ       $0x1b, R13
+	XORQ       R13, R12
+	IMULQ      mulB<>+0(SB), R12
+	MOVQ       R12, R13
+	SHRQ       $0x1f, R13
+	XORQ       R13, R12
+	MOVL       R12, R13
+	IMULQ      32(SP), R13
+	SHRQ       $0x20, R13
+	INCQ       R13
+	SHRQ       $0x20, R12
+	BZHIQ      R13, R12, R12
+	BTSQ       R13, R12
+	NEGQ       R12
+	ADDQ       DI, R12
+	ANDQ       16(SP), R12
+	SHLQ       $0x0a, R12
+	MOVQ       R12, 48(R11)
+	MOVQ       R8, R12
+	MOVQ       R8, R13
+	ADDQ       step2<>+0(SB), R8
+	SHRQ       $0x1e, R13
+	XORQ       R13, R12
+	IMULQ      mulA<>+0(SB), R12
+	MOVQ       R12, R13
+	SHRQ       $0x1b, R13
+	XORQ       R13, R12
+	IMULQ      mulB<>+0(SB), R12
+	MOVQ       R12, R13
+	SHRQ       $0x1f, R13
+	XORQ       R13, R12
+	ANDQ       low<>+0(SB), R12
+	IMULQ      24(SP), R12
+	SHRQ       $0x20, R12
+	SHLQ       $0x0a, R12
+	MOVQ       R12, 64(R10)
+	MOVQ       R9, R12
+	MOVQ       R9, R13
+	ADDQ       step2<>+0(SB), R9
+	SHRQ       $0x1e, R13
+	XORQ       R13, R12
+	IMULQ      mulA<>+0(SB), R12
+	MOVQ       R12, R13
+	SHRQ       $0x1b, R13
+	XORQ       R13, R12
+	IMULQ      mulB<>+0(SB), R12
+	MOVQ       R12, R13
+	SHRQ       $0x1f, R13
+	XORQ       R13, R12
+	MOVL       R12, R13
+	IMULQ      32(SP), R13
+	SHRQ       $0x20, R13
+	INCQ       R13
+	SHRQ       $0x20, R12
+	BZHIQ      R13, R12, R12
+	BTSQ       R13, R12
+	NEGQ       R12
+	ADDQ       DI, R12
+	ANDQ       16(SP), R12
+	SHLQ       $0x0a, R12
+	MOVQ       R12, 64(R11)
+	MOVQ       R8, R12
+	MOVQ       R8, R13
+	ADDQ       step2<>+0(SB), R8
+	SHRQ       $0x1e, R13
+	XORQ       R13, R12
+	IMULQ      mulA<>+0(SB), R12
+	MOVQ       R12, R13
+	SHRQ       $0x1b, R13
+	XORQ       R13, R12
+	IMULQ      mulB<>+0(SB), R12
+	MOVQ       R12, R13
+	SHRQ       $0x1f, R13
+	XORQ       R13, R12
+	ANDQ       low<>+0(SB), R12
+	IMULQ      24(SP), R12
+	SHRQ       $0x20, R12
+	SHLQ       $0x0a, R12
+	MOVQ       R12, 80(R10)
+	MOVQ       R9, R12
+	MOVQ       R9, R13
+	ADDQ       step2<>+0(SB), R9
+	SHRQ       $0x1e, R13
+	XORQ       R13, R12
+	IMULQ      mulA<>+0(SB), R12
+	MOVQ       R12, R13
+	SHRQ       $0x1b, R13
+	XORQ       R13, R12
+	IMULQ      mulB<>+0(SB), R12
+	MOVQ       R12, R13
+	SHRQ       $0x1f, R13
+	XORQ       R13, R12
+	MOVL       R12, R13
+	IMULQ      32(SP), R13
+	SHRQ       $0x20, R13
+	INCQ       R13
+	SHRQ       $0x20, R12
+	BZHIQ      R13, R12, R12
+	BTSQ       R13, R12
+	NEGQ       R12
+	ADDQ       DI, R12
+	ANDQ       16(SP), R12
+	SHLQ       $0x0a, R12
+	MOVQ       R12, 80(R11)
+	MOVQ       R8, R12
+	MOVQ       R8, R13
+	ADDQ       step2<>+0(SB), R8
+	SHRQ       $0x1e, R13
+	XORQ       R13, R12
+	IMULQ      mulA<>+0(SB), R12
+	MOVQ       R12, R13
+	SHRQ       $0x1b, R13
+	XORQ       R13, R12
+	IMULQ      mulB<>+0(SB), R12
+	MOVQ       R12, R13
+	SHRQ       $0x1f, R13
+	XORQ       R13, R12
+	ANDQ       low<>+0(SB), R12
+	IMULQ      24(SP), R12
+	SHRQ       $0x20, R12
+	SHLQ       $0x0a, R12
+	MOVQ       R12, 96(R10)
+	MOVQ       R9, R12
+	MOVQ       R9, R13
+	ADDQ       step2<>+0(SB), R9
+	SHRQ       $0x1e, R13
+	XORQ       R13, R12
+	IMULQ      mulA<>+0(SB), R12
+	MOVQ       R12, R13
+	SHRQ       $0x1b, R13
+	XORQ       R13, R12
+	IMULQ      mulB<>+0(SB), R12
+	MOVQ       R12, R13
+	SHRQ       $0x1f, R13
+	XORQ       R13, R12
+	MOVL       R12, R13
+	IMULQ      32(SP), R13
+	SHRQ       $0x20, R13
+	INCQ       R13
+	SHRQ       $0x20, R12
+	BZHIQ      R13, R12, R12
+	BTSQ       R13, R12
+	NEGQ       R12
+	ADDQ       DI, R12
+	ANDQ       16(SP), R12
+	SHLQ       $0x0a, R12
+	MOVQ       R12, 96(R11)
+	MOVQ       R8, R12
+	MOVQ       R8, R13
+	ADDQ       step2<>+0(SB), R8
+	SHRQ       $0x1e, R13
+	XORQ       R13, R12
+	IMULQ      mulA<>+0(SB), R12
+	MOVQ       R12, R13
+	SHRQ       $0x1b, R13
+	XORQ       R13, R12
+	IMULQ      mulB<>+0(SB), R12
+	MOVQ       R12, R13
+	SHRQ       $0x1f, R13
+	XORQ       R13, R12
+	ANDQ       low<>+0(SB), R12
+	IMULQ      24(SP), R12
+	SHRQ       $0x20, R12
+	SHLQ       $0x0a, R12
+	MOVQ       R12, 112(R10)
+	MOVQ       R9, R8
+	MOVQ       R9, R10
+	ADDQ       step2<>+0(SB), R9
+	SHRQ       $0x1e, R10
+	XORQ       R10, R8
+	IMULQ      mulA<>+0(SB), R8
+	MOVQ       R8, R10
+	SHRQ       $0x1b, R10
+	XORQ       R10, R8
+	IMULQ      mulB<>+0(SB), R8
+	MOVQ       R8, R10
+	SHRQ       $0x1f, R10
+	XORQ       R10, R8
+	MOVL       R8, R9
+	IMULQ      32(SP), R9
+	SHRQ       $0x20, R9
+	INCQ       R9
+	SHRQ       $0x20, R8
+	BZHIQ      R9, R8, R8
+	BTSQ       R9, R8
+	NEGQ       R8
+	ADDQ       DI, R8
+	ANDQ       16(SP), R8
+	SHLQ       $0x0a, R8
+	MOVQ       R8, 112(R11)
+	MOVQ       SI, R8
+	MOVQ       (R8), R9
+	PREFETCHT1 320(AX)(R9*1)
+	MOVQ       8(R8), R9
+	PREFETCHT1 384(AX)(R9*1)
+	MOVQ       16(R8), R9
+	PREFETCHT1 448(AX)(R9*1)
+	MOVQ       24(R8), R9
+	PREFETCHT1 512(AX)(R9*1)
+	MOVQ       32(R8), R9
+	PREFETCHT1 576(AX)(R9*1)
+	MOVQ       40(R8), R9
+	PREFETCHT1 640(AX)(R9*1)
+	MOVQ       48(R8), R9
+	PREFETCHT1 704(AX)(R9*1)
+	MOVQ       56(R8), R9
+	PREFETCHT1 768(AX)(R9*1)
+	MOVQ       64(R8), R9
+	PREFETCHT1 832(AX)(R9*1)
+	MOVQ       72(R8), R9
+	PREFETCHT1 896(AX)(R9*1)
+	MOVQ       80(R8), R9
+	PREFETCHT1 960(AX)(R9*1)
+	MOVQ       88(R8), R9
+	PREFETCHT1 (AX)(R9*1)
+	MOVQ       96(R8), R9
+	PREFETCHT1 64(AX)(R9*1)
+	MOVQ       104(R8), R9
+	PREFETCHT1 128(AX)(R9*1)
+	MOVQ       112(R8), R9
+	PREFETCHT1 192(AX)(R9*1)
+	MOVQ       120(R8), R8
+	PREFETCHT1 256(AX)(R8*1)
+	ADDQ       $0x00000080, SI
+	ANDQ       $-1025, SI
+	INCQ       DI
+	MOVQ       DI, R8
+	SUBQ       from+56(FP), R8
+	CMPQ       R8, $0x06
+	JB         prime
+	MOVQ       BX, SI
+	VMOVDQU    rot24<>+0(SB), Y10
+	VMOVDQU    rot16<>+0(SB), Y11
+	MOVQ       prev+8(FP), R12
+
+block:
+	VMOVDQU    (DX), Y0
+	VPXOR      (R12), Y0, Y0
+	MOVQ       (SI), R8
+	VPXOR      320(AX)(R8*1), Y0, Y0
+	LEAQ       -6(DI), R8
+	VMOVQ      pass+48(FP), X8
+	VPINSRQ    $0x01, R8, X8, X8
+	VPXOR      Y8, Y0, Y0
+	VMOVDQU    Y0, 1024(BX)
+	VMOVDQU    32(DX), Y1
+	VPXOR      32(R12), Y1, Y1
+	MOVQ       (SI), R8
+	VPXOR      352(AX)(R8*1), Y1, Y1
+	VMOVDQU    Y1, 1056(BX)
+	VMOVDQU    64(DX), Y2
+	VPXOR      64(R12), Y2, Y2
+	MOVQ       8(SI), R8
+	VPXOR      384(AX)(R8*1), Y2, Y2
+	VMOVDQU    Y2, 1088(BX)
+	VMOVDQU    96(DX), Y3
+	VPXOR      96(R12), Y3, Y3
+	MOVQ       8(SI), R8
+	VPXOR      416(AX)(R8*1), Y3, Y3
+	VMOVDQU    Y3, 1120(BX)
+	VMOVDQU    128(DX), Y4
+	VPXOR      128(R12), Y4, Y4
+	MOVQ       16(SI), R8
+	VPXOR      448(AX)(R8*1), Y4, Y4
+	VMOVDQU    Y4, 1152(BX)
+	VMOVDQU    160(DX), Y5
+	VPXOR      160(R12), Y5, Y5
+	MOVQ       16(SI), R8
+	VPXOR      480(AX)(R8*1), Y5, Y5
+	VMOVDQU    Y5, 1184(BX)
+	VMOVDQU    192(DX), Y6
+	VPXOR      192(R12), Y6, Y6
+	MOVQ       24(SI), R8
+	VPXOR      512(AX)(R8*1), Y6, Y6
+	VMOVDQU    Y6, 1216(BX)
+	VMOVDQU    224(DX), Y7
+	VPXOR      224(R12), Y7, Y7
+	MOVQ       24(SI), R8
+	VPXOR      544(AX)(R8*1), Y7, Y7
+	VMOVDQU    Y7, 1248(BX)
+	VPMULUDQ   Y1, Y0, Y8
+	MOVQ       SI, R8
+	ADDQ       $0x00000100, R8
+	ANDQ       $-1025, R8
+	TESTQ      $0x00000003, DI
+	JNZ        fetched
+	MOVQ       (R8), R9
+	PREFETCHT1 320(AX)(R9*1)
+	MOVQ       8(R8), R9
+	PREFETCHT1 384(AX)(R9*1)
+	MOVQ       16(R8), R9
+	PREFETCHT1 448(AX)(R9*1)
+	MOVQ       24(R8), R9
+	PREFETCHT1 512(AX)(R9*1)
+	MOVQ       32(R8), R9
+	PREFETCHT1 576(AX)(R9*1)
+	MOVQ       40(R8), R9
+	PREFETCHT1 640(AX)(R9*1)
+	MOVQ       48(R8), R9
+	PREFETCHT1 704(AX)(R9*1)
+	MOVQ       56(R8), R9
+	PREFETCHT1 768(AX)(R9*1)
+	MOVQ       64(R8), R9
+	PREFETCHT1 832(AX)(R9*1)
+	MOVQ       72(R8), R9
+	PREFETCHT1 896(AX)(R9*1)
+	MOVQ       80(R8), R9
+	PREFETCHT1 960(AX)(R9*1)
+	MOVQ       88(R8), R9
+	PREFETCHT1 (AX)(R9*1)
+	MOVQ       96(R8), R9
+	PREFETCHT1 64(AX)(R9*1)
+	MOVQ       104(R8), R9
+	PREFETCHT1 128(AX)(R9*1)
+	MOVQ       112(R8), R9
+	PREFETCHT1 192(AX)(R9*1)
+	MOVQ       120(R8), R9
+	PREFETCHT1 256(AX)(R9*1)
+	ADDQ       $0x00000080, R8
+	ANDQ       $-1025, R8
+	MOVQ       (R8), R9
+	PREFETCHT1 320(AX)(R9*1)
+	MOVQ       8(R8), R9
+	PREFETCHT1 384(AX)(R9*1)
+	MOVQ       16(R8), R9
+	PREFETCHT1 448(AX)(R9*1)
+	MOVQ       24(R8), R9
+	PREFETCHT1 512(AX)(R9*1)
+	MOVQ       32(R8), R9
+	PREFETCHT1 576(AX)(R9*1)
+	MOVQ       40(R8), R9
+	PREFETCHT1 640(AX)(R9*1)
+	MOVQ       48(R8), R9
+	PREFETCHT1 704(AX)(R9*1)
+	MOVQ       56(R8), R9
+	PREFETCHT1 768(AX)(R9*1)
+	MOVQ       64(R8), R9
+	PREFETCHT1 832(AX)(R9*1)
+	MOVQ       72(R8), R9
+	PREFETCHT1 896(AX)(R9*1)
+	MOVQ       80(R8), R9
+	PREFETCHT1 960(AX)(R9*1)
+	MOVQ       88(R8), R9
+	PREFETCHT1 (AX)(R9*1)
+	MOVQ       96(R8), R9
+	PREFETCHT1 64(AX)(R9*1)
+	MOVQ       104(R8), R9
+	PREFETCHT1 128(AX)(R9*1)
+	MOVQ       112(R8), R9
+	PREFETCHT1 192(AX)(R9*1)
+	MOVQ       120(R8), R9
+	PREFETCHT1 256(AX)(R9*1)
+	ADDQ       $0x00000080, R8
+	ANDQ       $-1025, R8
+	MOVQ       (R8), R9
+	PREFETCHT1 320(AX)(R9*1)
+	MOVQ       8(R8), R9
+	PREFETCHT1 384(AX)(R9*1)
+	MOVQ       16(R8), R9
+	PREFETCHT1 448(AX)(R9*1)
+	MOVQ       24(R8), R9
+	PREFETCHT1 512(AX)(R9*1)
+	MOVQ       32(R8), R9
+	PREFETCHT1 576(AX)(R9*1)
+	MOVQ       40(R8), R9
+	PREFETCHT1 640(AX)(R9*1)
+	MOVQ       48(R8), R9
+	PREFETCHT1 704(AX)(R9*1)
+	MOVQ       56(R8), R9
+	PREFETCHT1 768(AX)(R9*1)
+	MOVQ       64(R8), R9
+	PREFETCHT1 832(AX)(R9*1)
+	MOVQ       72(R8), R9
+	PREFETCHT1 896(AX)(R9*1)
+	MOVQ       80(R8), R9
+	PREFETCHT1 960(AX)(R9*1)
+	MOVQ       88(R8), R9
+	PREFETCHT1 (AX)(R9*1)
+	MOVQ       96(R8), R9
+	PREFETCHT1 64(AX)(R9*1)
+	MOVQ       104(R8), R9
+	PREFETCHT1 128(AX)(R9*1)
+	MOVQ       112(R8), R9
+	PREFETCHT1 192(AX)(R9*1)
+	MOVQ       120(R8), R9
+	PREFETCHT1 256(AX)(R9*1)
+	ADDQ       $0x00000080, R8
+	ANDQ       $-1025, R8
+	MOVQ       (R8), R9
+	PREFETCHT1 320(AX)(R9*1)
+	MOVQ       8(R8), R9
+	PREFETCHT1 384(AX)(R9*1)
+	MOVQ       16(R8), R9
+	PREFETCHT1 448(AX)(R9*1)
+	MOVQ       24(R8), R9
+	PREFETCHT1 512(AX)(R9*1)
+	MOVQ       32(R8), R9
+	PREFETCHT1 576(AX)(R9*1)
+	MOVQ       40(R8), R9
+	PREFETCHT1 640(AX)(R9*1)
+	MOVQ       48(R8), R9
+	PREFETCHT1 704(AX)(R9*1)
+	MOVQ       56(R8), R9
+	PREFETCHT1 768(AX)(R9*1)
+	MOVQ       64(R8), R9
+	PREFETCHT1 832(AX)(R9*1)
+	MOVQ       72(R8), R9
+	PREFETCHT1 896(AX)(R9*1)
+	MOVQ       80(R8), R9
+	PREFETCHT1 960(AX)(R9*1)
+	MOVQ       88(R8), R9
+	PREFETCHT1 (AX)(R9*1)
+	MOVQ       96(R8), R9
+	PREFETCHT1 64(AX)(R9*1)
+	MOVQ       104(R8), R9
+	PREFETCHT1 128(AX)(R9*1)
+	MOVQ       112(R8), R9
+	PREFETCHT1 192(AX)(R9*1)
+	MOVQ       120(R8), R8
+	PREFETCHT1 256(AX)(R8*1)
+
+fetched:
+	VPMULUDQ Y5, Y4, Y9
+	VPADDQ   Y1, Y0, Y0
+	VPADDQ   Y5, Y4, Y4
+	VPADDQ   Y8, Y8, Y8
+	VPADDQ   Y9, Y9, Y9
+	VPADDQ   Y8, Y0, Y0
+	VPADDQ   Y9, Y4, Y4
+	VPXOR    Y0, Y3, Y3
+	VPXOR    Y4, Y7, Y7
+	VPSHUFD  $0xb1, Y3, Y3
+	VPSHUFD  $0xb1, Y7, Y7
+	VPMULUDQ Y3, Y2, Y8
+	VPMULUDQ Y7, Y6, Y9
+	VPADDQ   Y3, Y2, Y2
+	VPADDQ   Y7, Y6, Y6
+	VPADDQ   Y8, Y8, Y8
+	VPADDQ   Y9, Y9, Y9
+	VPADDQ   Y8, Y2, Y2
+	VPADDQ   Y9, Y6, Y6
+	VPXOR    Y2, Y1, Y1
+	VPXOR    Y6, Y5, Y5
+	VPSHUFB  Y10, Y1, Y1
+	VPSHUFB  Y10, Y5, Y5
+	VPMULUDQ Y1, Y0, Y8
+	VPMULUDQ Y5, Y4, Y9
+	VPADDQ   Y1, Y0, Y0
+	MOVQ     n+32(FP), R9
+	CMPQ     pass+48(FP), $0x01
+	CMOVQEQ  DI, R9
+	MOVQ     R9, 24(SP)
+	BSRQ     R9, R9
+	DECQ     R9
+	MOVQ     R9, 32(SP)
+	MOVQ     SI, R10
+	ADDQ     $0x00000300, R10
+	ANDQ     $-1025, R10
+	MOVQ     pass+48(FP), R13
+	ADDQ     DI, R13
+	ANDQ     $0x01, R13
+	LEAQ     (R10)(R13*8), R10
+	MOVQ     R10, R11
+	XORQ     $0x08, R11
+	MOVQ     DI, R9
+	XORQ     8(SP), R9
+	MOVQ     R9, R8
+	SHRQ     $0x1e, R9
+	XORQ     R9, R8
+	IMULQ    mulA<>+0(SB), R8
+	MOVQ     R8, R9
+	SHRQ     $0x1b, R9
+	XORQ     R9, R8
+	IMULQ    mulB<>+0(SB), R8
+	MOVQ     R8, R9
+	SHRQ     $0x1f, R9
+	XORQ     R9, R8
+	MOVQ     R8, R9
+	NEGQ     R13
+	ANDQ     step1<>+0(SB), R13
+	ADDQ     step1<>+0(SB), R8
+	ADDQ     R13, R8
+	ADDQ     step2<>+0(SB), R9
+	SUBQ     R13, R9
+	VPADDQ   Y5, Y4, Y4
+	VPADDQ   Y8, Y8, Y8
+	VPADDQ   Y9, Y9, Y9
+	VPADDQ   Y8, Y0, Y0
+	VPADDQ   Y9, Y4, Y4
+	VPXOR    Y0, Y3, Y3
+	VPXOR    Y4, Y7, Y7
+	VPSHUFB  Y11, Y3, Y3
+	VPSHUFB  Y11, Y7, Y7
+	VPMULUDQ Y3, Y2, Y8
+	VPMULUDQ Y7, Y6, Y9
+	VPADDQ   Y3, Y2, Y2
+	VPADDQ   Y7, Y6, Y6
+	VPADDQ   Y8, Y8, Y8
+	VPADDQ   Y9, Y9, Y9
+	VPADDQ   Y8, Y2, Y2
+	VPADDQ   Y9, Y6, Y6
+	VPXOR    Y2, Y1, Y1
+	VPXOR    Y6, Y5, Y5
+	VPADDQ   Y1, Y1, Y8
+	VPADDQ   Y5, Y5, Y9
+	VPSRLQ   $0x3f, Y1, Y1
+	VPSRLQ   $0x3f, Y5, Y5
+	VPXOR    Y8, Y1, Y1
+	VPXOR    Y9, Y5, Y5
+	VPERMQ   $0x93, Y0, Y0
+	VPERMQ   $0x93, Y4, Y4
+	VPERMQ   $0x39, Y2, Y2
+	VPERMQ   $0x39, Y6, Y6
+	VPERMQ   $0x4e, Y3, Y3
+	VPERMQ   $0x4e, Y7, Y7
+	VPMULUDQ Y1, Y0, Y8
+	VPMULUDQ Y5, Y4, Y9
+	VPADDQ   Y1, Y0, Y0
+	VPADDQ   Y5, Y4, Y4
+	VPADDQ   Y8, Y8, Y8
+	VPADDQ   Y9, Y9, Y9
+	VPADDQ   Y8, Y0, Y0
+	VPADDQ   Y9, Y4, Y4
+	VPXOR    Y0, Y3, Y3
+	VPXOR    Y4, Y7, Y7
+	VPSHUFD  $0xb1, Y3, Y3
+	VPSHUFD  $0xb1, Y7, Y7
+	VPMULUDQ Y3, Y2, Y8
+	VPMULUDQ Y7, Y6, Y9
+	VPADDQ   Y3, Y2, Y2
+	VPADDQ   Y7, Y6, Y6
+	VPADDQ   Y8, Y8, Y8
+	VPADDQ   Y9, Y9, Y9
+	VPADDQ   Y8, Y2, Y2
+	VPADDQ   Y9, Y6, Y6
+	VPXOR    Y2, Y1, Y1
+	VPXOR    Y6, Y5, Y5
+	VPSHUFB  Y10, Y1, Y1
+	MOVQ     R8, R13
+	MOVQ     R8, R14
+	ADDQ     step2<>+0(SB), R8
+	SHRQ     $0x1e, R14
+	XORQ     R14, R13
+	IMULQ    mulA<>+0(SB), R13
+	MOVQ     R13, R14
+	SHRQ     $0x1b, R14
+	XORQ     R14, R13
+	IMULQ    mulB<>+0(SB), R13
+	MOVQ     R13, R14
+	SHRQ     $0x1f, R14
+	XORQ     R14, R13
+	ANDQ     low<>+0(SB), R13
+	IMULQ    24(SP), R13
+	SHRQ     $0x20, R13
+	SHLQ     $0x0a, R13
+	MOVQ     R13, (R10)
+	VPSHUFB  Y10, Y5, Y5
+	VPMULUDQ Y1, Y0, Y8
+	VPMULUDQ Y5, Y4, Y9
+	VPADDQ   Y1, Y0, Y0
+	VPADDQ   Y5, Y4, Y4
+	VPADDQ   Y8, Y8, Y8
+	VPADDQ   Y9, Y9, Y9
+	VPADDQ   Y8, Y0, Y0
+	VPADDQ   Y9, Y4, Y4
+	VPXOR    Y0, Y3, Y3
+	VPXOR    Y4, Y7, Y7
+	VPSHUFB  Y11, Y3, Y3
+	VPSHUFB  Y11, Y7, Y7
+	VPMULUDQ Y3, Y2, Y8
+	VPMULUDQ Y7, Y6, Y9
+	VPADDQ   Y3, Y2, Y2
+	VPADDQ   Y7, Y6, Y6
+	VPADDQ   Y8, Y8, Y8
+	VPADDQ   Y9, Y9, Y9
+	VPADDQ   Y8, Y2, Y2
+	VPADDQ   Y9, Y6, Y6
+	VPXOR    Y2, Y1, Y1
+	VPXOR    Y6, Y5, Y5
+	VPADDQ   Y1, Y1, Y8
+	VPADDQ   Y5, Y5, Y9
+	VPSRLQ   $0x3f, Y1, Y1
+	VPSRLQ   $0x3f, Y5, Y5
+	VPXOR    Y8, Y1, Y1
+	VPXOR    Y9, Y5, Y5
+	VPERMQ   $0x39, Y0, Y0
+	VPERMQ   $0x39, Y4, Y4
+	VPERMQ   $0x93, Y2, Y2
+	VPERMQ   $0x93, Y6, Y6
+	VPERMQ   $0x4e, Y3, Y3
+	VPERMQ   $0x4e, Y7, Y7
+	VMOVDQU  Y0, 2048(BX)
+	VMOVDQU  Y1, 2080(BX)
+	VMOVDQU  Y2, 2112(BX)
+	VMOVDQU  Y3, 2144(BX)
+	VMOVDQU  Y4, 2176(BX)
+	VMOVDQU  Y5, 2208(BX)
+	VMOVDQU  Y6, 2240(BX)
+	VMOVDQU  Y7, 2272(BX)
+	VMOVDQU  256(DX), Y0
+	VPXOR    256(R12), Y0, Y0
+	MOVQ     32(SI), R13
+	VPXOR    576(AX)(R13*1), Y0, Y0
+	VMOVDQU  Y0, 1280(BX)
+	VMOVDQU  288(DX), Y1
+	VPXOR    288(R12), Y1, Y1
+	MOVQ     32(SI), R13
+	VPXOR    608(AX)(R13*1), Y1, Y1
+	VMOVDQU  Y1, 1312(BX)
+	VMOVDQU  320(DX), Y2
+	VPXOR    320(R12), Y2, Y2
+	MOVQ     40(SI), R13
+	VPXOR    640(AX)(R13*1), Y2, Y2
+	VMOVDQU  Y2, 1344(BX)
+	VMOVDQU  352(DX), Y3
+	VPXOR    352(R12), Y3, Y3
+	MOVQ     40(SI), R13
+	VPXOR    672(AX)(R13*1), Y3, Y3
+	VMOVDQU  Y3, 1376(BX)
+	VMOVDQU  384(DX), Y4
+	VPXOR    384(R12), Y4, Y4
+	MOVQ     48(SI), R13
+	VPXOR    704(AX)(R13*1), Y4, Y4
+	VMOVDQU  Y4, 1408(BX)
+	VMOVDQU  416(DX), Y5
+	VPXOR    416(R12), Y5, Y5
+	MOVQ     48(SI), R13
+	VPXOR    736(AX)(R13*1), Y5, Y5
+	VMOVDQU  Y5, 1440(BX)
+	VMOVDQU  448(DX), Y6
+	VPXOR    448(R12), Y6, Y6
+	MOVQ     56(SI), R13
+	VPXOR    768(AX)(R13*1), Y6, Y6
+	VMOVDQU  Y6, 1472(BX)
+	VMOVDQU  480(DX), Y7
+	VPXOR    480(R12), Y7, Y7
+	MOVQ     56(SI), R13
+	VPXOR    800(AX)(R13*1), Y7, Y7
+	VMOVDQU  Y7, 1504(BX)
+	VPMULUDQ Y1, Y0, Y8
+	VPMULUDQ Y5, Y4, Y9
+	VPADDQ   Y1, Y0, Y0
+	VPADDQ   Y5, Y4, Y4
+	VPADDQ   Y8, Y8, Y8
+	VPADDQ   Y9, Y9, Y9
+	VPADDQ   Y8, Y0, Y0
+	VPADDQ   Y9, Y4, Y4
+	VPXOR    Y0, Y3, Y3
+	VPXOR    Y4, Y7, Y7
+	VPSHUFD  $0xb1, Y3, Y3
+	VPSHUFD  $0xb1, Y7, Y7
+	VPMULUDQ Y3, Y2, Y8
+	VPMULUDQ Y7, Y6, Y9
+	VPADDQ   Y3, Y2, Y2
+	VPADDQ   Y7, Y6, Y6
+	VPADDQ   Y8, Y8, Y8
+	VPADDQ   Y9, Y9, Y9
+	VPADDQ   Y8, Y2, Y2
+	MOVQ     R9, R13
+	MOVQ     R9, R14
+	ADDQ     step2<>+0(SB), R9
+	SHRQ     $0x1e, R14
+	XORQ     R14, R13
+	IMULQ    mulA<>+0(SB), R13
+	MOVQ     R13, R14
+	SHRQ     $0x1b, R14
+	XORQ     R14, R13
+	IMULQ    mulB<>+0(SB), R13
+	MOVQ     R13, R14
+	SHRQ     $0x1f, R14
+	XORQ     R14, R13
+	MOVL     R13, R14
+	IMULQ    32(SP), R14
+	SHRQ     $0x20, R14
+	INCQ     R14
+	SHRQ     $0x20, R13
+	BZHIQ    R14, R13, R13
+	BTSQ     R14, R13
+	NEGQ     R13
+	ADDQ     DI, R13
+	ANDQ     16(SP), R13
+	SHLQ     $0x0a, R13
+	MOVQ     R13, (R11)
+	VPADDQ   Y9, Y6, Y6
+	VPXOR    Y2, Y1, Y1
+	VPXOR    Y6, Y5, Y5
+	VPSHUFB  Y10, Y1, Y1
+	VPSHUFB  Y10, Y5, Y5
+	VPMULUDQ Y1, Y0, Y8
+	VPMULUDQ Y5, Y4, Y9
+	VPADDQ   Y1, Y0, Y0
+	VPADDQ   Y5, Y4, Y4
+	VPADDQ   Y8, Y8, Y8
+	VPADDQ   Y9, Y9, Y9
+	VPADDQ   Y8, Y0, Y0
+	VPADDQ   Y9, Y4, Y4
+	VPXOR    Y0, Y3, Y3
+	VPXOR    Y4, Y7, Y7
+	VPSHUFB  Y11, Y3, Y3
+	VPSHUFB  Y11, Y7, Y7
+	VPMULUDQ Y3, Y2, Y8
+	VPMULUDQ Y7, Y6, Y9
+	VPADDQ   Y3, Y2, Y2
+	VPADDQ   Y7, Y6, Y6
+	VPADDQ   Y8, Y8, Y8
+	VPADDQ   Y9, Y9, Y9
+	VPADDQ   Y8, Y2, Y2
+	VPADDQ   Y9, Y6, Y6
+	VPXOR    Y2, Y1, Y1
+	VPXOR    Y6, Y5, Y5
+	VPADDQ   Y1, Y1, Y8
+	VPADDQ   Y5, Y5, Y9
+	VPSRLQ   $0x3f, Y1, Y1
+	VPSRLQ   $0x3f, Y5, Y5
+	VPXOR    Y8, Y1, Y1
+	VPXOR    Y9, Y5, Y5
+	VPERMQ   $0x93, Y0, Y0
+	VPERMQ   $0x93, Y4, Y4
+	VPERMQ   $0x39, Y2, Y2
+	VPERMQ   $0x39, Y6, Y6
+	VPERMQ   $0x4e, Y3, Y3
+	VPERMQ   $0x4e, Y7, Y7
+	VPMULUDQ Y1, Y0, Y8
+	VPMULUDQ Y5, Y4, Y9
+	VPADDQ   Y1, Y0, Y0
+	VPADDQ   Y5, Y4, Y4
+	VPADDQ   Y8, Y8, Y8
+	VPADDQ   Y9, Y9, Y9
+	VPADDQ   Y8, Y0, Y0
+	VPADDQ   Y9, Y4, Y4
+	VPXOR    Y0, Y3, Y3
+	VPXOR    Y4, Y7, Y7
+	VPSHUFD  $0xb1, Y3, Y3
+	VPSHUFD  $0xb1, Y7, Y7
+	VPMULUDQ Y3, Y2, Y8
+	VPMULUDQ Y7, Y6, Y9
+	MOVQ     R8, R13
+	MOVQ     R8, R14
+	ADDQ     step2<>+0(SB), R8
+	SHRQ     $0x1e, R14
+	XORQ     R14, R13
+	IMULQ    mulA<>+0(SB), R13
+	MOVQ     R13, R14
+	SHRQ     $0x1b, R14
+	XORQ     R14, R13
+	IMULQ    mulB<>+0(SB), R13
+	MOVQ     R13, R14
+	SHRQ     $0x1f, R14
+	XORQ     R14, R13
+	ANDQ     low<>+0(SB), R13
+	IMULQ    24(SP), R13
+	SHRQ     $0x20, R13
+	SHLQ     $0x0a, R13
+	MOVQ     R13, 16(R10)
+	VPADDQ   Y3, Y2, Y2
+	VPADDQ   Y7, Y6, Y6
+	VPADDQ   Y8, Y8, Y8
+	VPADDQ   Y9, Y9, Y9
+	VPADDQ   Y8, Y2, Y2
+	VPADDQ   Y9, Y6, Y6
+	VPXOR    Y2, Y1, Y1
+	VPXOR    Y6, Y5, Y5
+	VPSHUFB  Y10, Y1, Y1
+	VPSHUFB  Y10, Y5, Y5
+	VPMULUDQ Y1, Y0, Y8
+	VPMULUDQ Y5, Y4, Y9
+	VPADDQ   Y1, Y0, Y0
+	VPADDQ   Y5, Y4, Y4
+	VPADDQ   Y8, Y8, Y8
+	VPADDQ   Y9, Y9, Y9
+	VPADDQ   Y8, Y0, Y0
+	VPADDQ   Y9, Y4, Y4
+	VPXOR    Y0, Y3, Y3
+	VPXOR    Y4, Y7, Y7
+	VPSHUFB  Y11, Y3, Y3
+	VPSHUFB  Y11, Y7, Y7
+	VPMULUDQ Y3, Y2, Y8
+	VPMULUDQ Y7, Y6, Y9
+	VPADDQ   Y3, Y2, Y2
+	VPADDQ   Y7, Y6, Y6
+	VPADDQ   Y8, Y8, Y8
+	VPADDQ   Y9, Y9, Y9
+	VPADDQ   Y8, Y2, Y2
+	VPADDQ   Y9, Y6, Y6
+	VPXOR    Y2, Y1, Y1
+	VPXOR    Y6, Y5, Y5
+	VPADDQ   Y1, Y1, Y8
+	VPADDQ   Y5, Y5, Y9
+	VPSRLQ   $0x3f, Y1, Y1
+	VPSRLQ   $0x3f, Y5, Y5
+	VPXOR    Y8, Y1, Y1
+	VPXOR    Y9, Y5, Y5
+	VPERMQ   $0x39, Y0, Y0
+	VPERMQ   $0x39, Y4, Y4
+	VPERMQ   $0x93, Y2, Y2
+	VPERMQ   $0x93, Y6, Y6
+	VPERMQ   $0x4e, Y3, Y3
+	VPERMQ   $0x4e, Y7, Y7
+	VMOVDQU  Y0, 2304(BX)
+	VMOVDQU  Y1, 2336(BX)
+	VMOVDQU  Y2, 2368(BX)
+	VMOVDQU  Y3, 2400(BX)
+	VMOVDQU  Y4, 2432(BX)
+	VMOVDQU  Y5, 2464(BX)
+	VMOVDQU  Y6, 2496(BX)
+	VMOVDQU  Y7, 2528(BX)
+	VMOVDQU  512(DX), Y0
+	VPXOR    512(R12), Y0, Y0
+	MOVQ     64(SI), R13
+	VPXOR    832(AX)(R13*1), Y0, Y0
+	VMOVDQU  Y0, 1536(BX)
+	VMOVDQU  544(DX), Y1
+	VPXOR    544(R12), Y1, Y1
+	MOVQ     64(SI), R13
+	VPXOR    864(AX)(R13*1), Y1, Y1
+	VMOVDQU  Y1, 1568(BX)
+	VMOVDQU  576(DX), Y2
+	VPXOR    576(R12), Y2, Y2
+	MOVQ     72(SI), R13
+	VPXOR    896(AX)(R13*1), Y2, Y2
+	VMOVDQU  Y2, 1600(BX)
+	VMOVDQU  608(DX), Y3
+	VPXOR    608(R12), Y3, Y3
+	MOVQ     72(SI), R13
+	VPXOR    928(AX)(R13*1), Y3, Y3
+	VMOVDQU  Y3, 1632(BX)
+	VMOVDQU  640(DX), Y4
+	VPXOR    640(R12), Y4, Y4
+	MOVQ     80(SI), R13
+	VPXOR    960(AX)(R13*1), Y4, Y4
+	VMOVDQU  Y4, 1664(BX)
+	VMOVDQU  672(DX), Y5
+	VPXOR    672(R12), Y5, Y5
+	MOVQ     80(SI), R13
+	VPXOR    992(AX)(R13*1), Y5, Y5
+	VMOVDQU  Y5, 1696(BX)
+	VMOVDQU  704(DX), Y6
+	VPXOR    704(R12), Y6, Y6
+	MOVQ     88(SI), R13
+	VPXOR    (AX)(R13*1), Y6, Y6
+	VMOVDQU  Y6, 1728(BX)
+	VMOVDQU  736(DX), Y7
+	VPXOR    736(R12), Y7, Y7
+	MOVQ     88(SI), R13
+	VPXOR    32(AX)(R13*1), Y7, Y7
+	VMOVDQU  Y7, 1760(BX)
+	VPMULUDQ Y1, Y0, Y8
+	VPMULUDQ Y5, Y4, Y9
+	VPADDQ   Y1, Y0, Y0
+	VPADDQ   Y5, Y4, Y4
+	VPADDQ   Y8, Y8, Y8
+	VPADDQ   Y9, Y9, Y9
+	VPADDQ   Y8, Y0, Y0
+	VPADDQ   Y9, Y4, Y4
+	VPXOR    Y0, Y3, Y3
+	VPXOR    Y4, Y7, Y7
+	MOVQ     R9, R13
+	MOVQ     R9, R14
+	ADDQ     step2<>+0(SB), R9
+	SHRQ     $0x1e, R14
+	XORQ     R14, R13
+	IMULQ    mulA<>+0(SB), R13
+	MOVQ     R13, R14
+	SHRQ     $0x1b, R14
+	XORQ     R14, R13
+	IMULQ    mulB<>+0(SB), R13
+	MOVQ     R13, R14
+	SHRQ     $0x1f, R14
+	XORQ     R14, R13
+	MOVL     R13, R14
+	IMULQ    32(SP), R14
+	SHRQ     $0x20, R14
+	INCQ     R14
+	SHRQ     $0x20, R13
+	BZHIQ    R14, R13, R13
+	BTSQ     R14, R13
+	NEGQ     R13
+	ADDQ     DI, R13
+	ANDQ     16(SP), R13
+	SHLQ     $0x0a, R13
+	MOVQ     R13, 16(R11)
+	VPSHUFD  $0xb1, Y3, Y3
+	VPSHUFD  $0xb1, Y7, Y7
+	VPMULUDQ Y3, Y2, Y8
+	VPMULUDQ Y7, Y6, Y9
+	VPADDQ   Y3, Y2, Y2
+	VPADDQ   Y7, Y6, Y6
+	VPADDQ   Y8, Y8, Y8
+	VPADDQ   Y9, Y9, Y9
+	VPADDQ   Y8, Y2, Y2
+	VPADDQ   Y9, Y6, Y6
+	VPXOR    Y2, Y1, Y1
+	VPXOR    Y6, Y5, Y5
+	VPSHUFB  Y10, Y1, Y1
+	VPSHUFB  Y10, Y5, Y5
+	VPMULUDQ Y1, Y0, Y8
+	VPMULUDQ Y5, Y4, Y9
+	VPADDQ   Y1, Y0, Y0
+	VPADDQ   Y5, Y4, Y4
+	VPADDQ   Y8, Y8, Y8
+	VPADDQ   Y9, Y9, Y9
+	VPADDQ   Y8, Y0, Y0
+	VPADDQ   Y9, Y4, Y4
+	VPXOR    Y0, Y3, Y3
+	VPXOR    Y4, Y7, Y7
+	VPSHUFB  Y11, Y3, Y3
+	VPSHUFB  Y11, Y7, Y7
+	VPMULUDQ Y3, Y2, Y8
+	VPMULUDQ Y7, Y6, Y9
+	VPADDQ   Y3, Y2, Y2
+	VPADDQ   Y7, Y6, Y6
+	VPADDQ   Y8, Y8, Y8
+	VPADDQ   Y9, Y9, Y9
+	VPADDQ   Y8, Y2, Y2
+	VPADDQ   Y9, Y6, Y6
+	VPXOR    Y2, Y1, Y1
+	VPXOR    Y6, Y5, Y5
+	VPADDQ   Y1, Y1, Y8
+	VPADDQ   Y5, Y5, Y9
+	VPSRLQ   $0x3f, Y1, Y1
+	VPSRLQ   $0x3f, Y5, Y5
+	VPXOR    Y8, Y1, Y1
+	VPXOR    Y9, Y5, Y5
+	VPERMQ   $0x93, Y0, Y0
+	VPERMQ   $0x93, Y4, Y4
+	VPERMQ   $0x39, Y2, Y2
+	VPERMQ   $0x39, Y6, Y6
+	VPERMQ   $0x4e, Y3, Y3
+	VPERMQ   $0x4e, Y7, Y7
+	VPMULUDQ Y1, Y0, Y8
+	VPMULUDQ Y5, Y4, Y9
+	VPADDQ   Y1, Y0, Y0
+	VPADDQ   Y5, Y4, Y4
+	VPADDQ   Y8, Y8, Y8
+	VPADDQ   Y9, Y9, Y9
+	MOVQ     R8, R13
+	MOVQ     R8, R14
+	ADDQ     step2<>+0(SB), R8
+	SHRQ     $0x1e, R14
+	XORQ     R14, R13
+	IMULQ    mulA<>+0(SB), R13
+	MOVQ     R13, R14
+	SHRQ     $0x1b, R14
+	XORQ     R14, R13
+	IMULQ    mulB<>+0(SB), R13
+	MOVQ     R13, R14
+	SHRQ     $0x1f, R14
+	XORQ     R14, R13
+	ANDQ     low<>+0(SB), R13
+	IMULQ    24(SP), R13
+	SHRQ     $0x20, R13
+	SHLQ     $0x0a, R13
+	MOVQ     R13, 32(R10)
+	VPADDQ   Y8, Y0, Y0
+	VPADDQ   Y9, Y4, Y4
+	VPXOR    Y0, Y3, Y3
+	VPXOR    Y4, Y7, Y7
+	VPSHUFD  $0xb1, Y3, Y3
+	VPSHUFD  $0xb1, Y7, Y7
+	VPMULUDQ Y3, Y2, Y8
+	VPMULUDQ Y7, Y6, Y9
+	VPADDQ   Y3, Y2, Y2
+	VPADDQ   Y7, Y6, Y6
+	VPADDQ   Y8, Y8, Y8
+	VPADDQ   Y9, Y9, Y9
+	VPADDQ   Y8, Y2, Y2
+	VPADDQ   Y9, Y6, Y6
+	VPXOR    Y2, Y1, Y1
+	VPXOR    Y6, Y5, Y5
+	VPSHUFB  Y10, Y1, Y1
+	VPSHUFB  Y10, Y5, Y5
+	VPMULUDQ Y1, Y0, Y8
+	VPMULUDQ Y5, Y4, Y9
+	VPADDQ   Y1, Y0, Y0
+	VPADDQ   Y5, Y4, Y4
+	VPADDQ   Y8, Y8, Y8
+	VPADDQ   Y9, Y9, Y9
+	VPADDQ   Y8, Y0, Y0
+	VPADDQ   Y9, Y4, Y4
+	VPXOR    Y0, Y3, Y3
+	VPXOR    Y4, Y7, Y7
+	VPSHUFB  Y11, Y3, Y3
+	VPSHUFB  Y11, Y7, Y7
+	VPMULUDQ Y3, Y2, Y8
+	VPMULUDQ Y7, Y6, Y9
+	VPADDQ   Y3, Y2, Y2
+	VPADDQ   Y7, Y6, Y6
+	VPADDQ   Y8, Y8, Y8
+	VPADDQ   Y9, Y9, Y9
+	VPADDQ   Y8, Y2, Y2
+	VPADDQ   Y9, Y6, Y6
+	VPXOR    Y2, Y1, Y1
+	VPXOR    Y6, Y5, Y5
+	VPADDQ   Y1, Y1, Y8
+	VPADDQ   Y5, Y5, Y9
+	VPSRLQ   $0x3f, Y1, Y1
+	VPSRLQ   $0x3f, Y5, Y5
+	VPXOR    Y8, Y1, Y1
+	VPXOR    Y9, Y5, Y5
+	VPERMQ   $0x39, Y0, Y0
+	VPERMQ   $0x39, Y4, Y4
+	VPERMQ   $0x93, Y2, Y2
+	VPERMQ   $0x93, Y6, Y6
+	VPERMQ   $0x4e, Y3, Y3
+	VPERMQ   $0x4e, Y7, Y7
+	VMOVDQU  Y0, 2560(BX)
+	VMOVDQU  Y1, 2592(BX)
+	VMOVDQU  Y2, 2624(BX)
+	VMOVDQU  Y3, 2656(BX)
+	VMOVDQU  Y4, 2688(BX)
+	VMOVDQU  Y5, 2720(BX)
+	VMOVDQU  Y6, 2752(BX)
+	VMOVDQU  Y7, 2784(BX)
+	VMOVDQU  768(DX), Y0
+	VPXOR    768(R12), Y0, Y0
+	MOVQ     96(SI), R13
+	VPXOR    64(AX)(R13*1), Y0, Y0
+	VMOVDQU  Y0, 1792(BX)
+	VMOVDQU  800(DX), Y1
+	VPXOR    800(R12), Y1, Y1
+	MOVQ     96(SI), R13
+	VPXOR    96(AX)(R13*1), Y1, Y1
+	VMOVDQU  Y1, 1824(BX)
+	VMOVDQU  832(DX), Y2
+	VPXOR    832(R12), Y2, Y2
+	MOVQ     104(SI), R13
+	VPXOR    128(AX)(R13*1), Y2, Y2
+	VMOVDQU  Y2, 1856(BX)
+	VMOVDQU  864(DX), Y3
+	VPXOR    864(R12), Y3, Y3
+	MOVQ     104(SI), R13
+	VPXOR    160(AX)(R13*1), Y3, Y3
+	VMOVDQU  Y3, 1888(BX)
+	VMOVDQU  896(DX), Y4
+	VPXOR    896(R12), Y4, Y4
+	MOVQ     112(SI), R13
+	VPXOR    192(AX)(R13*1), Y4, Y4
+	VMOVDQU  Y4, 1920(BX)
+	VMOVDQU  928(DX), Y5
+	VPXOR    928(R12), Y5, Y5
+	MOVQ     112(SI), R13
+	VPXOR    224(AX)(R13*1), Y5, Y5
+	VMOVDQU  Y5, 1952(BX)
+	VMOVDQU  960(DX), Y6
+	VPXOR    960(R12), Y6, Y6
+	MOVQ     120(SI), R13
+	VPXOR    256(AX)(R13*1), Y6, Y6
+	VMOVDQU  Y6, 1984(BX)
+	VMOVDQU  992(DX), Y7
+	VPXOR    992(R12), Y7, Y7
+	MOVQ     120(SI), R12
+	VPXOR    288(AX)(R12*1), Y7, Y7
+	VMOVDQU  Y7, 2016(BX)
+	VPMULUDQ Y1, Y0, Y8
+	MOVQ     R9, R12
+	MOVQ     R9, R13
+	ADDQ     step2<>+0(SB), R9
+	SHRQ     $0x1e, R13
+	XORQ     R13, R12
+	IMULQ    mulA<>+0(SB), R12
+	MOVQ     R12, R13
+	SHRQ     $0x1b, R13
+	XORQ     R13, R12
+	IMULQ    mulB<>+0(SB), R12
+	MOVQ     R12, R13
+	SHRQ     $0x1f, R13
+	XORQ     R13, R12
+	MOVL     R12, R13
+	IMULQ    32(SP), R13
+	SHRQ     $0x20, R13
+	INCQ     R13
+	SHRQ     $0x20, R12
+	BZHIQ    R13, R12, R12
+	BTSQ     R13, R12
+	NEGQ     R12
+	ADDQ     DI, R12
+	ANDQ     16(SP), R12
+	SHLQ     $0x0a, R12
+	MOVQ     R12, 32(R11)
+	VPMULUDQ Y5, Y4, Y9
+	VPADDQ   Y1, Y0, Y0
+	VPADDQ   Y5, Y4, Y4
+	VPADDQ   Y8, Y8, Y8
+	VPADDQ   Y9, Y9, Y9
+	VPADDQ   Y8, Y0, Y0
+	VPADDQ   Y9, Y4, Y4
+	VPXOR    Y0, Y3, Y3
+	VPXOR    Y4, Y7, Y7
+	VPSHUFD  $0xb1, Y3, Y3
+	VPSHUFD  $0xb1, Y7, Y7
+	VPMULUDQ Y3, Y2, Y8
+	VPMULUDQ Y7, Y6, Y9
+	VPADDQ   Y3, Y2, Y2
+	VPADDQ   Y7, Y6, Y6
+	VPADDQ   Y8, Y8, Y8
+	VPADDQ   Y9, Y9, Y9
+	VPADDQ   Y8, Y2, Y2
+	VPADDQ   Y9, Y6, Y6
+	VPXOR    Y2, Y1, Y1
+	VPXOR    Y6, Y5, Y5
+	VPSHUFB  Y10, Y1, Y1
+	VPSHUFB  Y10, Y5, Y5
+	VPMULUDQ Y1, Y0, Y8
+	VPMULUDQ Y5, Y4, Y9
+	VPADDQ   Y1, Y0, Y0
+	VPADDQ   Y5, Y4, Y4
+	VPADDQ   Y8, Y8, Y8
+	VPADDQ   Y9, Y9, Y9
+	VPADDQ   Y8, Y0, Y0
+	VPADDQ   Y9, Y4, Y4
+	VPXOR    Y0, Y3, Y3
+	VPXOR    Y4, Y7, Y7
+	VPSHUFB  Y11, Y3, Y3
+	VPSHUFB  Y11, Y7, Y7
+	VPMULUDQ Y3, Y2, Y8
+	VPMULUDQ Y7, Y6, Y9
+	VPADDQ   Y3, Y2, Y2
+	VPADDQ   Y7, Y6, Y6
+	VPADDQ   Y8, Y8, Y8
+	VPADDQ   Y9, Y9, Y9
+	VPADDQ   Y8, Y2, Y2
+	VPADDQ   Y9, Y6, Y6
+	VPXOR    Y2, Y1, Y1
+	VPXOR    Y6, Y5, Y5
+	VPADDQ   Y1, Y1, Y8
+	VPADDQ   Y5, Y5, Y9
+	VPSRLQ   $0x3f, Y1, Y1
+	VPSRLQ   $0x3f, Y5, Y5
+	VPXOR    Y8, Y1, Y1
+	VPXOR    Y9, Y5, Y5
+	VPERMQ   $0x93, Y0, Y0
+	VPERMQ   $0x93, Y4, Y4
+	VPERMQ   $0x39, Y2, Y2
+	MOVQ     R8, R12
+	MOVQ     R8, R13
+	ADDQ     step2<>+0(SB), R8
+	SHRQ     $0x1e, R13
+	XORQ     R13, R12
+	IMULQ    mulA<>+0(SB), R12
+	MOVQ     R12, R13
+	SHRQ     $0x1b, R13
+	XORQ     R13, R12
+	IMULQ    mulB<>+0(SB), R12
+	MOVQ     R12, R13
+	SHRQ     $0x1f, R13
+	XORQ     R13, R12
+	ANDQ     low<>+0(SB), R12
+	IMULQ    24(SP), R12
+	SHRQ     $0x20, R12
+	SHLQ     $0x0a, R12
+	MOVQ     R12, 48(R10)
+	VPERMQ   $0x39, Y6, Y6
+	VPERMQ   $0x4e, Y3, Y3
+	VPERMQ   $0x4e, Y7, Y7
+	VPMULUDQ Y1, Y0, Y8
+	VPMULUDQ Y5, Y4, Y9
+	VPADDQ   Y1, Y0, Y0
+	VPADDQ   Y5, Y4, Y4
+	VPADDQ   Y8, Y8, Y8
+	VPADDQ   Y9, Y9, Y9
+	VPADDQ   Y8, Y0, Y0
+	VPADDQ   Y9, Y4, Y4
+	VPXOR    Y0, Y3, Y3
+	VPXOR    Y4, Y7, Y7
+	VPSHUFD  $0xb1, Y3, Y3
+	VPSHUFD  $0xb1, Y7, Y7
+	VPMULUDQ Y3, Y2, Y8
+	VPMULUDQ Y7, Y6, Y9
+	VPADDQ   Y3, Y2, Y2
+	VPADDQ   Y7, Y6, Y6
+	VPADDQ   Y8, Y8, Y8
+	VPADDQ   Y9, Y9, Y9
+	VPADDQ   Y8, Y2, Y2
+	VPADDQ   Y9, Y6, Y6
+	VPXOR    Y2, Y1, Y1
+	VPXOR    Y6, Y5, Y5
+	VPSHUFB  Y10, Y1, Y1
+	VPSHUFB  Y10, Y5, Y5
+	VPMULUDQ Y1, Y0, Y8
+	VPMULUDQ Y5, Y4, Y9
+	VPADDQ   Y1, Y0, Y0
+	VPADDQ   Y5, Y4, Y4
+	VPADDQ   Y8, Y8, Y8
+	VPADDQ   Y9, Y9, Y9
+	VPADDQ   Y8, Y0, Y0
+	VPADDQ   Y9, Y4, Y4
+	VPXOR    Y0, Y3, Y3
+	VPXOR    Y4, Y7, Y7
+	VPSHUFB  Y11, Y3, Y3
+	VPSHUFB  Y11, Y7, Y7
+	VPMULUDQ Y3, Y2, Y8
+	VPMULUDQ Y7, Y6, Y9
+	VPADDQ   Y3, Y2, Y2
+	VPADDQ   Y7, Y6, Y6
+	VPADDQ   Y8, Y8, Y8
+	VPADDQ   Y9, Y9, Y9
+	VPADDQ   Y8, Y2, Y2
+	VPADDQ   Y9, Y6, Y6
+	VPXOR    Y2, Y1, Y1
+	VPXOR    Y6, Y5, Y5
+	VPADDQ   Y1, Y1, Y8
+	VPADDQ   Y5, Y5, Y9
+	VPSRLQ   $0x3f, Y1, Y1
+	VPSRLQ   $0x3f, Y5, Y5
+	VPXOR    Y8, Y1, Y1
+	MOVQ     R9, R12
+	MOVQ     R9, R13
+	ADDQ     step2<>+0(SB), R9
+	SHRQ     $0x1e, R13
+	XORQ     R13, R12
+	IMULQ    mulA<>+0(SB), R12
+	MOVQ     R12, R13
+	SHRQ     $0x1b, R13
+	XORQ     R13, R12
+	IMULQ    mulB<>+0(SB), R12
+	MOVQ     R12, R13
+	SHRQ     $0x1f, R13
+	XORQ     R13, R12
+	MOVL     R12, R13
+	IMULQ    32(SP), R13
+	SHRQ     $0x20, R13
+	INCQ     R13
+	SHRQ     $0x20, R12
+	BZHIQ    R13, R12, R12
+	BTSQ     R13, R12
+	NEGQ     R12
+	ADDQ     DI, R12
+	ANDQ     16(SP), R12
+	SHLQ     $0x0a, R12
+	MOVQ     R12, 48(R11)
+	VPXOR    Y9, Y5, Y5
+	VPERMQ   $0x39, Y0, Y0
+	VPERMQ   $0x39, Y4, Y4
+	VPERMQ   $0x93, Y2, Y2
+	VPERMQ   $0x93, Y6, Y6
+	VPERMQ   $0x4e, Y3, Y3
+	VPERMQ   $0x4e, Y7, Y7
+	VMOVDQU  Y0, 2816(BX)
+	VMOVDQU  Y1, 2848(BX)
+	VMOVDQU  Y2, 2880(BX)
+	VMOVDQU  Y3, 2912(BX)
+	VMOVDQU  Y4, 2944(BX)
+	VMOVDQU  Y5, 2976(BX)
+	VMOVDQU  Y6, 3008(BX)
+	VMOVDQU  Y7, 3040(BX)
+	VMOVDQU  2048(BX), Y0
+	VMOVDQU  2304(BX), Y1
+	VMOVDQU  2560(BX), Y2
+	VMOVDQU  2816(BX), Y3
+	VMOVDQU  2176(BX), Y4
+	VMOVDQU  2432(BX), Y5
+	VMOVDQU  2688(BX), Y6
+	VMOVDQU  2944(BX), Y7
+	VPMULUDQ Y1, Y0, Y8
+	VPMULUDQ Y5, Y4, Y9
+	VPADDQ   Y1, Y0, Y0
+	VPADDQ   Y5, Y4, Y4
+	VPADDQ   Y8, Y8, Y8
+	VPADDQ   Y9, Y9, Y9
+	VPADDQ   Y8, Y0, Y0
+	VPADDQ   Y9, Y4, Y4
+	VPXOR    Y0, Y3, Y3
+	VPXOR    Y4, Y7, Y7
+	VPSHUFD  $0xb1, Y3, Y3
+	VPSHUFD  $0xb1, Y7, Y7
+	VPMULUDQ Y3, Y2, Y8
+	VPMULUDQ Y7, Y6, Y9
+	VPADDQ   Y3, Y2, Y2
+	VPADDQ   Y7, Y6, Y6
+	VPADDQ   Y8, Y8, Y8
+	VPADDQ   Y9, Y9, Y9
+	VPADDQ   Y8, Y2, Y2
+	VPADDQ   Y9, Y6, Y6
+	VPXOR    Y2, Y1, Y1
+	VPXOR    Y6, Y5, Y5
+	VPSHUFB  Y10, Y1, Y1
+	VPSHUFB  Y10, Y5, Y5
+	VPMULUDQ Y1, Y0, Y8
+	VPMULUDQ Y5, Y4, Y9
+	VPADDQ   Y1, Y0, Y0
+	VPADDQ   Y5, Y4, Y4
+	VPADDQ   Y8, Y8, Y8
+	VPADDQ   Y9, Y9, Y9
+	VPADDQ   Y8, Y0, Y0
+	VPADDQ   Y9, Y4, Y4
+	VPXOR    Y0, Y3, Y3
+	VPXOR    Y4, Y7, Y7
+	VPSHUFB  Y11, Y3, Y3
+	VPSHUFB  Y11, Y7, Y7
+	VPMULUDQ Y3, Y2, Y8
+	VPMULUDQ Y7, Y6, Y9
+	VPADDQ   Y3, Y2, Y2
+	VPADDQ   Y7, Y6, Y6
+	VPADDQ   Y8, Y8, Y8
+	VPADDQ   Y9, Y9, Y9
+	VPADDQ   Y8, Y2, Y2
+	VPADDQ   Y9, Y6, Y6
+	VPXOR    Y2, Y1, Y1
+	VPXOR    Y6, Y5, Y5
+	MOVQ     R8, R12
+	MOVQ     R8, R13
+	ADDQ     step2<>+0(SB), R8
+	SHRQ     $0x1e, R13
+	XORQ     R13, R12
+	IMULQ    mulA<>+0(SB), R12
+	MOVQ     R12, R13
+	SHRQ     $0x1b, R13
+	XORQ     R13, R12
+	IMULQ    mulB<>+0(SB), R12
+	MOVQ     R12, R13
+	SHRQ     $0x1f, R13
+	XORQ     R13, R12
+	ANDQ     low<>+0(SB), R12
+	IMULQ    24(SP), R12
+	SHRQ     $0x20, R12
+	SHLQ     $0x0a, R12
+	MOVQ     R12, 64(R10)
+	VPADDQ   Y1, Y1, Y8
+	VPADDQ   Y5, Y5, Y9
+	VPSRLQ   $0x3f, Y1, Y1
+	VPSRLQ   $0x3f, Y5, Y5
+	VPXOR    Y8, Y1, Y1
+	VPXOR    Y9, Y5, Y5
+	VPALIGNR $0x08, Y4, Y0, Y8
+	VPALIGNR $0x08, Y0, Y4, Y4
+	VPALIGNR $0x08, Y2, Y6, Y9
+	VPALIGNR $0x08, Y6, Y2, Y6
+	VPMULUDQ Y1, Y8, Y0
+	VPMULUDQ Y5, Y4, Y2
+	VPADDQ   Y1, Y8, Y8
+	VPADDQ   Y5, Y4, Y4
+	VPADDQ   Y0, Y0, Y0
+	VPADDQ   Y2, Y2, Y2
+	VPADDQ   Y0, Y8, Y8
+	VPADDQ   Y2, Y4, Y4
+	VPXOR    Y8, Y7, Y7
+	VPXOR    Y4, Y3, Y3
+	VPSHUFD  $0xb1, Y7, Y7
+	VPSHUFD  $0xb1, Y3, Y3
+	VPMULUDQ Y7, Y9, Y0
+	VPMULUDQ Y3, Y6, Y2
+	VPADDQ   Y7, Y9, Y9
+	VPADDQ   Y3, Y6, Y6
+	VPADDQ   Y0, Y0, Y0
+	VPADDQ   Y2, Y2, Y2
+	VPADDQ   Y0, Y9, Y9
+	VPADDQ   Y2, Y6, Y6
+	VPXOR    Y9, Y1, Y1
+	VPXOR    Y6, Y5, Y5
+	VPSHUFB  Y10, Y1, Y1
+	VPSHUFB  Y10, Y5, Y5
+	VPMULUDQ Y1, Y8, Y0
+	VPMULUDQ Y5, Y4, Y2
+	VPADDQ   Y1, Y8, Y8
+	VPADDQ   Y5, Y4, Y4
+	VPADDQ   Y0, Y0, Y0
+	VPADDQ   Y2, Y2, Y2
+	VPADDQ   Y0, Y8, Y8
+	VPADDQ   Y2, Y4, Y4
+	VPXOR    Y8, Y7, Y7
+	VPXOR    Y4, Y3, Y3
+	VPSHUFB  Y11, Y7, Y7
+	VPSHUFB  Y11, Y3, Y3
+	VPMULUDQ Y7, Y9, Y0
+	VPMULUDQ Y3, Y6, Y2
+	VPADDQ   Y7, Y9, Y9
+	VPADDQ   Y3, Y6, Y6
+	VPADDQ   Y0, Y0, Y0
+	VPADDQ   Y2, Y2, Y2
+	VPADDQ   Y0, Y9, Y9
+	VPADDQ   Y2, Y6, Y6
+	MOVQ     R9, R12
+	MOVQ     R9, R13
+	ADDQ     step2<>+0(SB), R9
+	SHRQ     $0x1e, R13
+	XORQ     R13, R12
+	IMULQ    mulA<>+0(SB), R12
+	MOVQ     R12, R13
+	SHRQ     $0x1b, R13
+	XORQ     R13, R12
+	IMULQ    mulB<>+0(SB), R12
+	MOVQ     R12, R13
+	SHRQ     $0x1f, R13
+	XORQ     R13, R12
+	MOVL     R12, R13
+	IMULQ    32(SP), R13
+	SHRQ     $0x20, R13
+	INCQ     R13
+	SHRQ     $0x20, R12
+	BZHIQ    R13, R12, R12
+	BTSQ     R13, R12
+	NEGQ     R12
+	ADDQ     DI, R12
+	ANDQ     16(SP), R12
+	SHLQ     $0x0a, R12
+	MOVQ     R12, 64(R11)
+	VPXOR    Y9, Y1, Y1
+	VPXOR    Y6, Y5, Y5
+	VPADDQ   Y1, Y1, Y0
+	VPADDQ   Y5, Y5, Y2
+	VPSRLQ   $0x3f, Y1, Y1
+	VPSRLQ   $0x3f, Y5, Y5
+	VPXOR    Y0, Y1, Y1
+	VPXOR    Y2, Y5, Y5
+	VPALIGNR $0x08, Y8, Y4, Y0
+	VPALIGNR $0x08, Y4, Y8, Y4
+	VPALIGNR $0x08, Y6, Y9, Y2
+	VPALIGNR $0x08, Y9, Y6, Y6
+	VPXOR    1024(BX), Y0, Y0
+	VMOVDQU  Y0, (CX)
+	VPXOR    1280(BX), Y1, Y1
+	VMOVDQU  Y1, 256(CX)
+	VPXOR    1536(BX), Y2, Y2
+	VMOVDQU  Y2, 512(CX)
+	VPXOR    1792(BX), Y3, Y3
+	VMOVDQU  Y3, 768(CX)
+	VPXOR    1152(BX), Y4, Y4
+	VMOVDQU  Y4, 128(CX)
+	VPXOR    1408(BX), Y5, Y5
+	VMOVDQU  Y5, 384(CX)
+	VPXOR    1664(BX), Y6, Y6
+	VMOVDQU  Y6, 640(CX)
+	VPXOR    1920(BX), Y7, Y7
+	VMOVDQU  Y7, 896(CX)
+	VMOVDQU  2080(BX), Y0
+	VMOVDQU  2336(BX), Y1
+	VMOVDQU  2592(BX), Y2
+	VMOVDQU  2848(BX), Y3
+	VMOVDQU  2208(BX), Y4
+	VMOVDQU  2464(BX), Y5
+	VMOVDQU  2720(BX), Y6
+	VMOVDQU  2976(BX), Y7
+	VPMULUDQ Y1, Y0, Y8
+	VPMULUDQ Y5, Y4, Y9
+	VPADDQ   Y1, Y0, Y0
+	VPADDQ   Y5, Y4, Y4
+	VPADDQ   Y8, Y8, Y8
+	VPADDQ   Y9, Y9, Y9
+	VPADDQ   Y8, Y0, Y0
+	VPADDQ   Y9, Y4, Y4
+	VPXOR    Y0, Y3, Y3
+	VPXOR    Y4, Y7, Y7
+	VPSHUFD  $0xb1, Y3, Y3
+	VPSHUFD  $0xb1, Y7, Y7
+	VPMULUDQ Y3, Y2, Y8
+	VPMULUDQ Y7, Y6, Y9
+	VPADDQ   Y3, Y2, Y2
+	VPADDQ   Y7, Y6, Y6
+	VPADDQ   Y8, Y8, Y8
+	VPADDQ   Y9, Y9, Y9
+	VPADDQ   Y8, Y2, Y2
+	VPADDQ   Y9, Y6, Y6
+	VPXOR    Y2, Y1, Y1
+	VPXOR    Y6, Y5, Y5
+	VPSHUFB  Y10, Y1, Y1
+	VPSHUFB  Y10, Y5, Y5
+	VPMULUDQ Y1, Y0, Y8
+	VPMULUDQ Y5, Y4, Y9
+	VPADDQ   Y1, Y0, Y0
+	VPADDQ   Y5, Y4, Y4
+	VPADDQ   Y8, Y8, Y8
+	VPADDQ   Y9, Y9, Y9
+	VPADDQ   Y8, Y0, Y0
+	VPADDQ   Y9, Y4, Y4
+	VPXOR    Y0, Y3, Y3
+	VPXOR    Y4, Y7, Y7
+	VPSHUFB  Y11, Y3, Y3
+	VPSHUFB  Y11, Y7, Y7
+	VPMULUDQ Y3, Y2, Y8
+	VPMULUDQ Y7, Y6, Y9
+	VPADDQ   Y3, Y2, Y2
+	VPADDQ   Y7, Y6, Y6
+	VPADDQ   Y8, Y8, Y8
+	MOVQ     R8, R12
+	MOVQ     R8, R13
+	ADDQ     step2<>+0(SB), R8
+	SHRQ     $0x1e, R13
+	XORQ     R13, R12
+	IMULQ    mulA<>+0(SB), R12
+	MOVQ     R12, R13
+	SHRQ     $0x1b, R13
+	XORQ     R13, R12
+	IMULQ    mulB<>+0(SB), R12
+	MOVQ     R12, R13
+	SHRQ     $0x1f, R13
+	XORQ     R13, R12
+	ANDQ     low<>+0(SB), R12
+	IMULQ    24(SP), R12
+	SHRQ     $0x20, R12
+	SHLQ     $0x0a, R12
+	MOVQ     R12, 80(R10)
+	VPADDQ   Y9, Y9, Y9
+	VPADDQ   Y8, Y2, Y2
+	VPADDQ   Y9, Y6, Y6
+	VPXOR    Y2, Y1, Y1
+	VPXOR    Y6, Y5, Y5
+	VPADDQ   Y1, Y1, Y8
+	VPADDQ   Y5, Y5, Y9
+	VPSRLQ   $0x3f, Y1, Y1
+	VPSRLQ   $0x3f, Y5, Y5
+	VPXOR    Y8, Y1, Y1
+	VPXOR    Y9, Y5, Y5
+	VPALIGNR $0x08, Y4, Y0, Y8
+	VPALIGNR $0x08, Y0, Y4, Y4
+	VPALIGNR $0x08, Y2, Y6, Y9
+	VPALIGNR $0x08, Y6, Y2, Y6
+	VPMULUDQ Y1, Y8, Y0
+	VPMULUDQ Y5, Y4, Y2
+	VPADDQ   Y1, Y8, Y8
+	VPADDQ   Y5, Y4, Y4
+	VPADDQ   Y0, Y0, Y0
+	VPADDQ   Y2, Y2, Y2
+	VPADDQ   Y0, Y8, Y8
+	VPADDQ   Y2, Y4, Y4
+	VPXOR    Y8, Y7, Y7
+	VPXOR    Y4, Y3, Y3
+	VPSHUFD  $0xb1, Y7, Y7
+	VPSHUFD  $0xb1, Y3, Y3
+	VPMULUDQ Y7, Y9, Y0
+	VPMULUDQ Y3, Y6, Y2
+	VPADDQ   Y7, Y9, Y9
+	VPADDQ   Y3, Y6, Y6
+	VPADDQ   Y0, Y0, Y0
+	VPADDQ   Y2, Y2, Y2
+	VPADDQ   Y0, Y9, Y9
+	VPADDQ   Y2, Y6, Y6
+	VPXOR    Y9, Y1, Y1
+	VPXOR    Y6, Y5, Y5
+	VPSHUFB  Y10, Y1, Y1
+	VPSHUFB  Y10, Y5, Y5
+	VPMULUDQ Y1, Y8, Y0
+	VPMULUDQ Y5, Y4, Y2
+	VPADDQ   Y1, Y8, Y8
+	VPADDQ   Y5, Y4, Y4
+	VPADDQ   Y0, Y0, Y0
+	VPADDQ   Y2, Y2, Y2
+	VPADDQ   Y0, Y8, Y8
+	VPADDQ   Y2, Y4, Y4
+	VPXOR    Y8, Y7, Y7
+	VPXOR    Y4, Y3, Y3
+	VPSHUFB  Y11, Y7, Y7
+	VPSHUFB  Y11, Y3, Y3
+	VPMULUDQ Y7, Y9, Y0
+	VPMULUDQ Y3, Y6, Y2
+	VPADDQ   Y7, Y9, Y9
+	MOVQ     R9, R12
+	MOVQ     R9, R13
+	ADDQ     step2<>+0(SB), R9
+	SHRQ     $0x1e, R13
+	XORQ     R13, R12
+	IMULQ    mulA<>+0(SB), R12
+	MOVQ     R12, R13
+	SHRQ     $0x1b, R13
+	XORQ     R13, R12
+	IMULQ    mulB<>+0(SB), R12
+	MOVQ     R12, R13
+	SHRQ     $0x1f, R13
+	XORQ     R13, R12
+	MOVL     R12, R13
+	IMULQ    32(SP), R13
+	SHRQ     $0x20, R13
+	INCQ     R13
+	SHRQ     $0x20, R12
+	BZHIQ    R13, R12, R12
+	BTSQ     R13, R12
+	NEGQ     R12
+	ADDQ     DI, R12
+	ANDQ     16(SP), R12
+	SHLQ     $0x0a, R12
+	MOVQ     R12, 80(R11)
+	VPADDQ   Y3, Y6, Y6
+	VPADDQ   Y0, Y0, Y0
+	VPADDQ   Y2, Y2, Y2
+	VPADDQ   Y0, Y9, Y9
+	VPADDQ   Y2, Y6, Y6
+	VPXOR    Y9, Y1, Y1
+	VPXOR    Y6, Y5, Y5
+	VPADDQ   Y1, Y1, Y0
+	VPADDQ   Y5, Y5, Y2
+	VPSRLQ   $0x3f, Y1, Y1
+	VPSRLQ   $0x3f, Y5, Y5
+	VPXOR    Y0, Y1, Y1
+	VPXOR    Y2, Y5, Y5
+	VPALIGNR $0x08, Y8, Y4, Y0
+	VPALIGNR $0x08, Y4, Y8, Y4
+	VPALIGNR $0x08, Y6, Y9, Y2
+	VPALIGNR $0x08, Y9, Y6, Y6
+	VPXOR    1056(BX), Y0, Y0
+	VMOVDQU  Y0, 32(CX)
+	VPXOR    1312(BX), Y1, Y1
+	VMOVDQU  Y1, 288(CX)
+	VPXOR    1568(BX), Y2, Y2
+	VMOVDQU  Y2, 544(CX)
+	VPXOR    1824(BX), Y3, Y3
+	VMOVDQU  Y3, 800(CX)
+	VPXOR    1184(BX), Y4, Y4
+	VMOVDQU  Y4, 160(CX)
+	VPXOR    1440(BX), Y5, Y5
+	VMOVDQU  Y5, 416(CX)
+	VPXOR    1696(BX), Y6, Y6
+	VMOVDQU  Y6, 672(CX)
+	VPXOR    1952(BX), Y7, Y7
+	VMOVDQU  Y7, 928(CX)
+	VMOVDQU  2112(BX), Y0
+	VMOVDQU  2368(BX), Y1
+	VMOVDQU  2624(BX), Y2
+	VMOVDQU  2880(BX), Y3
+	VMOVDQU  2240(BX), Y4
+	VMOVDQU  2496(BX), Y5
+	VMOVDQU  2752(BX), Y6
+	VMOVDQU  3008(BX), Y7
+	VPMULUDQ Y1, Y0, Y8
+	VPMULUDQ Y5, Y4, Y9
+	VPADDQ   Y1, Y0, Y0
+	VPADDQ   Y5, Y4, Y4
+	VPADDQ   Y8, Y8, Y8
+	VPADDQ   Y9, Y9, Y9
+	VPADDQ   Y8, Y0, Y0
+	VPADDQ   Y9, Y4, Y4
+	VPXOR    Y0, Y3, Y3
+	VPXOR    Y4, Y7, Y7
+	VPSHUFD  $0xb1, Y3, Y3
+	VPSHUFD  $0xb1, Y7, Y7
+	VPMULUDQ Y3, Y2, Y8
+	VPMULUDQ Y7, Y6, Y9
+	VPADDQ   Y3, Y2, Y2
+	VPADDQ   Y7, Y6, Y6
+	VPADDQ   Y8, Y8, Y8
+	VPADDQ   Y9, Y9, Y9
+	VPADDQ   Y8, Y2, Y2
+	VPADDQ   Y9, Y6, Y6
+	VPXOR    Y2, Y1, Y1
+	VPXOR    Y6, Y5, Y5
+	VPSHUFB  Y10, Y1, Y1
+	VPSHUFB  Y10, Y5, Y5
+	VPMULUDQ Y1, Y0, Y8
+	VPMULUDQ Y5, Y4, Y9
+	VPADDQ   Y1, Y0, Y0
+	VPADDQ   Y5, Y4, Y4
+	VPADDQ   Y8, Y8, Y8
+	VPADDQ   Y9, Y9, Y9
+	VPADDQ   Y8, Y0, Y0
+	VPADDQ   Y9, Y4, Y4
+	VPXOR    Y0, Y3, Y3
+	VPXOR    Y4, Y7, Y7
+	VPSHUFB  Y11, Y3, Y3
+	VPSHUFB  Y11, Y7, Y7
+	VPMULUDQ Y3, Y2, Y8
+	MOVQ     R8, R12
+	MOVQ     R8, R13
+	ADDQ     step2<>+0(SB), R8
+	SHRQ     $0x1e, R13
+	XORQ     R13, R12
+	IMULQ    mulA<>+0(SB), R12
+	MOVQ     R12, R13
+	SHRQ     $0x1b, R13
+	XORQ     R13, R12
+	IMULQ    mulB<>+0(SB), R12
+	MOVQ     R12, R13
+	SHRQ     $0x1f, R13
+	XORQ     R13, R12
+	ANDQ     low<>+0(SB), R12
+	IMULQ    24(SP), R12
+	SHRQ     $0x20, R12
+	SHLQ     $0x0a, R12
+	MOVQ     R12, 96(R10)
+	VPMULUDQ Y7, Y6, Y9
+	VPADDQ   Y3, Y2, Y2
+	VPADDQ   Y7, Y6, Y6
+	VPADDQ   Y8, Y8, Y8
+	VPADDQ   Y9, Y9, Y9
+	VPADDQ   Y8, Y2, Y2
+	VPADDQ   Y9, Y6, Y6
+	VPXOR    Y2, Y1, Y1
+	VPXOR    Y6, Y5, Y5
+	VPADDQ   Y1, Y1, Y8
+	VPADDQ   Y5, Y5, Y9
+	VPSRLQ   $0x3f, Y1, Y1
+	VPSRLQ   $0x3f, Y5, Y5
+	VPXOR    Y8, Y1, Y1
+	VPXOR    Y9, Y5, Y5
+	VPALIGNR $0x08, Y4, Y0, Y8
+	VPALIGNR $0x08, Y0, Y4, Y4
+	VPALIGNR $0x08, Y2, Y6, Y9
+	VPALIGNR $0x08, Y6, Y2, Y6
+	VPMULUDQ Y1, Y8, Y0
+	VPMULUDQ Y5, Y4, Y2
+	VPADDQ   Y1, Y8, Y8
+	VPADDQ   Y5, Y4, Y4
+	VPADDQ   Y0, Y0, Y0
+	VPADDQ   Y2, Y2, Y2
+	VPADDQ   Y0, Y8, Y8
+	VPADDQ   Y2, Y4, Y4
+	VPXOR    Y8, Y7, Y7
+	VPXOR    Y4, Y3, Y3
+	VPSHUFD  $0xb1, Y7, Y7
+	VPSHUFD  $0xb1, Y3, Y3
+	VPMULUDQ Y7, Y9, Y0
+	VPMULUDQ Y3, Y6, Y2
+	VPADDQ   Y7, Y9, Y9
+	VPADDQ   Y3, Y6, Y6
+	VPADDQ   Y0, Y0, Y0
+	VPADDQ   Y2, Y2, Y2
+	VPADDQ   Y0, Y9, Y9
+	VPADDQ   Y2, Y6, Y6
+	VPXOR    Y9, Y1, Y1
+	VPXOR    Y6, Y5, Y5
+	VPSHUFB  Y10, Y1, Y1
+	VPSHUFB  Y10, Y5, Y5
+	VPMULUDQ Y1, Y8, Y0
+	VPMULUDQ Y5, Y4, Y2
+	VPADDQ   Y1, Y8, Y8
+	VPADDQ   Y5, Y4, Y4
+	VPADDQ   Y0, Y0, Y0
+	VPADDQ   Y2, Y2, Y2
+	VPADDQ   Y0, Y8, Y8
+	VPADDQ   Y2, Y4, Y4
+	VPXOR    Y8, Y7, Y7
+	VPXOR    Y4, Y3, Y3
+	MOVQ     R9, R12
+	MOVQ     R9, R13
+	ADDQ     step2<>+0(SB), R9
+	SHRQ     $0x1e, R13
+	XORQ     R13, R12
+	IMULQ    mulA<>+0(SB), R12
+	MOVQ     R12, R13
+	SHRQ     $0x1b, R13
+	XORQ     R13, R12
+	IMULQ    mulB<>+0(SB), R12
+	MOVQ     R12, R13
+	SHRQ     $0x1f, R13
+	XORQ     R13, R12
+	MOVL     R12, R13
+	IMULQ    32(SP), R13
+	SHRQ     $0x20, R13
+	INCQ     R13
+	SHRQ     $0x20, R12
+	BZHIQ    R13, R12, R12
+	BTSQ     R13, R12
+	NEGQ     R12
+	ADDQ     DI, R12
+	ANDQ     16(SP), R12
+	SHLQ     $0x0a, R12
+	MOVQ     R12, 96(R11)
+	VPSHUFB  Y11, Y7, Y7
+	VPSHUFB  Y11, Y3, Y3
+	VPMULUDQ Y7, Y9, Y0
+	VPMULUDQ Y3, Y6, Y2
+	VPADDQ   Y7, Y9, Y9
+	VPADDQ   Y3, Y6, Y6
+	VPADDQ   Y0, Y0, Y0
+	VPADDQ   Y2, Y2, Y2
+	VPADDQ   Y0, Y9, Y9
+	VPADDQ   Y2, Y6, Y6
+	VPXOR    Y9, Y1, Y1
+	VPXOR    Y6, Y5, Y5
+	VPADDQ   Y1, Y1, Y0
+	VPADDQ   Y5, Y5, Y2
+	VPSRLQ   $0x3f, Y1, Y1
+	VPSRLQ   $0x3f, Y5, Y5
+	VPXOR    Y0, Y1, Y1
+	VPXOR    Y2, Y5, Y5
+	VPALIGNR $0x08, Y8, Y4, Y0
+	VPALIGNR $0x08, Y4, Y8, Y4
+	VPALIGNR $0x08, Y6, Y9, Y2
+	VPALIGNR $0x08, Y9, Y6, Y6
+	VPXOR    1088(BX), Y0, Y0
+	VMOVDQU  Y0, 64(CX)
+	VPXOR    1344(BX), Y1, Y1
+	VMOVDQU  Y1, 320(CX)
+	VPXOR    1600(BX), Y2, Y2
+	VMOVDQU  Y2, 576(CX)
+	VPXOR    1856(BX), Y3, Y3
+	VMOVDQU  Y3, 832(CX)
+	VPXOR    1216(BX), Y4, Y4
+	VMOVDQU  Y4, 192(CX)
+	VPXOR    1472(BX), Y5, Y5
+	VMOVDQU  Y5, 448(CX)
+	VPXOR    1728(BX), Y6, Y6
+	VMOVDQU  Y6, 704(CX)
+	VPXOR    1984(BX), Y7, Y7
+	VMOVDQU  Y7, 960(CX)
+	VMOVDQU  2144(BX), Y0
+	VMOVDQU  2400(BX), Y1
+	VMOVDQU  2656(BX), Y2
+	VMOVDQU  2912(BX), Y3
+	VMOVDQU  2272(BX), Y4
+	VMOVDQU  2528(BX), Y5
+	VMOVDQU  2784(BX), Y6
+	VMOVDQU  3040(BX), Y7
+	VPMULUDQ Y1, Y0, Y8
+	VPMULUDQ Y5, Y4, Y9
+	VPADDQ   Y1, Y0, Y0
+	VPADDQ   Y5, Y4, Y4
+	VPADDQ   Y8, Y8, Y8
+	VPADDQ   Y9, Y9, Y9
+	VPADDQ   Y8, Y0, Y0
+	VPADDQ   Y9, Y4, Y4
+	VPXOR    Y0, Y3, Y3
+	VPXOR    Y4, Y7, Y7
+	VPSHUFD  $0xb1, Y3, Y3
+	VPSHUFD  $0xb1, Y7, Y7
+	VPMULUDQ Y3, Y2, Y8
+	VPMULUDQ Y7, Y6, Y9
+	VPADDQ   Y3, Y2, Y2
+	VPADDQ   Y7, Y6, Y6
+	VPADDQ   Y8, Y8, Y8
+	VPADDQ   Y9, Y9, Y9
+	VPADDQ   Y8, Y2, Y2
+	VPADDQ   Y9, Y6, Y6
+	VPXOR    Y2, Y1, Y1
+	VPXOR    Y6, Y5, Y5
+	VPSHUFB  Y10, Y1, Y1
+	VPSHUFB  Y10, Y5, Y5
+	VPMULUDQ Y1, Y0, Y8
+	VPMULUDQ Y5, Y4, Y9
+	VPADDQ   Y1, Y0, Y0
+	VPADDQ   Y5, Y4, Y4
+	VPADDQ   Y8, Y8, Y8
+	VPADDQ   Y9, Y9, Y9
+	VPADDQ   Y8, Y0, Y0
+	VPADDQ   Y9, Y4, Y4
+	MOVQ     R8, R12
+	MOVQ     R8, R13
+	ADDQ     step2<>+0(SB), R8
+	SHRQ     $0x1e, R13
+	XORQ     R13, R12
+	IMULQ    mulA<>+0(SB), R12
+	MOVQ     R12, R13
+	SHRQ     $0x1b, R13
+	XORQ     R13, R12
+	IMULQ    mulB<>+0(SB), R12
+	MOVQ     R12, R13
+	SHRQ     $0x1f, R13
+	XORQ     R13, R12
+	ANDQ     low<>+0(SB), R12
+	IMULQ    24(SP), R12
+	SHRQ     $0x20, R12
+	SHLQ     $0x0a, R12
+	MOVQ     R12, 112(R10)
+	VPXOR    Y0, Y3, Y3
+	VPXOR    Y4, Y7, Y7
+	VPSHUFB  Y11, Y3, Y3
+	VPSHUFB  Y11, Y7, Y7
+	VPMULUDQ Y3, Y2, Y8
+	VPMULUDQ Y7, Y6, Y9
+	VPADDQ   Y3, Y2, Y2
+	VPADDQ   Y7, Y6, Y6
+	VPADDQ   Y8, Y8, Y8
+	VPADDQ   Y9, Y9, Y9
+	VPADDQ   Y8, Y2, Y2
+	VPADDQ   Y9, Y6, Y6
+	VPXOR    Y2, Y1, Y1
+	VPXOR    Y6, Y5, Y5
+	VPADDQ   Y1, Y1, Y8
+	VPADDQ   Y5, Y5, Y9
+	VPSRLQ   $0x3f, Y1, Y1
+	VPSRLQ   $0x3f, Y5, Y5
+	VPXOR    Y8, Y1, Y1
+	VPXOR    Y9, Y5, Y5
+	VPALIGNR $0x08, Y4, Y0, Y8
+	VPALIGNR $0x08, Y0, Y4, Y4
+	VPALIGNR $0x08, Y2, Y6, Y9
+	VPALIGNR $0x08, Y6, Y2, Y6
+	VPMULUDQ Y1, Y8, Y0
+	VPMULUDQ Y5, Y4, Y2
+	VPADDQ   Y1, Y8, Y8
+	VPADDQ   Y5, Y4, Y4
+	VPADDQ   Y0, Y0, Y0
+	VPADDQ   Y2, Y2, Y2
+	VPADDQ   Y0, Y8, Y8
+	VPADDQ   Y2, Y4, Y4
+	VPXOR    Y8, Y7, Y7
+	VPXOR    Y4, Y3, Y3
+	VPSHUFD  $0xb1, Y7, Y7
+	VPSHUFD  $0xb1, Y3, Y3
+	VPMULUDQ Y7, Y9, Y0
+	VPMULUDQ Y3, Y6, Y2
+	VPADDQ   Y7, Y9, Y9
+	VPADDQ   Y3, Y6, Y6
+	VPADDQ   Y0, Y0, Y0
+	VPADDQ   Y2, Y2, Y2
+	VPADDQ   Y0, Y9, Y9
+	VPADDQ   Y2, Y6, Y6
+	VPXOR    Y9, Y1, Y1
+	VPXOR    Y6, Y5, Y5
+	VPSHUFB  Y10, Y1, Y1
+	VPSHUFB  Y10, Y5, Y5
+	VPMULUDQ Y1, Y8, Y0
+	VPMULUDQ Y5, Y4, Y2
+	VPADDQ   Y1, Y8, Y8
+	VPADDQ   Y5, Y4, Y4
+	VPADDQ   Y0, Y0, Y0
+	VPADDQ   Y2, Y2, Y2
+	MOVQ     R9, R8
+	MOVQ     R9, R10
+	ADDQ     step2<>+0(SB), R9
+	SHRQ     $0x1e, R10
+	XORQ     R10, R8
+	IMULQ    mulA<>+0(SB), R8
+	MOVQ     R8, R10
+	SHRQ     $0x1b, R10
+	XORQ     R10, R8
+	IMULQ    mulB<>+0(SB), R8
+	MOVQ     R8, R10
+	SHRQ     $0x1f, R10
+	XORQ     R10, R8
+	MOVL     R8, R9
+	IMULQ    32(SP), R9
+	SHRQ     $0x20, R9
+	INCQ     R9
+	SHRQ     $0x20, R8
+	BZHIQ    R9, R8, R8
+	BTSQ     R9, R8
+	NEGQ     R8
+	ADDQ     DI, R8
+	ANDQ     16(SP), R8
+	SHLQ     $0x0a, R8
+	MOVQ     R8, 112(R11)
+	VPADDQ   Y0, Y8, Y8
+	VPADDQ   Y2, Y4, Y4
+	VPXOR    Y8, Y7, Y7
+	VPXOR    Y4, Y3, Y3
+	VPSHUFB  Y11, Y7, Y7
+	VPSHUFB  Y11, Y3, Y3
+	VPMULUDQ Y7, Y9, Y0
+	VPMULUDQ Y3, Y6, Y2
+	VPADDQ   Y7, Y9, Y9
+	VPADDQ   Y3, Y6, Y6
+	VPADDQ   Y0, Y0, Y0
+	VPADDQ   Y2, Y2, Y2
+	VPADDQ   Y0, Y9, Y9
+	VPADDQ   Y2, Y6, Y6
+	VPXOR    Y9, Y1, Y1
+	VPXOR    Y6, Y5, Y5
+	VPADDQ   Y1, Y1, Y0
+	VPADDQ   Y5, Y5, Y2
+	VPSRLQ   $0x3f, Y1, Y1
+	VPSRLQ   $0x3f, Y5, Y5
+	VPXOR    Y0, Y1, Y1
+	VPXOR    Y2, Y5, Y5
+	VPALIGNR $0x08, Y8, Y4, Y0
+	VPALIGNR $0x08, Y4, Y8, Y4
+	VPALIGNR $0x08, Y6, Y9, Y2
+	VPALIGNR $0x08, Y9, Y6, Y6
+	VPXOR    1120(BX), Y0, Y0
+	VMOVDQU  Y0, 96(CX)
+	VPXOR    1376(BX), Y1, Y1
+	VMOVDQU  Y1, 352(CX)
+	VPXOR    1632(BX), Y2, Y2
+	VMOVDQU  Y2, 608(CX)
+	VPXOR    1888(BX), Y3, Y3
+	VMOVDQU  Y3, 864(CX)
+	VPXOR    1248(BX), Y4, Y4
+	VMOVDQU  Y4, 224(CX)
+	VPXOR    1504(BX), Y5, Y5
+	VMOVDQU  Y5, 480(CX)
+	VPXOR    1760(BX), Y6, Y6
+	VMOVDQU  Y6, 736(CX)
+	VPXOR    2016(BX), Y7, Y7
+	VMOVDQU  Y7, 992(CX)
+	MOVQ     CX, R12
+	ADDQ     $0x00000400, CX
+	ADDQ     oldStep+24(FP), DX
+	ADDQ     $0x00000080, SI
+	ANDQ     $-1025, SI
+	INCQ     DI
+	CMPQ     DI, (SP)
+	JB       block
 	VZEROUPPER
 	RET
 

@@ -6,8 +6,8 @@ import "golang.org/x/sys/cpu"
 
 // known are the implementations for this architecture, the fastest first.
 var known = []implementation{
-	{AVX512, withAssembly(fillAVX512), func(b *blockBytes, rounds uint64) { chainAVX512(&b[0], rounds) }},
-	{AVX2, withAssembly(fillAVX2), func(b *blockBytes, rounds uint64) { chainAVX2(&b[0], rounds) }},
+	{AVX512, withAssembly(fillAVX512, fillFarAVX512), func(b *blockBytes, rounds uint64) { chainAVX512(&b[0], rounds) }},
+	{AVX2, withAssembly(fillAVX2, fillFarAVX2), func(b *blockBytes, rounds uint64) { chainAVX2(&b[0], rounds) }},
 	portable,
 }
 
@@ -24,8 +24,16 @@ const firstAssembled = 4
 // zeroBlock is what stands in every block before the first pass.
 var zeroBlock blockBytes
 
-// withAssembly is implementation.blocks by a function of fill_amd64.s.
-func withAssembly(fill func(base, prev, old *byte, oldStep, n, key, pass, from, to uint64)) func(*filler, uint32, uint32, uint32) {
+// farBlocks is the size in blocks of a sector from which on a fill prefetches in
+// bunches: tables of its pages no longer stay in the caches where a machine's
+// memory is in small pages, its own or its host's. A variable for tests only.
+var farBlocks uint32 = 4 << 20
+
+// assembled computes blocks from…to−1 of a pass, see fill_amd64.go.
+type assembled func(base, prev, old *byte, oldStep, n, key, pass, from, to uint64)
+
+// withAssembly is implementation.blocks by two functions of fill_amd64.s.
+func withAssembly(near, far assembled) func(*filler, uint32, uint32, uint32) {
 	return func(f *filler, p, from, to uint32) {
 		for ; p == 1 && from < min(to, firstAssembled); from++ {
 			f.step(p, from)
@@ -38,6 +46,10 @@ func withAssembly(fill func(base, prev, old *byte, oldStep, n, key, pass, from, 
 			old, oldStep = &zeroBlock, 0
 		}
 		prev := f.bytesOf((from - 1) & (f.n - 1))
+		fill := near
+		if f.n >= farBlocks {
+			fill = far
+		}
 		fill(&f.buf[0], &prev[0], &old[0], oldStep, uint64(f.n), graphKey(f.id), uint64(p), uint64(from), uint64(to))
 	}
 }

@@ -88,7 +88,7 @@ func (x Row) bound(small Row) string {
 	if x.Gather <= small.BlockPass {
 		return ""
 	}
-	return fmt.Sprintf(" Its lines alone take %s ns a block, so on this machine no code fills it at more than %.2f.", figure(x.Gather), small.BlockPass/x.Gather)
+	return fmt.Sprintf(" Its lines alone take %s ns a block, so no fill on this machine reaches more than %.2f.", figure(x.Gather), small.BlockPass/x.Gather)
 }
 
 func (r Result) find(isa rules.ISA, size int64, workers int) (Row, bool) {

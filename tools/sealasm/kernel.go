@@ -18,14 +18,26 @@ const (
 // How far ahead of the block at hand the fill looks, in blocks: parents are
 // computed so far ahead, their lines prefetched so far, and blocks to be
 // written so far, where that is asked for. The ring of slots is so long; it
-// must be longer than computeAhead.
+// must be longer than parents are computed ahead.
 const (
-	computeAhead  = 4
-	prefetchAhead = 3
-	streamAhead   = 5
-	slots         = 8
-	ringSize      = slots * slotSize
-	frameAlign    = 2 * ringSize // so that a slot's address wraps by clearing a bit
+	streamAhead = 5
+	slots       = 8
+	ringSize    = slots * slotSize
+	frameAlign  = 2 * ringSize // so that a slot's address wraps by clearing a bit
+)
+
+// look is how a fill looks ahead: the lines of bunch blocks are prefetched at
+// once, or with a bunch of 0 those of one block, spread through its permutation.
+//
+// A prefetch leaves the processor's window when its address is translated. Spread
+// ones hide their latency where that is quick. Where each translation waits for
+// memory, a window holds too few of them, and they had better come in bunches,
+// although the permutation then stands still.
+type look struct{ compute, prefetch, bunch int }
+
+var (
+	spread  = look{compute: 4, prefetch: 3}
+	bunched = look{compute: 6, prefetch: 2, bunch: 4}
 )
 
 // golden is the increment of splitmix64.
@@ -101,27 +113,28 @@ type fill struct {
 	mask       Mem // n − 1
 	lim, limM1 Mem // of the block ahead: lim, and floor(log2 lim) − 1
 
+	look
 	stream bool // prefetch the blocks to come as well, which the first pass writes without reading
 
 	u, near         reg.GPVirtual // splitmix64 states of the uniform and the near half
 	uSlot, nearSlot reg.GPVirtual // where their offsets go
-	prefetch        reg.GPVirtual // slot of the block whose lines are fetched
+	slotAhead       reg.GPVirtual // slot of the block whose lines are fetched
 }
 
 const fillSignature = "func(base, prev, old *byte, oldStep, n, key, pass, from, to uint64)"
 
 // begin emits the head of a fill function, with extra bytes of aligned scratch
 // behind the ring.
-func (k *kernel) begin(name, doc string, extra int) *fill {
+func (k *kernel) begin(name, doc string, how look, extra int) *fill {
 	k.Function(name)
 	k.Doc(name+" computes blocks from…to−1 of a pass, given the block before, with "+doc+".",
 		"What stands in block from is at old, that of the next oldStep bytes on.",
 		"In the first pass from is at least 4; key is the graph's.")
 	k.SignatureExpr(fillSignature)
-	f := &fill{kernel: k}
+	f := &fill{kernel: k, look: how}
 	f.base, f.dst, f.old = k.GP64(), k.GP64(), k.GP64()
 	f.frame, f.slot, f.ahead = k.GP64(), k.GP64(), k.GP64()
-	f.u, f.near, f.uSlot, f.nearSlot, f.prefetch = k.GP64(), k.GP64(), k.GP64(), k.GP64(), k.GP64()
+	f.u, f.near, f.uSlot, f.nearSlot, f.slotAhead = k.GP64(), k.GP64(), k.GP64(), k.GP64(), k.GP64()
 	f.end, f.key, f.mask = k.AllocLocal(8), k.AllocLocal(8), k.AllocLocal(8)
 	f.lim, f.limM1 = k.AllocLocal(8), k.AllocLocal(8)
 	f.pass, f.n = f.param("pass"), f.param("n")
@@ -141,7 +154,7 @@ func (k *kernel) begin(name, doc string, extra int) *fill {
 	k.DECQ(t)
 	k.MOVQ(t, f.mask)
 	k.MOVQ(f.param("to"), t)
-	k.ADDQ(U8(computeAhead), t)
+	k.ADDQ(U8(how.compute), t)
 	k.MOVQ(t, f.end)
 	k.MOVQ(f.param("from"), f.ahead)
 	k.MOVQ(f.ahead, f.dst)
@@ -160,7 +173,7 @@ func (k *kernel) param(name string) Mem {
 	return b.Addr
 }
 
-// prime computes the parents of the first computeAhead blocks and prefetches
+// prime computes the parents of the first blocks and prefetches
 // their lines. The loop then goes on with what is further ahead.
 func (f *fill) prime() {
 	f.MOVQ(f.frame, f.slot)
@@ -168,7 +181,7 @@ func (f *fill) prime() {
 	for _, w := range f.parents(f.slot) {
 		w()
 	}
-	f.MOVQ(f.slot, f.prefetch)
+	f.MOVQ(f.slot, f.slotAhead)
 	for k := range lines {
 		f.fetch(k)
 	}
@@ -176,7 +189,7 @@ func (f *fill) prime() {
 	f.INCQ(f.ahead)
 	f.MOVQ(f.ahead, f.u)
 	f.SUBQ(f.param("from"), f.u)
-	f.CMPQ(f.u, U8(computeAhead))
+	f.CMPQ(f.u, U8(f.compute))
 	f.JB(LabelRef("prime"))
 	f.MOVQ(f.frame, f.slot)
 }
@@ -201,14 +214,19 @@ func (f *fill) loop(label string) {
 // later block, and the prefetches for an earlier one of those.
 func (f *fill) lookahead() []func() {
 	work := []func(){func() {
-		f.MOVQ(f.slot, f.prefetch)
-		f.advance(f.prefetch, prefetchAhead)
+		f.MOVQ(f.slot, f.slotAhead)
+		f.advance(f.slotAhead, f.prefetch)
+		if f.bunch > 0 {
+			f.fetchBunch()
+		}
 	}}
 	parents := f.parents(nil)
 	work = append(work, parents[0])
 	for k, w := range parents[1:] { // one for each line
 		work = append(work, func() {
-			f.fetch(k)
+			if f.bunch == 0 {
+				f.fetch(k)
+			}
 			if f.stream {
 				f.PREFETCHT0(at(f.dst, streamAhead*blockSize+lineSize*k))
 			}
@@ -217,11 +235,27 @@ func (f *fill) lookahead() []func() {
 	return work
 }
 
-// fetch prefetches line k of the slot at f.prefetch into the second level: the
+// fetchBunch prefetches the lines of as many blocks, before each block whose
+// number ahead is a multiple of that, a power of two.
+func (f *fill) fetchBunch() {
+	f.TESTQ(U32(f.bunch-1), f.ahead)
+	f.JNZ(LabelRef("fetched"))
+	for b := range f.bunch {
+		if b > 0 {
+			f.advance(f.slotAhead, 1)
+		}
+		for k := range lines {
+			f.fetch(k)
+		}
+	}
+	f.Label("fetched")
+}
+
+// fetch prefetches line k of the slot at f.slotAhead into the second level: the
 // first is too small to hold it for so long.
 func (f *fill) fetch(k int) {
 	t := f.GP64()
-	f.MOVQ(at(f.prefetch, 8*k), t)
+	f.MOVQ(at(f.slotAhead, 8*k), t)
 	f.PREFETCHT1(f.line(t, k))
 }
 

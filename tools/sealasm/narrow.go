@@ -32,7 +32,8 @@ func (k *kernel) narrow() *narrow {
 }
 
 func (w *narrow) functions() {
-	w.fill()
+	w.fill("fillAVX2", spread)
+	w.fill("fillFarAVX2", bunched)
 	w.perm()
 }
 
@@ -47,8 +48,8 @@ const (
 	scratchZ = ringSize + blockSize
 )
 
-func (w *narrow) fill() {
-	f := w.begin("fillAVX2", "AVX2", 2*blockSize)
+func (w *narrow) fill(name string, how look) {
+	f := w.begin(name, "AVX2", how, 2*blockSize)
 	w.constants()
 	prev := w.GP64()
 	w.Load(w.Param("prev"), prev)
@@ -79,7 +80,7 @@ func (w *narrow) fill() {
 // place adds pass and number of the block to the first vector.
 func (w *narrow) place(f *fill, v reg.VecPhysical) {
 	t, x := w.GP64(), w.m[0]
-	w.LEAQ(at(f.ahead, -computeAhead), t)
+	w.LEAQ(at(f.ahead, -f.compute), t)
 	w.VMOVQ(f.pass, x.AsX())
 	w.VPINSRQ(U8(1), t, x.AsX(), x.AsX())
 	w.VPXOR(x, v, v)

@@ -6,7 +6,7 @@ import (
 )
 
 // parents returns the work of computing the parents of block f.ahead into
-// slot, or where nil into the slot computeAhead further than the block at
+// slot, or where nil into the slot as much further than the block at
 // hand: first what they share, then one parent after the other.
 //
 // Half of them are uniform, half near; which lines have which depends on the
@@ -33,7 +33,7 @@ func (f *fill) setup(slot reg.Register) {
 
 	if slot == nil {
 		f.MOVQ(f.slot, f.uSlot)
-		f.advance(f.uSlot, computeAhead)
+		f.advance(f.uSlot, f.compute)
 	} else {
 		f.MOVQ(slot, f.uSlot)
 	}

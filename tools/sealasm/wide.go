@@ -42,7 +42,8 @@ func (k *kernel) wide() *wide {
 }
 
 func (w *wide) functions() {
-	w.fill()
+	w.fill("fillAVX512", spread)
+	w.fill("fillFarAVX512", bunched)
 	w.perm()
 }
 
@@ -52,8 +53,8 @@ func (w *wide) indices() {
 	}
 }
 
-func (w *wide) fill() {
-	f := w.begin("fillAVX512", "AVX-512", blockSize)
+func (w *wide) fill(name string, how look) {
+	f := w.begin(name, "AVX-512", how, blockSize)
 	f.stream = true // a quarter off the first pass; the slower AVX2 only loses by it
 	w.indices()
 	prev := w.GP64()
