@@ -5,7 +5,7 @@ SEEDS   ?= 200
 BIN     := bin/strata
 
 .DEFAULT_GOAL := help
-.PHONY: help build test race lint fmt cross arm64 fuzz bench devnet accept stream soak interop endure generate-check bench-objects web web-check clean
+.PHONY: help build test race lint fmt cross arm64 fuzz bench devnet accept stream soak killed interop endure generate-check bench-objects web web-check clean
 
 help: ## show the targets
 	@awk -F':.*## ' '/^[a-z0-9-]+:.*## /{printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -58,6 +58,9 @@ stream: ## 2 GiB through a network and back, within 256 MiB of memory (Linux)
 
 soak: ## SEEDS seeds of 2,000 operations against a model, miners losing power, the gateway killed
 	$(GO) test -count=1 -timeout 0 -v -run '^TestSoak$$' ./devnet -soak.ops 2000 -soak.seeds $(SEEDS)
+
+killed: ## the gateway killed at each of its writes, persisted and not
+	$(GO) test -count=1 -run '^TestKilledAtEveryWrite$$' ./object -everywrite
 
 interop: ## the Python SDK and polkadot.js against a devnet (needs python3, node, npm)
 	interop/run.sh
