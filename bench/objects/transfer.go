@@ -70,6 +70,9 @@ func (r *run) get(ctx context.Context, id strata.ObjectID) (float64, CPU, error)
 	return rate, r.cpu().minus(before), err
 }
 
+// firstBytes is how many downloads are begun for the first byte's median.
+const firstBytes = 50
+
 // firstByte asks for the large object many times and stops at its first byte.
 func (r *run) firstByte(ctx context.Context) error {
 	o, err := r.api.Stat(ctx, r.last)
@@ -80,7 +83,7 @@ func (r *run) firstByte(ctx context.Context) error {
 		r.res.Codec = fmt.Sprintf("%d of %d", o.Health.Needed, o.Health.Total)
 	}
 	var took []time.Duration
-	for range 20 {
+	for range firstBytes {
 		cctx, cancel := context.WithCancel(ctx)
 		start := time.Now()
 		var once sync.Once
