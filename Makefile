@@ -5,7 +5,7 @@ SEEDS   ?= 200
 BIN     := bin/strata
 
 .DEFAULT_GOAL := help
-.PHONY: help build test race lint fmt cross arm64 fuzz bench devnet accept stream soak killed interop endure generate-check bench-objects web web-check clean
+.PHONY: help build test race lint fmt cross arm64 fuzz bench devnet accept stream soak killed zoo-main interop endure generate-check bench-objects web web-check clean
 
 help: ## show the targets
 	@awk -F':.*## ' '/^[a-z0-9-]+:.*## /{printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -61,6 +61,9 @@ soak: ## SEEDS seeds of 2,000 operations against a model, miners losing power, t
 
 killed: ## the gateway killed at each of its writes, persisted and not
 	$(GO) test -count=1 -run '^TestKilledAtEveryWrite$$' ./object -everywrite
+
+zoo-main: ## a week of the cheaters whose crime is time, by the main network's rules
+	$(GO) run ./cmd/strata bench cheaters --rules main
 
 interop: ## the Python SDK and polkadot.js against a devnet (needs python3, node, npm)
 	interop/run.sh

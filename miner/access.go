@@ -22,8 +22,8 @@ type access struct {
 	now     func() time.Time
 	holders func() map[strata.Hotkey]bool // who has live shards here
 
-	mu        sync.Mutex // guards what follows
-	permitted map[strata.Hotkey]bool
+	mu        sync.Mutex                  // guards what follows
+	permitted map[strata.Hotkey]float64   // to the share of the stake
 	former    map[strata.Hotkey]time.Time // not permitted but with live shards, since when
 }
 
@@ -33,15 +33,12 @@ func newAccess(self strata.Hotkey, now func() time.Time, holders func() map[stra
 
 // update takes over who is permitted now.
 func (a *access) update(m *chain.Metagraph) {
-	permitted := map[strata.Hotkey]bool{}
-	for _, v := range allocation.Eligible(neurons(m, nil), a.self) {
-		permitted[v.Hotkey] = true
-	}
+	permitted := shares(allocation.Eligible(neurons(m, nil), a.self))
 	holders, former := a.holders(), map[strata.Hotkey]time.Time{}
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	for v := range holders {
-		if permitted[v] {
+		if _, is := permitted[v]; is {
 			continue
 		}
 		since, known := a.former[v]
@@ -51,6 +48,27 @@ func (a *access) update(m *chain.Metagraph) {
 		former[v] = since
 	}
 	a.permitted, a.former = permitted, former
+}
+
+// shares returns each validator's share of the stake of all, 0 to 1.
+func shares(vs []allocation.Validator) map[strata.Hotkey]float64 {
+	var all float64
+	for _, v := range vs {
+		all += float64(v.Stake)
+	}
+	out := map[strata.Hotkey]float64{}
+	for _, v := range vs {
+		out[v.Hotkey] = float64(v.Stake) / max(all, 1)
+	}
+	return out
+}
+
+// share returns a caller's share of the stake of all who are permitted, 0 for
+// anyone else.
+func (a *access) share(caller strata.Hotkey) float64 {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.permitted[caller]
 }
 
 // authorize decides what a caller may do in a partition. In an audit the zero
@@ -80,7 +98,7 @@ func (a *access) authorize(caller strata.Hotkey, what wire.Action, partition str
 // update are worth the look whether they still have: a stranger costs nothing.
 func (a *access) standing(caller strata.Hotkey) (permitted, former bool) {
 	a.mu.Lock()
-	permitted = a.permitted[caller]
+	_, permitted = a.permitted[caller]
 	since, known := a.former[caller]
 	a.mu.Unlock()
 	return permitted, known && a.now().Sub(since) < formerAccess && a.holders()[caller]

@@ -52,7 +52,7 @@ func newDoor(t *testing.T, limits wire.Limits, sectors map[*wallet.Key]uint64) *
 		t.Fatal(err)
 	}
 	server, err := peer.NewServer(peer.ServerConfig{
-		Hotkey: d.key.Hotkey(), Signer: d.key, Domain: domain, Miner: d.Miner, Limits: limits, Now: d.now,
+		Hotkey: d.key.Hotkey(), Signer: d.key, Domain: domain, Miner: d.Miner, Limits: limits, Share: d.Share, Now: d.now,
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -150,8 +150,9 @@ func TestFloodTakesNobodyElsesAudits(t *testing.T) {
 	limits := peer.DefaultLimits(small)
 	d := newDoor(t, limits, map[*wallet.Key]uint64{honest: 7, flooder: 1})
 	alice, bob := d.asker(honest), d.asker(flooder)
-	burst := int(limits.LeavesBurst / wire.MaxLeaves)
-	aSecond := int(limits.LeavesPerSec / wire.MaxLeaves)
+	const floors = 2 // an eighth of the stake, of the sixteen floors that all share
+	burst := int(floors * limits.LeavesBurst / wire.MaxLeaves)
+	aSecond := int(floors * limits.LeavesPerSec / wire.MaxLeaves)
 
 	flooded := make(chan map[strata.Code]int)
 	go func() { flooded <- bob.flood(2 * burst) }()
@@ -194,7 +195,7 @@ func TestFloodTakesNobodyElsesAudits(t *testing.T) {
 func TestFloodOfManifests(t *testing.T) {
 	honest, flooder := key(t, "Alice"), key(t, "Bob")
 	limits := peer.DefaultLimits(small)
-	limits.BytesPerSec, limits.BytesBurst = 1, 2000
+	limits.BytesPerSec, limits.BytesBurst = 1, 1000
 	d := newDoor(t, limits, map[*wallet.Key]uint64{honest: 7, flooder: 1})
 	alice, bob := d.client(honest), d.client(flooder)
 	q := wire.ManifestQuery{Validator: honest.Hotkey()}

@@ -30,6 +30,10 @@ func (m *Miner) Authorize(_ context.Context, caller strata.Hotkey, what wire.Act
 	return m.access.authorize(caller, what, partition)
 }
 
+// Share returns a validator's share of the stake of all who have a permit, 0 to
+// 1: its requests may take as much of the miner, or the floor where that is more.
+func (m *Miner) Share(caller strata.Hotkey) float64 { return m.access.share(caller) }
+
 // Manifest returns a page of what is held for a validator, with a signed head.
 func (m *Miner) Manifest(ctx context.Context, q wire.ManifestQuery) (wire.ManifestPage, error) {
 	return m.Space.Manifest(ctx, q, 0, func(h *wire.Head) error { return h.Sign(m.Domain, m.Key) })

@@ -202,6 +202,27 @@ func TestWhoMayDoWhat(t *testing.T) {
 	})
 }
 
+// TestShare: a validator's requests may take what its stake is of all that is
+// permitted, and a stranger's none beyond the floor.
+func TestShare(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		n := serving(t)
+		alice, bob := key(t, "Alice").Hotkey(), key(t, "Bob").Hotkey()
+		check := func(what string, want map[strata.Hotkey]float64) {
+			t.Helper()
+			for who, share := range want {
+				if got := n.Share(who); got != share {
+					t.Errorf("%s: %s has a share of %v, want %v", what, who, got, share)
+				}
+			}
+		}
+		check("equal stakes", map[strata.Hotkey]float64{alice: 0.5, bob: 0.5, key(t, "Eve").Hotkey(): 0, n.key.Hotkey(): 0})
+		n.chain.edit(bob, func(r *chain.Neuron) { r.Permit = false })
+		n.chain.mine(26)
+		check("one lost its permit", map[strata.Hotkey]float64{alice: 1, bob: 0})
+	})
+}
+
 // TestFormerValidator keeps its partition, but to store there, as long as it
 // has live shards, for 30 days.
 func TestFormerValidator(t *testing.T) {

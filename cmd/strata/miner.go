@@ -110,7 +110,7 @@ func (c *minerCmd) build(sess session, store *volume.Store, ln net.Listener) (*m
 		Amount: amount, External: external, Workers: n, LookEach: c.StepsPerReallocate, Leave: c.Exit, Version: version(), Log: sess.log,
 	})
 	server, err := peer.NewServer(peer.ServerConfig{
-		Hotkey: sess.hotkey, Signer: sess.key, Domain: sess.domain(), Miner: m, Limits: peer.DefaultLimits(sess.profile), Log: sess.log,
+		Hotkey: sess.hotkey, Signer: sess.key, Domain: sess.domain(), Miner: m, Limits: peer.DefaultLimits(sess.profile), Share: m.Share, Log: sess.log,
 	})
 	if err == nil && c.TLSKey {
 		m.Certificates = certificates{server, sess}
