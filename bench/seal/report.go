@@ -3,7 +3,6 @@ package seal
 import (
 	"fmt"
 	"io"
-	"math"
 	"strings"
 	"text/tabwriter"
 
@@ -68,7 +67,7 @@ func (r Result) ratios() (lines []string) {
 	}
 	for _, x := range r.Rows {
 		if x.Pipeline > 0 {
-			lines = append(lines, fmt.Sprintf("Sealing onto the disk with %d at once runs at %.2f of the slower of fill and disk.", x.Workers, float64(x.Pipeline)/math.Min(x.Fill, float64(x.Raw))))
+			lines = append(lines, fmt.Sprintf("Sealing onto the disk with %d at once runs at %.2f of the slower of fill and disk, measured in turn with it.", x.Workers, float64(x.Ratio)))
 		}
 		if x.Workers > 1 {
 			if one, ok := r.find(x.ISA, x.SectorBytes, 1); ok {

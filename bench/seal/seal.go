@@ -50,6 +50,7 @@ type Row struct {
 	Sector      float64   `json:"sector_s"`          // one sector
 	Pipeline    maybe     `json:"pipeline_mb_s"`     // sealed: filled, written, read back, entered in the index
 	Raw         maybe     `json:"raw_mb_s"`          // writing and reading back alone
+	Ratio       maybe     `json:"pipeline_ratio"`    // of the pipeline to the slower of raw and the fills measured in turn with it, at a miner's priority
 	Opening     int       `json:"opening_bytes"`     // a leaf and its path
 	Open        float64   `json:"open_us"`           // making it from 64 KiB of the sector and the kept nodes
 	Verify      float64   `json:"verify_us"`         // checking it against the root
@@ -281,11 +282,11 @@ func (p plan) seal(ctx context.Context, dir string, row Row, res *Result) Row {
 		return row
 	}
 	profile := strata.Profile{Name: "bench", Blocks: p.sector.Blocks, Passes: p.sector.Passes}
-	f, err := pipeline.Measure(ctx, pipeline.Options{Dir: dir, Profile: profile, Workers: p.workers, Rounds: 1})
+	f, err := pipeline.Measure(ctx, pipeline.Options{Dir: dir, Profile: profile, Workers: p.workers, Rounds: 2})
 	if err != nil {
 		res.Skipped = append(res.Skipped, fmt.Sprintf("pipeline: %v", err))
 		return row
 	}
-	row.Pipeline, row.Raw = maybe(f.Seal), maybe(f.Raw)
+	row.Pipeline, row.Raw, row.Ratio = maybe(f.Seal), maybe(f.Raw), maybe(f.Ratio())
 	return row
 }

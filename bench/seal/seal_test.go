@@ -40,7 +40,7 @@ func TestRunMeasuresEveryColumn(t *testing.T) {
 	if first := res.Rows[0]; first.Opening != 1024+6*32 || first.Workers != 1 {
 		t.Errorf("openings of 64 KiB: %+v", first)
 	}
-	if last := res.Rows[len(res.Rows)-1]; last.Pipeline <= 0 || last.Raw <= 0 || last.Workers != 2 || last.ISA != rules.ISAs()[0] {
+	if last := res.Rows[len(res.Rows)-1]; last.Pipeline <= 0 || last.Raw <= 0 || last.Ratio <= 0 || last.Workers != 2 || last.ISA != rules.ISAs()[0] {
 		t.Errorf("the pipeline: %+v", last)
 	}
 }
@@ -136,7 +136,7 @@ func TestWriteComparesRows(t *testing.T) {
 	res := Result{Rows: []Row{
 		row(rules.AVX512, strata.GiB, 1, 160), row(rules.AVX512, 4*strata.GiB, 1, 200), row(rules.AVX512, strata.GiB, 2, 200),
 	}, Skipped: []string{"something"}}
-	res.Rows[2].Pipeline, res.Rows[2].Raw = 900, 3000
+	res.Rows[2].Pipeline, res.Rows[2].Raw, res.Rows[2].Ratio = 900, 3000, 0.9
 	res.Rows[1].Gather = 180
 	var b strings.Builder
 	if err := res.Write(&b); err != nil {
