@@ -21,8 +21,8 @@ import (
 // has passed, as bytes of what this call has to do.
 type Progress = func(done, total strata.ByteSize)
 
-// EffectiveWorkers lowers a wished number of sealing workers to the processor's
-// places and to three quarters of the memory that is free now: each worker holds
+// EffectiveWorkers lowers a wished number of sealing workers to what the processor
+// has room for, if it is more than its cores, and to three quarters of the memory that is free now: each worker holds
 // one sector in memory while it fills it, and beside them one is being written.
 // A single worker gets along without that one. reason says why the number is
 // lower, for the plan that a person reads; it is empty when it is not. The
@@ -38,25 +38,26 @@ func EffectiveWorkers(wish int, sector strata.ByteSize) (n int, reason string, e
 
 // place is a number of workers that a processor has room for, and why.
 type place struct {
-	n   int
-	why string
+	cores int
+	n     int // for who wants more than cores
+	why   string
 }
 
 // places returns how many sectors are filled at once while others are hashed,
 // written, read back and hashed again. With AVX-512 a fill is so fast that this is
-// half a core's work for each that fills: on the last core a worker more adds
-// nothing to what gets sealed, and takes a sector's memory. Slower fills leave
-// time for one.
+// half a core's work for each that fills: a worker on the last core as well adds
+// a tenth or two to what gets sealed, for a sector's memory and the time of all
+// else on the machine. Slower fills leave time for one.
 func places(cores int, isa seal.ISA) place {
 	if isa == seal.AVX512 && cores > 1 {
-		return place{cores - 1, fmt.Sprintf("one of %d cores hashes and writes", cores)}
+		return place{cores, cores - 1, fmt.Sprintf("one of %d cores hashes and writes", cores)}
 	}
-	return place{cores, fmt.Sprintf("cores: %d", cores)}
+	return place{cores, cores, fmt.Sprintf("cores: %d", cores)}
 }
 
 func limitWorkers(wish int, most place, free, sector strata.ByteSize) (int, string) {
 	n, reason := wish, ""
-	if n > most.n {
+	if n > most.cores {
 		n, reason = most.n, fmt.Sprintf("workers: %d instead of %d: %s", most.n, wish, most.why)
 	}
 	fit := sectorsIn(free, sector)

@@ -140,20 +140,22 @@ func TestSealNeedsWorker(t *testing.T) {
 
 func TestLimitWorkers(t *testing.T) {
 	for _, c := range []struct {
-		wish, places int
+		wish, cores  int
 		free, sector strata.ByteSize
 		want         int
 		reason       string
 	}{
 		{10, 16, 64 * strata.GiB, strata.MiB, 10, ""},
 		{10, 2, 64 * strata.GiB, strata.MiB, 2, "why"},
+		{10, 8, 64 * strata.GiB, strata.MiB, 7, "why"},
+		{8, 8, 64 * strata.GiB, strata.MiB, 8, ""}, // who asks for all cores gets them
 		{10, 16, 16 * strata.GiB, 4 * strata.GiB, 2, "4 GiB"},
 		{10, 16, 10 * strata.GiB, 4 * strata.GiB, 1, "4 GiB"}, // of two sectors one is being written
 		{10, 16, 6 * strata.GiB, 4 * strata.GiB, 1, "4 GiB"},  // and with one it takes turns
 		{10, 2, strata.GiB, 4 * strata.GiB, 0, "1 GiB are free"},
 		{1, 2, 64 * strata.GiB, strata.GiB, 1, ""},
 	} {
-		n, reason := limitWorkers(c.wish, place{c.places, "why"}, c.free, c.sector)
+		n, reason := limitWorkers(c.wish, place{c.cores, c.cores - c.cores/8, "why"}, c.free, c.sector)
 		if n != c.want || !strings.Contains(reason, c.reason) || (reason == "") != (c.reason == "") {
 			t.Errorf("%+v: %d, %q", c, n, reason)
 		}
@@ -180,7 +182,7 @@ func TestPlaces(t *testing.T) {
 		{2, seal.AVX2, 2, "cores: 2"},
 		{2, seal.Portable, 2, "cores: 2"},
 	} {
-		if got := places(c.cores, c.isa); got.n != c.want || !strings.Contains(got.why, c.why) {
+		if got := places(c.cores, c.isa); got.n != c.want || got.cores != c.cores || !strings.Contains(got.why, c.why) {
 			t.Errorf("%d cores with %s: %+v", c.cores, c.isa, got)
 		}
 	}
