@@ -124,6 +124,7 @@ func (q *sealing) Done(done pipeline.Job, err error) {
 	switch {
 	case err == nil:
 		l.after = 0
+		l.disk.note(nil) // it took a sector, whatever a try before that has found
 	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
 		l.jobs = append([]job{j}, l.jobs...)
 	default:
