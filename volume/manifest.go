@@ -236,7 +236,8 @@ func (s *Store) superblock(ctx context.Context, validator strata.Hotkey) (wire.S
 	for _, d := range s.working() {
 		b, err := ask(ctx, d, func() (b []byte, err error) {
 			q := d.ix.Load().db.Read.QueryRowContext(ctx, "SELECT coalesce((SELECT superblock FROM partitions WHERE validator = $1), x'')", validator[:])
-			return b, q.Scan(&b)
+			err = q.Scan(&b)
+			return b, err
 		})
 		if d.hush.silent.Load() {
 			continue
