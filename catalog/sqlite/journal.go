@@ -28,7 +28,7 @@ func (db *DB) Enter(ctx context.Context, entries [][]byte) error {
 // Entries implements catalog.Journal.
 func (db *DB) Entries(ctx context.Context, after uint64, limit int) ([]catalog.JournalEntry, error) {
 	e, err := all(ctx, db.r, func(s scanner) (e catalog.JournalEntry, err error) {
-		err := s.Scan(&e.Seq, &e.Entry)
+		err = s.Scan(&e.Seq, &e.Entry)
 		return e, err
 	}, `SELECT seq, entry FROM ledger_journal WHERE seq > $1 ORDER BY seq LIMIT $2`, int64(after), int64(limit))
 	return e, db.fail(err)
