@@ -24,7 +24,7 @@ func TestFarFillsAgree(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		s := Sector{
 			Number: rapid.Uint64().Draw(t, "number"), Miner: strata.Hotkey{rapid.Byte().Draw(t, "miner")},
-			Blocks: minBlocks << rapid.IntRange(0, 8).Draw(t, "log blocks"), Passes: rapid.Uint32Range(minPasses, 9).Draw(t, "passes"),
+			Blocks: minBlocks << rapid.IntRange(0, 4).Draw(t, "log blocks"), Passes: rapid.Uint32Range(minPasses, 6).Draw(t, "passes"),
 		}
 		want := make([]byte, s.Size())
 		if err := s.FillWith(context.Background(), Portable, want); err != nil {
