@@ -25,7 +25,7 @@ type Options struct {
 	Dir     string         // a directory on the disk; a temporary one is made in it and removed
 	Profile strata.Profile // whose sectors
 	Workers int            // fills at once, at least 1; see volume.EffectiveWorkers
-	Rounds  int            // how often the three are measured in turn; 0: 2
+	Rounds  int            // how often the three are measured in turn; 0: 3
 	// Report, unless nil, gets the figures so far after each round.
 	Report func(Figures)
 }
@@ -46,7 +46,7 @@ func (f Figures) Ratio() float64 { return f.Seal / max(min(f.Fill, f.Raw), 1e-9)
 // since nothing is written while they are filled, nor are those for which the
 // system hands out memory: a virtual machine may wait seconds for that.
 const (
-	perWorker = 5
+	perWorker = 7
 	warmUp    = 2
 )
 
@@ -68,7 +68,7 @@ func Measure(ctx context.Context, o Options) (f Figures, err error) {
 	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
 	m := &measuring{Options: o, dir: dir}
 	if m.Rounds == 0 {
-		m.Rounds = 2
+		m.Rounds = 3
 	}
 	for range m.Rounds {
 		for _, half := range []func(context.Context) error{m.halves, m.whole} {

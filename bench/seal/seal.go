@@ -282,7 +282,7 @@ func (p plan) seal(ctx context.Context, dir string, row Row, res *Result) Row {
 		return row
 	}
 	profile := strata.Profile{Name: "bench", Blocks: p.sector.Blocks, Passes: p.sector.Passes}
-	f, err := pipeline.Measure(ctx, pipeline.Options{Dir: dir, Profile: profile, Workers: p.workers, Rounds: 2})
+	f, err := pipeline.Measure(ctx, pipeline.Options{Dir: dir, Profile: profile, Workers: p.workers})
 	if err != nil {
 		res.Skipped = append(res.Skipped, fmt.Sprintf("pipeline: %v", err))
 		return row

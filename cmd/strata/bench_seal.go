@@ -16,7 +16,7 @@ type benchSealCmd struct {
 	Passes  uint32            `default:"6" help:"Passes, 4 to 255."`
 	ISA     []seal.ISA        `name:"isa" help:"Instruction sets: avx512, avx2, go. Unless given all that this processor has, plain Go in the first size only."`
 	Workers int               `default:"0" help:"Fills at once in the last row; one for each core unless given."`
-	Disk    bool              `default:"true" negatable:"" help:"Measure sealing onto the disk as well: it takes 5 sectors for each worker there, and one more."`
+	Disk    bool              `default:"true" negatable:"" help:"Measure sealing onto the disk as well: it takes 7 sectors for each worker there, and one more."`
 	Dir     string            `help:"Where on the disk; a temporary directory unless given."`
 	jsonFlag
 }

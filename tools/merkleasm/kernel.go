@@ -141,10 +141,11 @@ func (h *hash) next(label string) {
 
 // fetch prefetches, for one lane after the other, the block that is at hand when
 // the inputs that follow these are hashed, if these are leaves: sixteen streams
-// that end after a kilobyte are more than the processor foresees.
+// that end after a kilobyte are more than the processor foresees. They are not
+// kept in the last cache: a fill beside it has its page tables there.
 func (h *hash) fetch() {
 	if h.fetched < h.lanes {
-		h.PREFETCHT0(h.lane(h.fetched, h.lanes*leafSize))
+		h.PREFETCHNTA(h.lane(h.fetched, h.lanes*leafSize))
 		h.fetched++
 	}
 }
