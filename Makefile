@@ -36,6 +36,7 @@ cross: ## build for every supported system
 arm64: ## the rules on arm64, emulated (needs qemu-user-static)
 	CGO_ENABLED=0 GOARCH=arm64 $(GO) test -exec qemu-aarch64-static ./score ./health ./placement ./allocation ./yuma
 	CGO_ENABLED=0 GOARCH=arm64 $(GO) test -exec qemu-aarch64-static -run Vector ./seal
+	CGO_ENABLED=0 GOARCH=arm64 $(GO) test -exec qemu-aarch64-static -run 'Root|Nodes|Kernel' ./merkle
 
 fuzz: ## run every fuzz target for 20 s
 	@for p in $$($(GO) list ./...); do \
