@@ -346,7 +346,7 @@ func TestChangesAreMerged(t *testing.T) {
 	for _, b := range s.Increments {
 		changes += b.Size
 	}
-	if most > 7 || counting.merged > 7*changes {
+	if most > 12 || counting.merged > 7*changes {
 		t.Errorf("%d objects of changes at most, %d bytes written for %d of changes", most, counting.merged, changes)
 	}
 	if list, err := w.db.ListObjects(t.Context(), catalog.List{Bucket: catalog.BackupBucket}); err != nil || len(list) != 2+len(s.Increments) {

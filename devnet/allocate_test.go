@@ -93,7 +93,8 @@ func (a filling) command(ctx context.Context) (*exec.Cmd, *bytes.Buffer) {
 	cmd := exec.CommandContext(ctx, command, "allocate", "--db_path", a.db,
 		"--wallet.path", a.n.walletPath(), "--wallet.name", "miner-1", "--wallet.hotkey", "default",
 		"--subtensor.chain_endpoint", a.n.ChainURL(), "--netuid", fmt.Sprint(a.n.netuid()),
-		"--space", fmt.Sprint(sectorsToFill*uint64(strata.LocalProfile.SectorSize())), "--workers", "1", "--no_prompt")
+		"--space", fmt.Sprint(sectorsToFill*uint64(strata.LocalProfile.SectorSize())), "--workers", "1", "--no_prompt",
+		"--max_rate", "80MiB") // a fast machine seals all before it can be killed ten times
 	cmd.Stdout, cmd.Stderr = &out, &out
 	return cmd, &out
 }
@@ -116,7 +117,7 @@ func (a filling) finish(ctx context.Context, t *testing.T) {
 func (a filling) kill(ctx context.Context, t *testing.T, chance *rand.Rand) bool {
 	t.Helper()
 	cmd, out := a.command(ctx)
-	goal, later := a.sealed()+chance.IntN(3), time.Duration(chance.Int64N(int64(12*time.Millisecond)))
+	goal, later := a.sealed()+chance.IntN(3), time.Duration(chance.Int64N(int64(50*time.Millisecond)))
 	if goal == a.sealed() {
 		later = time.Duration(chance.Int64N(int64(300 * time.Millisecond)))
 	}
