@@ -41,6 +41,7 @@ type fetch struct {
 	// once one of those has failed.
 	wants []int
 	goal  int
+	good  int // shards that were expected to be given when this began
 
 	// opening asks each shard for its first row alone, then for some, then for the
 	// rest: the first bytes come soon, and who wants no more costs no more. What is
@@ -96,6 +97,11 @@ func (s *Store) newFetch(ctx context.Context, seg catalog.Segment, at map[strata
 	}
 	f.spares = f.usable(s.ranks.order(seg.Shards, seg.K))
 	f.goal = seg.K
+	for _, h := range f.spares {
+		if f.expected(h) {
+			f.good++
+		}
+	}
 	f.prefer(span.wants)
 	f.events = make(chan event, seg.Total*(ahead+1))
 	f.ctx, f.stop = context.WithCancel(ctx)
@@ -112,12 +118,17 @@ func (f *fetch) usable(shards []catalog.Shard) []catalog.Shard {
 	})
 }
 
+// expected says whether a miner is expected to give its shard.
+func (f *fetch) expected(h catalog.Shard) bool {
+	return h.State == catalog.Stored && !f.s.ranks.shunned(h.Miner)
+}
+
 // prefer reads only the shards with wanted chunks at first, provided that all
 // of them are expected to answer.
 func (f *fetch) prefer(wants []int) {
 	var first, rest []catalog.Shard
 	for _, h := range f.spares {
-		if slices.Contains(wants, h.Index) && h.State == catalog.Stored && !f.s.ranks.shunned(h.Miner) {
+		if slices.Contains(wants, h.Index) && f.expected(h) {
 			first = append(first, h)
 		} else {
 			rest = append(rest, h)
@@ -193,10 +204,18 @@ func (f *fetch) await(r, i int) error {
 	return nil
 }
 
-// ready says whether chunk i of row r is there or can be made.
+// ready says whether chunk i of row r is there, and may be handed on, or can be
+// made.
 func (f *fetch) ready(r, i int) bool {
 	got := f.chunks[r]
-	return got != nil && got[i] != nil || f.have(r) >= f.segment.K
+	return got != nil && got[i] != nil && !f.doubtful() || f.have(r) >= f.segment.K
+}
+
+// doubtful says whether there may be too few miners for whole rows. A chunk
+// waits for its row then: a file that cannot be read is refused before its first
+// byte, not broken off after some that one miner had.
+func (f *fetch) doubtful() bool {
+	return f.wants == nil && (f.lastErr != nil || f.good < f.segment.K)
 }
 
 // poll takes what has come, without waiting, and says whether chunk i of row r

@@ -359,6 +359,26 @@ func TestFirstBytesComeFromOneMiner(t *testing.T) {
 	}
 }
 
+// TestNoByteOfAFileThatCannotBeRead: where the other miners are known to fail, the
+// bytes that one of them has wait for their row, so that the error comes first.
+func TestNoByteOfAFileThatCannotBeRead(t *testing.T) {
+	w, info, _ := stored(t, segment)
+	segs, err := w.db.Segments(t.Context(), info.ID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, m := range w.fleet.Miners {
+		if m.Hotkey != segs[0].Shards[0].Miner {
+			w.fleet.Set(refuses, i)
+		}
+	}
+	_, _ = w.read(info.ID) // finds out
+	got, err := w.read(info.ID)
+	if len(got) > 0 || strata.CodeOf(err) != strata.Unavailable {
+		t.Errorf("%d bytes before %v", len(got), err)
+	}
+}
+
 // TestReadBeginsSmall: who takes only the first bytes has few read, by requests
 // that end by themselves; who takes all pays two requests more for each shard of
 // the first segment alone.
