@@ -15,6 +15,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -119,22 +120,25 @@ type world struct {
 	store *object.Store
 	keep  *Keeper
 	chain wire.Commitment
-	now   time.Time
+	clock atomic.Int64      // nanoseconds of Unix time; sends that go on read it
 	files map[string][]byte // by name: what must be readable
 	ids   map[string]strata.ObjectID
 }
 
 func newWorld(t testing.TB) *world {
 	w := &world{t: t, fleet: newFleet(6), key: newKey("validator"), path: filepath.Join(t.TempDir(), "strata.db"),
-		now: time.Unix(1_800_000_000, 0), files: map[string][]byte{}, ids: map[string]strata.ObjectID{}}
+		files: map[string][]byte{}, ids: map[string]strata.ObjectID{}}
+	w.clock.Store(time.Unix(1_800_000_000, 0).UnixNano())
 	w.fleet.reader = w.key.hotkey(t)
 	w.open()
 	t.Cleanup(w.close)
-	if err := w.db.CreateBucket(t.Context(), catalog.Bucket{Name: "b", Created: w.now}); err != nil {
+	if err := w.db.CreateBucket(t.Context(), catalog.Bucket{Name: "b", Created: w.now()}); err != nil {
 		t.Fatal(err)
 	}
 	return w
 }
+
+func (w *world) now() time.Time { return time.Unix(0, w.clock.Load()) }
 
 func (w *world) open() {
 	w.t.Helper()
@@ -144,14 +148,14 @@ func (w *world) open() {
 	}
 	w.store, err = object.New(w.t.Context(), object.Options{
 		Catalog: w.db, Transport: w.fleet, Network: w.fleet, Secret: w.key, Profile: strata.LocalProfile,
-		Now: func() time.Time { return w.now }, Timing: object.Timing{SendTail: time.Second},
+		Now: w.now, Timing: object.Timing{SendTail: time.Second},
 	})
 	if err != nil {
 		w.t.Fatal(err)
 	}
 	w.keep = New(Config{
 		Catalog: w.db, Store: w.store, Network: w.fleet, Miners: w.fleet, Secret: w.key, Signer: w.key, Domain: domain,
-		Profile: strata.LocalProfile, Log: slog.New(slog.DiscardHandler), Pace: Pace{Now: func() time.Time { return w.now }},
+		Profile: strata.LocalProfile, Log: slog.New(slog.DiscardHandler), Pace: Pace{Now: w.now},
 		Commit: func(_ context.Context, s wire.Superblock) error { w.chain = w.chain.WithSuperblock(s); return nil },
 	})
 }
@@ -184,7 +188,7 @@ func (w *world) remove(name string) {
 
 func (w *world) flush() {
 	w.t.Helper()
-	w.now = w.now.Add(time.Hour)
+	w.clock.Add(int64(time.Hour))
 	if err := w.keep.round(w.t.Context()); err != nil {
 		w.t.Fatal(err)
 	}
@@ -600,7 +604,7 @@ func crashInFlush(t *testing.T, what string, w *world, step int) (crashed bool) 
 	w.put("b", 3000)
 	failing := &dying{Catalog: w.db, Store: w.store, Superblocks: w.fleet, left: step}
 	w.keep.Config.Catalog, w.keep.Config.Store, w.keep.Config.Miners = failing, failing, failing
-	w.now = w.now.Add(time.Hour)
+	w.clock.Add(int64(time.Hour))
 	_ = w.keep.round(t.Context()) // what fails is seen below
 	crashed = failing.left < 0
 	tail := w.keep.maxTail

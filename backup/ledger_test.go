@@ -30,7 +30,7 @@ func (w *world) learn(n uint64) {
 	for i := range 50 + n {
 		sectors = append(sectors, sector(i))
 	}
-	m := catalog.MinerRecord{Hotkey: examined, NextCohort: 3, Passed: n, LastSeen: w.now.UTC(), Score: score.Miner{
+	m := catalog.MinerRecord{Hotkey: examined, NextCohort: 3, Passed: n, LastSeen: w.now().UTC(), Score: score.Miner{
 		Block: 9, Standing: score.Probation, Owed: n,
 		Cohorts: []score.Cohort{{ID: 1, Bytes: 25 * 4 << 20, Checks: 30}, {ID: 2, Bytes: 25 * 4 << 20, Checks: 29, Failed: 1}},
 		Audits:  []score.LeafBucket{{Number: 1, Leaves: score.Leaves{Passed: 160 + n}}},
@@ -106,7 +106,7 @@ func TestLedgerComesBack(t *testing.T) {
 		t.Fatal(err)
 	}
 	w.learn(3) // lost
-	at := w.now
+	at := w.now()
 	r, err := w.lose(w.source())
 	if err != nil || !r.Ledger.Equal(at.Truncate(time.Second)) {
 		t.Fatalf("recovered %+v, %v", r, err)
@@ -139,7 +139,7 @@ func TestLedgerIsBackedUpNowAndThen(t *testing.T) {
 		w.t.Helper()
 		w.learn(w.learned() + 1)
 		w.put(name, 100)
-		w.now = w.now.Add(later)
+		w.clock.Add(int64(later))
 		if err := w.keep.round(t.Context()); err != nil {
 			t.Fatal(err)
 		}
@@ -152,9 +152,9 @@ func TestLedgerIsBackedUpNowAndThen(t *testing.T) {
 	if cmp.Diff(first, second) == "" {
 		t.Error("the ledger is not backed up anew")
 	}
-	large := saved{index: index{Ledger: blob{Size: 1 << 30}, LedgerAt: w.now.Unix()}}
+	large := saved{index: index{Ledger: blob{Size: 1 << 30}, LedgerAt: w.now().Unix()}}
 	for hours, want := range map[time.Duration]bool{30: false, 40: true} {
-		w.now = time.Unix(large.LedgerAt, 0).Add(hours * time.Hour)
+		w.clock.Store(time.Unix(large.LedgerAt, 0).Add(hours * time.Hour).UnixNano())
 		if due, err := w.keep.ledgerDue(t.Context(), large); err != nil || due != want {
 			t.Errorf("a GiB of ledger, %d hours later: due %v, %v", hours, due, err)
 		}

@@ -142,6 +142,7 @@ func TestPackerEnds(t *testing.T) {
 		k := newPacking(ctx, 10*time.Second)
 		for range 4 {
 			go func() { _ = k.put(ctx, 1) }() // checked elsewhere
+			synctest.Wait()                   // one after the other
 		}
 		time.Sleep(20*time.Second + lingerMost/2) // two alone, then two together
 		synctest.Wait()
