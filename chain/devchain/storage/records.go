@@ -118,16 +118,21 @@ func HashCommitsAt(s state.Reader, key string) []HashCommit {
 
 // PutHashCommits writes commits; none leave nothing.
 func PutHashCommits(s *state.Layer, key string, list []HashCommit) {
-	if len(list) == 0 {
-		s.Put(key, nil)
-		return
-	}
-	state.PutVec(s, key, list, func(e *scale.Encoder, c HashCommit) {
+	putQueue(s, key, list, func(e *scale.Encoder, c HashCommit) {
 		e.Raw(c.Hash[:])
 		e.U64(c.Block)
 		e.U64(c.First)
 		e.U64(c.Last)
 	})
+}
+
+// putQueue writes a vector that is not there when it is empty.
+func putQueue[T any](s *state.Layer, key string, list []T, f func(*scale.Encoder, T)) {
+	if len(list) == 0 {
+		s.Put(key, nil)
+		return
+	}
+	state.PutVec(s, key, list, f)
 }
 
 // LockedCommit is an entry of TimelockedWeightCommits: weights encrypted to a
@@ -150,11 +155,7 @@ func LockedCommitsAt(s state.Reader, key string) []LockedCommit {
 
 // PutLockedCommits writes commits; none leave nothing.
 func PutLockedCommits(s *state.Layer, key string, list []LockedCommit) {
-	if len(list) == 0 {
-		s.Put(key, nil)
-		return
-	}
-	state.PutVec(s, key, list, func(e *scale.Encoder, c LockedCommit) {
+	putQueue(s, key, list, func(e *scale.Encoder, c LockedCommit) {
 		e.Raw(c.Who[:])
 		e.U64(c.Block)
 		e.Blob(c.Sealed)
