@@ -10,53 +10,18 @@
 package main
 
 import (
-	"fmt"
-	"os"
-
 	"github.com/mmcloughlin/avo/build"
-	"github.com/mmcloughlin/avo/pass"
-	"github.com/mmcloughlin/avo/printer"
+
+	"strata/tools/asm"
 )
 
-func main() {
-	if len(os.Args) != 3 {
-		fmt.Fprintln(os.Stderr, "usage: merkleasm ASSEMBLY DECLARATIONS")
-		os.Exit(2)
-	}
-	if err := run(os.Args[1], os.Args[2]); err != nil {
-		fmt.Fprintln(os.Stderr, "merkleasm: "+err.Error())
-		os.Exit(1)
-	}
-}
+var generator = asm.Generator{Name: "merkleasm", Package: "merkle", Declare: all}
 
-func run(asm, stubs string) error {
-	a, s, err := generate()
-	if err != nil {
-		return err
-	}
-	if err := os.WriteFile(asm, a, 0o644); err != nil {
-		return err
-	}
-	return os.WriteFile(stubs, s, 0o644)
-}
+func main() { generator.Main() }
 
-// generate returns the assembly and the Go declarations.
-func generate() (asm, stubs []byte, err error) {
-	c := build.NewContext()
+// all declares every function.
+func all(c *build.Context) {
 	k := declare(c)
 	k.wide().function()
 	k.narrow().function()
-	f, err := c.Result()
-	if err != nil {
-		return nil, nil, err
-	}
-	if err := pass.Compile.Execute(f); err != nil {
-		return nil, nil, err
-	}
-	cfg := printer.Config{Name: "tools/merkleasm", Pkg: "merkle"}
-	if asm, err = printer.NewGoAsm(cfg).Print(f); err != nil {
-		return nil, nil, err
-	}
-	stubs, err = printer.NewStubs(cfg).Print(f)
-	return asm, stubs, err
 }
