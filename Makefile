@@ -73,7 +73,7 @@ endure: ## ten minutes with a node that is killed, hangs and is upgraded (Unix)
 	STRATA_ENDURE=10m $(GO) test -count=1 -timeout 20m -v -run '^TestEndurance$$' ./devnet
 
 generate-check: ## fail if the committed assembly differs from its generator
-	$(GO) -C tools test ./sealasm ./merkleasm
+	$(GO) -C tools test -count=1 ./sealasm ./merkleasm
 
 bench-objects: ## files up and down through thirty miners
 	$(GO) run ./cmd/strata bench objects
