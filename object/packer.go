@@ -87,7 +87,6 @@ func (p *packer) run() {
 		}
 		began := p.now()
 		p.send(batch)
-		p.back(len(batch))
 		p.linger(len(batch), p.now().Sub(began))
 	}
 }
@@ -125,20 +124,14 @@ func (p *packer) next() (batch []*small) {
 	return batch
 }
 
-// back notes that n objects are under way no more.
-func (p *packer) back(n int) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.away -= n
-}
-
-// linger waits after a pack of n that took so long, for as many as there were in
-// it and came meanwhile. Programs that store many objects send the next one
-// when they have the answer for the last: the first of them would otherwise leave
-// alone, and every other pack would carry one object. Who was alone is not waited
-// for.
+// linger notes that a pack of n which took so long is under way no more, and
+// waits for as many as there were in it and came meanwhile. Programs that store
+// many objects send the next one when they have the answer for the last: the first
+// of them would otherwise leave alone, and every other pack would carry one object.
+// Who was alone is not waited for.
 func (p *packer) linger(n int, took time.Duration) {
 	p.mu.Lock()
+	p.away -= n // at once with what follows: whoever came between would leave alone
 	n += len(p.waiting)
 	if n < 2 || p.running > 1 || p.full() {
 		p.mu.Unlock()

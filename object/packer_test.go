@@ -123,6 +123,7 @@ func TestPackerDoesNotLinger(t *testing.T) {
 				var wg sync.WaitGroup
 				for range 8 {
 					wg.Go(func() { _ = k.put(t.Context(), 1) }) // checked elsewhere
+					synctest.Wait()                             // two alone, then six together
 				}
 				wg.Wait()
 				began := time.Now()
