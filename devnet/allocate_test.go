@@ -17,7 +17,7 @@ import (
 	"time"
 
 	"strata"
-	"strata/volume"
+	"strata/volume/layout"
 )
 
 // filling is one miner's space that `strata allocate` fills.
@@ -146,7 +146,7 @@ func (a filling) kill(ctx context.Context, t *testing.T, chance *rand.Rand) bool
 	return <-ended != nil
 }
 
-func (a filling) dir() string { return volume.Dir(a.db, "miner-1", "default") }
+func (a filling) dir() string { return layout.Dir(a.db, "miner-1", "default") }
 
 // sealed counts the whole records of the hashes file: number plus one, then 1
 // for a sealed sector, at the start of each 1024th of a sector.

@@ -18,6 +18,7 @@ import (
 	"strata/miner"
 	"strata/peer"
 	"strata/volume"
+	"strata/volume/layout"
 	"strata/volume/vfs"
 	"strata/volume/vfs/faultfs"
 	"strata/wallet"
@@ -123,7 +124,7 @@ func (d *node) off(loss faultfs.Loss) error {
 // flip turns a bit in each of some places of the node's data, as a failing disk
 // does.
 func (d *node) flip(places []uint64) error {
-	files, err := filepath.Glob(filepath.Join(volume.Dir(d.db, d.name, "default"), "data-*"))
+	files, err := filepath.Glob(filepath.Join(layout.Dir(d.db, d.name, "default"), "data-*"))
 	if err != nil || len(files) == 0 {
 		return errors.Join(err, errors.New("the node has no data"))
 	}

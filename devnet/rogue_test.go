@@ -14,6 +14,7 @@ import (
 	"strata/miner"
 	"strata/peer"
 	"strata/volume"
+	"strata/volume/layout"
 	"strata/wallet"
 	"strata/wire"
 )
@@ -61,7 +62,7 @@ func joinAs(ctx context.Context, t *testing.T, n *Network, c *subtensor.Client, 
 	if !ok {
 		t.Fatalf("%s is not registered", name)
 	}
-	return rogue{uid: row.UID, hotkey: key.Hotkey(), space: store, dir: volume.Dir(db, name, "default")}
+	return rogue{uid: row.UID, hotkey: key.Hotkey(), space: store, dir: layout.Dir(db, name, "default")}
 }
 
 func registerAs(ctx context.Context, t *testing.T, n *Network, c *subtensor.Client, name string) *wallet.Key {

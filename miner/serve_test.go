@@ -17,7 +17,7 @@ import (
 	"strata/chain"
 	"strata/merkle"
 	"strata/miner"
-	"strata/volume"
+	"strata/volume/layout"
 	"strata/wallet"
 	"strata/wire"
 )
@@ -602,7 +602,7 @@ func TestMendsByItself(t *testing.T) {
 		alice, bob := key(t, "Alice"), key(t, "Bob")
 		n := serving(t)
 		before, entries := n.manifest(alice)
-		path := filepath.Join(volume.Dir(n.dirs[0], "w", "h"), "data-"+alice.Hotkey().String())
+		path := filepath.Join(layout.Dir(n.dirs[0], "w", "h"), "data-"+alice.Hotkey().String())
 		f, err := os.OpenFile(path, os.O_RDWR, 0)
 		if err != nil {
 			t.Fatal(err)

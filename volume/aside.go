@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"strata"
+	"strata/volume/layout"
 	"strata/volume/pipeline"
 	"strata/volume/vfs"
 )
@@ -205,9 +206,6 @@ func (s *Store) roomFor(d *disk) error {
 	return nil
 }
 
-// probeFile is written to find out whether a disk works, and deleted.
-const probeFile = "strata.probe"
-
 // tryOnce writes to a disk, syncs, and forgets the files that were open, which
 // may be broken for good even if the disk is not: the next user opens them anew.
 // Whoever still uses one keeps it. Those who ask at once get one answer.
@@ -216,17 +214,17 @@ func (d *disk) tryOnce() (err error) {
 	if err := d.present(); err != nil {
 		return d.reattach(err)
 	}
-	path := filepath.Join(d.dir, probeFile)
+	path := filepath.Join(d.dir, layout.ProbeFile)
 	f, err := d.fs.Open(path)
 	if err != nil {
-		return diskError(err, "trying", d.dir)
+		return vfs.Classify(err, "trying", d.dir)
 	}
 	_, err = f.WriteAt(make([]byte, vfs.Align), 0)
 	if err == nil {
 		err = f.Sync()
 	}
 	if err = errors.Join(err, f.Close(), os.Remove(path)); err != nil {
-		return diskError(err, "trying", d.dir)
+		return vfs.Classify(err, "trying", d.dir)
 	}
 	d.forget()
 	return nil
@@ -235,7 +233,7 @@ func (d *disk) tryOnce() (err error) {
 // present refuses a directory that is not the one that was opened: when a disk
 // is pulled out, its path leads to an empty place on another.
 func (d *disk) present() error {
-	now, err := os.Stat(filepath.Join(d.dir, lockFile))
+	now, err := os.Stat(filepath.Join(d.dir, layout.LockFile))
 	if err != nil {
 		return strata.E(strata.Unavailable, "the disk of %s is gone: attach it again: %w", d.dir, err)
 	}

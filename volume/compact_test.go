@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"strata"
+	"strata/volume/hashes"
+	"strata/volume/layout"
 	"strata/wire"
 )
 
@@ -157,9 +159,9 @@ func TestDamageIsWithdrawn(t *testing.T) {
 		file string
 		off  int64
 	}{
-		{"filler", dataName(alice), 3*tinySector - 100},
-		{"group node", hashesName(alice), 2*tinySector/1024 + recordHeader + 5*nodeSize},
-		{"truncated", dataName(alice), -1},
+		{"filler", layout.DataName(alice), 3*tinySector - 100},
+		{"group node", layout.HashesName(alice), 2*tinySector/hashes.Ratio + 32 + 5*32},
+		{"truncated", layout.DataName(alice), -1},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			s := sealed(t, 3)
@@ -195,7 +197,7 @@ func damage(t *testing.T, s *Store, name string, off int64) {
 		t.Fatal(err)
 	}
 	target := f.data
-	if name == hashesName(alice) {
+	if name == layout.HashesName(alice) {
 		target = f.hashes
 	}
 	if off < 0 {
@@ -220,7 +222,7 @@ func TestDamagedShard(t *testing.T) {
 	put(t, s, alice, data)
 	other, good := blob(2, 70_000)
 	put(t, s, alice, other)
-	damage(t, s, dataName(alice), 69_999)
+	damage(t, s, layout.DataName(alice), 69_999)
 	if o := audit(t, s, alice, wire.LeafRef{Sector: 0, Shard: bad, Leaf: 68}); !o.Missing {
 		t.Fatal("a damaged leaf was opened")
 	}

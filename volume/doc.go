@@ -8,7 +8,7 @@
 //
 //	<wallet>/<hotkey>/
 //	    data-<validator ss58>    slot i at byte offset i × sector size
-//	    hashes-<validator ss58>  record i: number, checksum, tree (hashes.go)
+//	    hashes-<validator ss58>  record i: number, checksum, tree (package hashes)
 //	    partition.json           what is here, for people and for refusing mix-ups
 //	    strata.db                the index (schema.sql): the authority
 //	    strata.lock, .lock.pid   held by the running process
@@ -36,7 +36,7 @@
 // Package pipeline fills sectors in memory while earlier ones are written past
 // the system's cache, synced, read back from the disk and compared with the root
 // of what was in memory: only then are record and index written. Requests on a
-// disk go first (yield.go).
+// disk go first (package yield).
 //
 // # Crashes
 //

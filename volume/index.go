@@ -11,6 +11,7 @@ import (
 
 	"strata"
 	"strata/internal/durable"
+	"strata/volume/layout"
 	"strata/wire"
 )
 
@@ -28,9 +29,9 @@ type change func(tx *durable.Tx) error
 // openIndex opens or creates the index of cfg in dir. had says that
 // partition.json lists sectors, so that an index must be there.
 func openIndex(ctx context.Context, cfg Config, dir string, had bool) (*durable.DB, error) {
-	path := filepath.Join(dir, indexFile)
+	path := filepath.Join(dir, layout.IndexFile)
 	if _, err := os.Stat(path); errors.Is(err, os.ErrNotExist) && had {
-		return nil, strata.E(strata.Corrupt, "the index %s is missing though %s lists sectors: restore it, or start over with --restart, which deletes this hotkey's sectors and data there", path, partitionFile)
+		return nil, strata.E(strata.Corrupt, "the index %s is missing though %s lists sectors: restore it, or start over with --restart, which deletes this hotkey's sectors and data there", path, layout.ListFile)
 	}
 	db, err := durable.OpenDB(ctx, path, 4)
 	if err == nil {
@@ -60,7 +61,7 @@ func prepareIndex(ctx context.Context, cfg Config, db *durable.DB, path string, 
 	}
 	switch {
 	case tables == 0 && had:
-		return strata.E(strata.Corrupt, "the index %s is empty though %s lists sectors: restore it", path, partitionFile)
+		return strata.E(strata.Corrupt, "the index %s is empty though %s lists sectors: restore it", path, layout.ListFile)
 	case tables == 0:
 		return durable.ClassifyDB(createIndex(ctx, cfg, db.Write), path)
 	case id != applicationID:
@@ -117,25 +118,11 @@ func checkMeta(ctx context.Context, cfg Config, db *sql.DB, path string) error {
 	if len(miner) != 32 || len(genesis) != 32 {
 		return strata.E(strata.Corrupt, "the index %s is damaged: its keys are not 32 bytes; restore it", path)
 	}
-	if what := mismatch(cfg, strata.Hotkey(miner), strata.GenesisHash(genesis), netuid, blocks, passes); what != "" {
+	has := layout.Identity{Miner: strata.Hotkey(miner), Genesis: strata.GenesisHash(genesis), Netuid: netuid, Blocks: blocks, Passes: passes}
+	if what := cfg.identity().Differs(has); what != "" {
 		return strata.E(strata.Conflict, "%s belongs to something else (%s): nothing was touched; use another --db_path", path, what)
 	}
 	return nil
-}
-
-// mismatch says in words what stored identity differs from cfg, "" if nothing.
-func mismatch(cfg Config, miner strata.Hotkey, g strata.GenesisHash, n strata.Netuid, blocks, passes uint32) string {
-	switch {
-	case miner != cfg.Miner:
-		return fmt.Sprintf("hotkey %s, not %s", miner, cfg.Miner)
-	case g != cfg.Genesis:
-		return fmt.Sprintf("chain %s, not %s", g, cfg.Genesis)
-	case n != cfg.Netuid:
-		return fmt.Sprintf("netuid %d, not %d", n, cfg.Netuid)
-	case blocks != cfg.Profile.Blocks || passes != cfg.Profile.Passes:
-		return fmt.Sprintf("sectors of %d blocks and %d passes, not %d and %d", blocks, passes, cfg.Profile.Blocks, cfg.Profile.Passes)
-	}
-	return ""
 }
 
 // commitNow is commit without patience.
@@ -174,7 +161,7 @@ func (d *disk) transact(batch ...change) error {
 	return durable.ClassifyDB(d.fs.Commit(d.indexPath(), begun), d.indexPath())
 }
 
-func (d *disk) indexPath() string { return filepath.Join(d.dir, indexFile) }
+func (d *disk) indexPath() string { return filepath.Join(d.dir, layout.IndexFile) }
 
 // loadPartitions fills parts from one disk's index: partitions and sectors,
 // never shards, so that a start costs the same with one shard or a million.

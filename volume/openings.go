@@ -8,6 +8,8 @@ import (
 	"strata"
 	"strata/internal/durable"
 	"strata/merkle"
+	"strata/volume/hashes"
+	"strata/volume/vfs"
 	"strata/wire"
 )
 
@@ -101,12 +103,12 @@ func (s *Store) readFiller(p *partition, c *sector, leaf uint32, root strata.Roo
 	if err != nil {
 		return merkle.Opening{}, err
 	}
-	defer c.disk.serve()()
+	defer c.disk.gate.Serve()()
 	group, err := readGroup(f.data, s.offset(c), uint64(s.size()), uint64(leaf))
 	if err != nil {
 		return merkle.Opening{}, err
 	}
-	return openChecked(group, uint64(s.size()), uint64(leaf), root, s.nodesOf(f, c))
+	return openChecked(group, uint64(s.size()), uint64(leaf), root, f.hashes.Nodes(c.slot, &c.crown, s.crowns))
 }
 
 func (s *Store) openShardLeaf(ctx context.Context, p *partition, ref wire.LeafRef) (merkle.Opening, error) {
@@ -128,7 +130,7 @@ func (s *Store) openShardLeaf(ctx context.Context, p *partition, ref wire.LeafRe
 		if err != nil {
 			return merkle.Opening{}, err
 		}
-		group, err := readGroup(served{f.data, &c.disk.gate}, s.offset(c)+row.start, size, leaf)
+		group, err := readGroup(c.disk.gate.Reader(f.data), s.offset(c)+row.start, size, leaf)
 		if err != nil {
 			return merkle.Opening{}, err
 		}
@@ -175,7 +177,7 @@ func readGroup(src io.ReaderAt, base int64, size, leaf uint64) ([]byte, error) {
 	at := leaf * merkle.LeafSize / merkle.GroupSize * merkle.GroupSize
 	group := make([]byte, min(merkle.GroupSize, size-at))
 	if _, err := src.ReadAt(group, base+int64(at)); err != nil {
-		return nil, diskError(err, "reading", "a sector")
+		return nil, vfs.Classify(err, "reading", "a sector")
 	}
 	return group, nil
 }
@@ -192,7 +194,7 @@ func openChecked(group []byte, size, leaf uint64, root strata.Root, nodes merkle
 // withdraw takes a damaged sector out of the proof and returns why. A crash
 // before the commit leaves it to be found again.
 func (s *Store) withdraw(p *partition, c *sector, why error) error {
-	c.crown.drop(&s.crowns)
+	c.crown.Drop(s.crowns)
 	s.cfg.Log.Error("sector damaged and withdrawn: check the disk", "validator", p.validator, "sector", c.number, "dir", c.disk.dir, "err", why)
 	err := s.alter(p, c, func(tx *durable.Tx, _ uint64) (bool, error) {
 		return affects(tx, "UPDATE sectors SET state = $3 WHERE validator = $1 AND number = $2 AND state IN (1, 2)", p.validator[:], c.number, wire.Withdrawn)
@@ -211,30 +213,25 @@ func (s *Store) withdraw(p *partition, c *sector, why error) error {
 // room there, so that an opening takes two reads of its disk rather than three.
 // Requests go first. A crown that cannot be read is left to its first opening.
 func (s *Store) Warm(ctx context.Context) error {
-	if s.size()/merkle.GroupSize < crownSpan {
+	if hashes.CrownSize(s.size()) == 0 {
 		return nil // sectors so small have none
 	}
 	var list []job
 	s.eachSector(func(p *partition, c *sector) {
-		if listed(c.state) && c.crown.get() == nil {
+		if listed(c.state) && !c.crown.Known() {
 			list = append(list, job{p, c})
 		}
 	})
 	for _, j := range list {
-		if s.crowns.Load() < s.size()/merkle.GroupSize/crownSpan*nodeSize {
+		if s.crowns.Left() < hashes.CrownSize(s.size()) {
 			return nil
 		}
-		if err := j.c.disk.gate.wait(ctx); err != nil {
+		if err := j.c.disk.gate.Wait(ctx); err != nil {
 			return err
 		}
 		if f, err := j.c.disk.open(j.p.validator); err == nil {
-			_, _ = s.nodesOf(f, j.c).readCrown()
+			_, _ = f.hashes.Nodes(j.c.slot, &j.c.crown, s.crowns).ReadCrown()
 		}
 	}
 	return ctx.Err()
-}
-
-// nodesOf reads a sector's nodes.
-func (s *Store) nodesOf(f *files, c *sector) *recordNodes {
-	return &recordNodes{src: f.hashes, base: c.slot * recordSize(s.size()), sector: uint64(s.size()), crown: &c.crown, budget: &s.crowns}
 }

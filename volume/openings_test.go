@@ -13,6 +13,8 @@ import (
 
 	"strata"
 	"strata/merkle"
+	"strata/volume/hashes"
+	"strata/volume/layout"
 	"strata/volume/vfs/faultfs"
 	"strata/wire"
 )
@@ -48,7 +50,7 @@ func grand(t testing.TB, fs *faultfs.FS, p strata.Profile, n uint64) *Store {
 		if err := s.writeRecord(j, tree); err != nil {
 			t.Fatal(err)
 		}
-		j.c.crown.drop(&s.crowns)
+		j.c.crown.Drop(s.crowns)
 		j.c.state, j.c.root = wire.Filler, tree.Root()
 	}
 	fs.TakeReads()
@@ -105,14 +107,12 @@ func rootOver(left, right merkle.Hash) (h merkle.Hash) {
 	return h
 }
 
-func above(row []merkle.Hash) []merkle.Hash { return newPyramid(0, flat(row)).rows[1] }
-
-func flat(row []merkle.Hash) []byte {
-	var b []byte
-	for _, h := range row {
-		b = append(b, h[:]...)
+func above(row []merkle.Hash) []merkle.Hash {
+	out := make([]merkle.Hash, len(row)/2)
+	for i := range out {
+		out[i] = merkle.Parent(row[2*i], row[2*i+1])
 	}
-	return b
+	return out
 }
 
 // leavesIn asks for as many leaves as an audit may, one in each sector.
@@ -158,7 +158,7 @@ func TestLeafReads(t *testing.T) {
 			}
 			verifyAll(t, s, req, res)
 			reads := fs.TakeReads()
-			data, hashes := reads[dataName(alice)], reads[hashesName(alice)]
+			data, hashes := reads[layout.DataName(alice)], reads[layout.HashesName(alice)]
 			if data.Calls != 1 || data.Bytes > 64<<10 {
 				t.Errorf("%s: %d bytes of data in %d reads", p.Name, data.Bytes, data.Calls)
 			}
@@ -166,7 +166,7 @@ func TestLeafReads(t *testing.T) {
 				t.Errorf("%s, asked %d times: %d bytes of hashes in %d reads", p.Name, again+1, hashes.Bytes, hashes.Calls)
 			}
 		}
-		if d, h := int64(2*p.SectorSize()), 2*recordSize(s.size()); h*1000 > d {
+		if d, h := int64(2*p.SectorSize()), 2*s.size()/hashes.Ratio; h*1000 > d {
 			t.Errorf("%s: %d bytes of hashes for %d of data", p.Name, h, d)
 		}
 	}
@@ -201,13 +201,13 @@ func TestAuditOfAHardDisk(t *testing.T) {
 func TestCrownsAreBounded(t *testing.T) {
 	fs := &faultfs.FS{}
 	s := grand(t, fs, strata.TestProfile, 3)
-	one := int64(s.size()) / merkle.GroupSize / crownSpan * nodeSize
-	s.crowns.Store(2*one + one/2)
+	one := hashes.CrownSize(s.size())
+	s.crowns = hashes.NewCrowns(2*one + one/2)
 	for range 2 {
 		if err := s.Warm(context.Background()); err != nil {
 			t.Fatal(err)
 		}
-		if left := s.crowns.Load(); left != one/2 {
+		if left := s.crowns.Left(); left != one/2 {
 			t.Fatalf("%d bytes are left", left)
 		}
 	}
@@ -218,7 +218,7 @@ func TestCrownsAreBounded(t *testing.T) {
 	}
 	verifyAll(t, s, req, res)
 	plan(t, s, alice, 0)
-	if left := s.crowns.Load(); left != 2*one+one/2 {
+	if left := s.crowns.Left(); left != 2*one+one/2 {
 		t.Errorf("%d bytes are left when all sectors are gone", left)
 	}
 }

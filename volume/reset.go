@@ -12,6 +12,7 @@ import (
 
 	"strata"
 	"strata/internal/durable"
+	"strata/volume/layout"
 )
 
 // Reset deletes all that a hotkey stores under cfg's paths, users' shards
@@ -24,7 +25,7 @@ func Reset(cfg Config) error {
 		return err
 	}
 	for _, path := range cfg.Paths {
-		if err := resetDir(cfg, Dir(path, cfg.Wallet, cfg.Hotkey)); err != nil {
+		if err := resetDir(cfg, layout.Dir(path, cfg.Wallet, cfg.Hotkey)); err != nil {
 			return err
 		}
 	}
@@ -35,19 +36,19 @@ func resetDir(cfg Config, dir string) error {
 	if _, err := os.Stat(dir); errors.Is(err, os.ErrNotExist) {
 		return nil
 	}
-	lock, err := durable.AcquireLock(filepath.Join(dir, lockFile))
+	lock, err := durable.AcquireLock(filepath.Join(dir, layout.LockFile))
 	if err != nil {
 		return err
 	}
 	err = func() error {
 		// A list that cannot be read is what --restart is for; one that can
 		// must be ours.
-		if list, err := readPartitions(dir); err == nil {
+		if list, err := layout.Read(dir); err == nil {
 			if err := checkPartitions(cfg, dir, list); err != nil {
 				return err
 			}
 		}
-		if err := checkIndexHeader(filepath.Join(dir, indexFile)); err != nil {
+		if err := checkIndexHeader(filepath.Join(dir, layout.IndexFile)); err != nil {
 			return err
 		}
 		return removeFiles(dir)
@@ -65,11 +66,11 @@ func removeFiles(dir string) error {
 	var doomed []string
 	for _, e := range names {
 		n := e.Name()
-		if strings.HasPrefix(n, "data-") || strings.HasPrefix(n, "hashes-") || n == indexFile || n == indexFile+"-wal" || n == indexFile+"-shm" || n == scrubFile || n == probeFile {
+		if strings.HasPrefix(n, "data-") || strings.HasPrefix(n, "hashes-") || n == layout.IndexFile || n == layout.IndexFile+"-wal" || n == layout.IndexFile+"-shm" || n == layout.ScrubFile || n == layout.ProbeFile {
 			doomed = append(doomed, n)
 		}
 	}
-	for _, n := range append(doomed, partitionFile) {
+	for _, n := range append(doomed, layout.ListFile) {
 		if err := os.Remove(filepath.Join(dir, n)); err != nil && !errors.Is(err, os.ErrNotExist) {
 			return fmt.Errorf("start over: %w", err)
 		}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"io"
 	"os"
 	"path/filepath"
 	"slices"
@@ -16,7 +15,10 @@ import (
 	"strata"
 	"strata/internal/durable"
 	"strata/merkle"
+	"strata/volume/layout"
 	"strata/volume/pipeline"
+	"strata/volume/vfs"
+	"strata/volume/yield"
 	"strata/wire"
 )
 
@@ -48,10 +50,8 @@ type DamagedShard struct {
 	Dir       string
 }
 
-// scrubFile keeps on each disk how far a scrub came there.
-const scrubFile = "scrub.json"
-
-// scrubMark is the last sector that a scrub is done with.
+// scrubMark is what layout.ScrubFile keeps on each disk: the last sector that a
+// scrub is done with.
 type scrubMark struct {
 	Validator strata.Hotkey `json:"validator"`
 	Number    uint64        `json:"number"`
@@ -71,7 +71,7 @@ const markEach = 1 << 30
 // on where it was. An error says that a disk does not work; the others are done
 // then, and what was found is returned with it.
 func (s *Store) Scrub(ctx context.Context, bytes strata.ByteSize, report Progress) (Scrubbed, error) {
-	r := &scrubbing{s: s, rate: limiter(bytes), report: report}
+	r := &scrubbing{s: s, rate: yield.Limiter(bytes), report: report}
 	lists := make([][]job, len(s.disks))
 	errs := make([]error, len(s.disks))
 	for i, d := range s.disks {
@@ -118,7 +118,7 @@ func (m scrubMark) compare(o scrubMark) int {
 // scrubbed returns how far the last scrub came, if it did not end. A note that
 // cannot be read is none.
 func (d *disk) scrubbed() (m scrubMark, ok bool) {
-	b, err := os.ReadFile(filepath.Join(d.dir, scrubFile))
+	b, err := os.ReadFile(filepath.Join(d.dir, layout.ScrubFile))
 	if err != nil || len(b) > 1<<10 || json.Unmarshal(b, &m) != nil {
 		return scrubMark{}, false
 	}
@@ -140,7 +140,7 @@ type scrubbing struct {
 // disk scrubs the sectors of one disk. A crash leaves an old note: what came
 // after it is read again.
 func (r *scrubbing) disk(ctx context.Context, d *disk, list []job) error {
-	note := filepath.Join(d.dir, scrubFile)
+	note := filepath.Join(d.dir, layout.ScrubFile)
 	unnoted := int64(0)
 	for i, j := range list {
 		err := r.sector(ctx, j)
@@ -160,7 +160,7 @@ func (r *scrubbing) disk(ctx context.Context, d *disk, list []job) error {
 		}
 	}
 	if err := os.Remove(note); err != nil && !errors.Is(err, os.ErrNotExist) {
-		return diskError(err, "ending a scrub of", d.dir)
+		return vfs.Classify(err, "ending a scrub of", d.dir)
 	}
 	return nil
 }
@@ -257,7 +257,7 @@ func (r *scrubbing) mend(ctx context.Context, j job, why error) error {
 
 // place is where a scrub reads.
 func (r *scrubbing) place(d *disk, f *files, off int64) pipeline.Place {
-	return pipeline.Place{File: f.data, Off: off, Pace: pace{&d.gate, unbound, r.rate}, Piece: r.s.cfg.piece}
+	return pipeline.Place{File: f.data, Off: off, Pace: d.gate.Reading(r.rate), Piece: r.s.cfg.piece}
 }
 
 // filler compares a sector's filler with its root. why is what is wrong with it.
@@ -298,7 +298,7 @@ func (r *scrubbing) readFiller(ctx context.Context, j *visit) error {
 	if tail == 0 {
 		return r.readWhole(ctx, j, f, root)
 	}
-	tree, err := s.readRecord(j.c, f, root)
+	tree, err := f.hashes.ReadRecord(j.c.slot, j.c.number, root)
 	if err != nil {
 		return err
 	}
@@ -344,7 +344,7 @@ func (r *scrubbing) readWhole(ctx context.Context, j *visit, f *files, root stra
 		}
 		return strata.E(strata.Corrupt, "its bytes are not those that were sealed")
 	}
-	if _, err := r.s.readRecord(j.c, f, root); strata.CodeOf(err) != strata.Corrupt {
+	if _, err := f.hashes.ReadRecord(j.c.slot, j.c.number, root); strata.CodeOf(err) != strata.Corrupt {
 		return err
 	}
 	return r.renew(j.job, tree)
@@ -360,25 +360,12 @@ func (r *scrubbing) renew(j job, tree merkle.Tree) error {
 	if err := r.s.writeRecord(j, tree); err != nil {
 		return err
 	}
-	j.c.crown.drop(&r.s.crowns)
+	j.c.crown.Drop(r.s.crowns)
 	r.s.cfg.Log.Warn("damaged nodes of a sector were written again", "validator", j.p.validator, "sector", j.c.number, "dir", j.c.disk.dir)
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.found.Mended = append(r.found.Mended, DamagedSector{j.p.validator, j.c.number, j.c.disk.dir, "its tree's nodes were damaged"})
 	return nil
-}
-
-// readRecord returns a sector's tree, or code Corrupt if its record is damaged.
-func (s *Store) readRecord(c *sector, f *files, root strata.Root) (merkle.Tree, error) {
-	b := make([]byte, recordSize(s.size()))
-	if _, err := f.hashes.ReadAt(b, c.slot*int64(len(b))); err != nil && !errors.Is(err, io.EOF) {
-		return merkle.Tree{}, diskError(err, "reading nodes of", c.disk.dir)
-	}
-	number, has, ok := decodeRecord(b)
-	if !ok || number != c.number || has != root {
-		return merkle.Tree{}, strata.E(strata.Corrupt, "the nodes of its tree are damaged")
-	}
-	return merkle.Load(uint64(s.size()), b[recordHeader:])
 }
 
 // shards compares the shards of a sector with their roots and returns those

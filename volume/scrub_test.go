@@ -13,6 +13,8 @@ import (
 
 	"strata"
 	"strata/merkle"
+	"strata/volume/hashes"
+	"strata/volume/layout"
 	"strata/wire"
 )
 
@@ -73,21 +75,21 @@ func TestScrubFindsNothing(t *testing.T) {
 // TestScrubMendsFiller: a bit that flipped anywhere in a sector's filler or
 // record is found, and the sector has its old root and all its bytes again.
 func TestScrubMendsFiller(t *testing.T) {
-	const record = tinySector / recordRatio
+	const record = tinySector / hashes.Ratio
 	for name, c := range map[string]struct {
 		file string
 		at   int64 // in slot 1
 		data bool  // the sector holds a shard, in its first group
 	}{
-		"first byte":                 {dataName(alice), tinySector, false},
-		"last byte":                  {dataName(alice), 2*tinySector - 1, false},
-		"tail of a data sector":      {dataName(alice), 2*tinySector - 5, true},
-		"record header":              {hashesName(alice), record + 3, false},
-		"a group's node":             {hashesName(alice), record + recordHeader + 100, false},
-		"a high node":                {hashesName(alice), 2*record - 40, false},
-		"the root":                   {hashesName(alice), 2*record - 1, false},
-		"a node below a data sector": {hashesName(alice), 2*record - 33, true},
-		"record header, data sector": {hashesName(alice), record + 1, true},
+		"first byte":                 {layout.DataName(alice), tinySector, false},
+		"last byte":                  {layout.DataName(alice), 2*tinySector - 1, false},
+		"tail of a data sector":      {layout.DataName(alice), 2*tinySector - 5, true},
+		"record header":              {layout.HashesName(alice), record + 3, false},
+		"a group's node":             {layout.HashesName(alice), record + 32 + 100, false},
+		"a high node":                {layout.HashesName(alice), 2*record - 40, false},
+		"the root":                   {layout.HashesName(alice), 2*record - 1, false},
+		"a node below a data sector": {layout.HashesName(alice), 2*record - 33, true},
+		"record header, data sector": {layout.HashesName(alice), record + 1, true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := sealed(t, 3)
@@ -122,8 +124,8 @@ func TestScrubWithdrawsFirst(t *testing.T) {
 	s := sealed(t, 2)
 	data, _ := blob(1, tinySector/4)
 	put(t, s, alice, data)
-	harm(t, s.disks[0], dataName(alice), 1234)
-	harm(t, s.disks[0], dataName(alice), tinySector-1)
+	harm(t, s.disks[0], layout.DataName(alice), 1234)
+	harm(t, s.disks[0], layout.DataName(alice), tinySector-1)
 	part := s.ensurePartition(alice)
 	src, err := s.OpenShard(context.Background(), alice, merkle.Build(data).Root()) // so that it cannot be mended yet
 	if err != nil {
@@ -157,7 +159,7 @@ func TestScrubNamesDamagedShards(t *testing.T) {
 	if first.Sector != second.Sector {
 		t.Fatal("the two lie in two sectors")
 	}
-	harm(t, s.disks[0], dataName(alice), int64(first.Sector)*tinySector+int64(first.Offset)*strata.BlockSize+12_345)
+	harm(t, s.disks[0], layout.DataName(alice), int64(first.Sector)*tinySector+int64(first.Offset)*strata.BlockSize+12_345)
 	r := scrub(t, s)
 	want := DamagedShard{alice, badRoot, first.Sector, s.disks[0].dir}
 	if r.Whole() || len(r.Shards) != 1 || r.Shards[0] != want || len(r.Left) != 1 {
@@ -196,14 +198,14 @@ func TestScrubGoesOn(t *testing.T) {
 		t.Fatalf("%d sectors, %v", r.Sectors, err)
 	}
 	s = reopen(t, s)
-	harm(t, s.disks[0], dataName(alice), 100) // behind it
+	harm(t, s.disks[0], layout.DataName(alice), 100) // behind it
 	if r := scrub(t, s); r.Sectors != 5 || len(r.Mended) > 0 {
 		t.Errorf("the rest: %+v", r)
 	}
 	if r := scrub(t, s); r.Sectors != 8 || len(r.Mended) != 1 {
 		t.Errorf("all of them: %+v", r)
 	}
-	if err := os.WriteFile(filepath.Join(s.disks[0].dir, scrubFile), []byte("{"), 0o600); err != nil {
+	if err := os.WriteFile(filepath.Join(s.disks[0].dir, layout.ScrubFile), []byte("{"), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	if r := scrub(t, s); r.Sectors != 8 {
@@ -265,8 +267,8 @@ func TestScrubCrashTable(t *testing.T) {
 		fill(t, s)
 		put(t, s, alice, data)
 		manifest(t, s, alice, 0)
-		harm(t, s.disks[0], dataName(alice), 2*tinySector-7)
-		harm(t, s.disks[0], hashesName(alice), 60)
+		harm(t, s.disks[0], layout.DataName(alice), 2*tinySector-7)
+		harm(t, s.disks[0], layout.HashesName(alice), 60)
 	}, func(s *Store) error {
 		r, err := s.Scrub(context.Background(), 0, nil)
 		if err == nil && !r.Whole() {

@@ -3,91 +3,16 @@ package volume
 import (
 	"cmp"
 	"context"
-	"fmt"
-	"runtime"
 	"slices"
 	"sync"
 
 	"strata"
 	"strata/internal/durable"
-	"strata/internal/hugepage"
 	"strata/merkle"
-	"strata/seal"
 	"strata/volume/pipeline"
+	"strata/volume/vfs"
 	"strata/wire"
 )
-
-// Progress is told how far a Seal or a FillHashes is: the part of its time that
-// has passed, as bytes of what this call has to do.
-type Progress = func(done, total strata.ByteSize)
-
-// EffectiveWorkers lowers a wished number of sealing workers to what the processor
-// has room for, if it is more than its cores, and to three quarters of the memory that is free now: each worker holds
-// one sector in memory while it fills it, and beside them one is being written.
-// A single worker gets along without that one. reason says why the number is
-// lower, for the plan that a person reads; it is empty when it is not. The
-// number is 0 when memory does not suffice for one sector.
-func EffectiveWorkers(wish int, sector strata.ByteSize) (n int, reason string, err error) {
-	free, err := hugepage.Available()
-	if err != nil {
-		return 0, "", err
-	}
-	n, reason = limitWorkers(wish, places(runtime.NumCPU(), seal.ISAs()[0]), free, sector)
-	return n, reason, nil
-}
-
-// place is a number of workers that a processor has room for, and why.
-type place struct {
-	cores int
-	n     int // for who wants more than cores
-	why   string
-}
-
-// places returns how many sectors are filled at once while others are hashed,
-// written, read back and hashed again. With AVX-512 a fill is so fast that this is
-// half a core's work for each that fills: a worker on the last core as well adds
-// a tenth or two to what gets sealed, for a sector's memory and the time of all
-// else on the machine. Slower fills leave time for one.
-func places(cores int, isa seal.ISA) place {
-	if isa == seal.AVX512 && cores > 1 {
-		return place{cores, cores - 1, fmt.Sprintf("one of %d cores hashes and writes", cores)}
-	}
-	return place{cores, cores, fmt.Sprintf("cores: %d", cores)}
-}
-
-func limitWorkers(wish int, most place, free, sector strata.ByteSize) (int, string) {
-	n, reason := wish, ""
-	if n > most.cores {
-		n, reason = most.n, fmt.Sprintf("workers: %d instead of %d: %s", most.n, wish, most.why)
-	}
-	fit := sectorsIn(free, sector)
-	if fit > 1 {
-		fit-- // for the sector that is being written
-	}
-	if n > fit {
-		n, reason = fit, fmt.Sprintf("workers: %d instead of %d: each needs %s of memory, one sector more is being written, and %s are free", fit, wish, sector, free)
-	}
-	return n, reason
-}
-
-// HashWorkers is EffectiveWorkers for FillHashes, which writes no sectors.
-func HashWorkers(wish int, sector strata.ByteSize) (n int, err error) {
-	free, err := hugepage.Available()
-	return min(wish, runtime.NumCPU(), sectorsIn(free, sector)), err
-}
-
-// sectorsIn returns how many sectors sealing may hold in memory at once.
-func sectorsIn(free, sector strata.ByteSize) int { return int(min(free/4*3/sector, 1<<20)) }
-
-// buffers returns how many sectors a Seal holds in memory: one for each worker
-// and, as far as there is memory, one for each disk.
-func (s *Store) buffers(workers int) int {
-	free, err := hugepage.Available()
-	if err != nil {
-		return workers
-	}
-	return max(min(sectorsIn(free, s.cfg.Profile.SectorSize()), workers+len(s.disks)), 1)
-}
 
 // Seal fills all queued sectors, with that many workers, and returns when none
 // is left. While a sector is written, synced and read back from its disk, the
@@ -112,7 +37,7 @@ func (s *Store) Seal(ctx context.Context, workers int, report Progress) error {
 	var prober sync.WaitGroup
 	prober.Go(func() { q.probe(probing) })
 	err := pipeline.Run(ctx, pipeline.Config{
-		Workers: min(workers, jobs), Buffers: min(s.buffers(workers), jobs), Lanes: len(s.disks),
+		Workers: min(workers, jobs), Buffers: min(pipeline.Buffers(workers, len(s.disks), s.cfg.Profile.SectorSize()), jobs), Lanes: len(s.disks),
 		Size: s.cfg.Profile.SectorSize(), Jobs: jobs, Report: report,
 	}, q)
 	stop()
@@ -207,12 +132,12 @@ func (s *Store) writeSector(ctx context.Context, j job, buf []byte, free func(),
 		return merkle.Tree{}, err
 	}
 	if err := s.claim(j, f, int64(len(buf))); err != nil {
-		return merkle.Tree{}, diskError(err, "reserving space in", j.c.disk.dir)
+		return merkle.Tree{}, vfs.Classify(err, "reserving space in", j.c.disk.dir)
 	}
-	place := pipeline.Place{File: f.data, Off: s.offset(j.c), Sync: f.syncData, Pace: pace{&j.c.disk.gate, s.sealRate, unbound}, Piece: s.cfg.piece}
+	place := pipeline.Place{File: f.data, Off: s.offset(j.c), Sync: f.syncData, Pace: j.c.disk.gate.Writing(s.sealRate), Piece: s.cfg.piece}
 	tree, err := place.Write(ctx, buf, free, watch)
 	if err != nil {
-		return tree, diskError(err, "sealing in", j.c.disk.dir)
+		return tree, vfs.Classify(err, "sealing in", j.c.disk.dir)
 	}
 	return tree, nil
 }
@@ -237,11 +162,5 @@ func (s *Store) writeRecord(j job, tree merkle.Tree) error {
 	if err != nil {
 		return err
 	}
-	if _, err := f.hashes.WriteAt(encodeRecord(j.c.number, tree), j.c.slot*recordSize(s.size())); err != nil {
-		return diskError(err, "writing nodes to", j.c.disk.dir)
-	}
-	if err := f.hashes.Sync(); err != nil {
-		return diskError(err, "syncing nodes to", j.c.disk.dir)
-	}
-	return nil
+	return f.hashes.WriteRecord(j.c.slot, j.c.number, tree)
 }

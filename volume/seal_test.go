@@ -5,11 +5,12 @@ import (
 	"context"
 	"os"
 	"path/filepath"
-	"strings"
 	"testing"
 
 	"strata"
 	"strata/seal"
+	"strata/volume/hashes"
+	"strata/volume/layout"
 	"strata/volume/vfs/faultfs"
 	"strata/wire"
 )
@@ -18,7 +19,7 @@ import (
 func partitionBytes(t *testing.T, s *Store) (data, hashes []byte) {
 	t.Helper()
 	var out [2][]byte
-	for i, name := range []string{dataName(alice), hashesName(alice)} {
+	for i, name := range []string{layout.DataName(alice), layout.HashesName(alice)} {
 		b, err := os.ReadFile(filepath.Join(s.disks[0].dir, name))
 		if err != nil {
 			t.Fatal(err)
@@ -30,10 +31,11 @@ func partitionBytes(t *testing.T, s *Store) (data, hashes []byte) {
 
 func TestSealLayout(t *testing.T) {
 	s := sealed(t, 3)
-	data, hashes := partitionBytes(t, s)
-	if len(data) != 3*tinySector || len(hashes)*1024 != len(data) {
-		t.Fatalf("%d bytes of data, %d of hashes", len(data), len(hashes))
+	data, records := partitionBytes(t, s)
+	if len(data) != 3*tinySector || len(records)*1024 != len(data) {
+		t.Fatalf("%d bytes of data, %d of hashes", len(data), len(records))
 	}
+	var sectors []seal.Sector
 	buf := make([]byte, tinySector)
 	for n := range uint64(3) {
 		if err := s.identity(alice, n).Fill(context.Background(), buf); err != nil {
@@ -42,9 +44,20 @@ func TestSealLayout(t *testing.T) {
 		if !bytes.Equal(data[n*tinySector:(n+1)*tinySector], buf) {
 			t.Fatalf("slot %d does not hold sector %d", n, n)
 		}
-		number, root, ok := decodeRecord(hashes[n*tinySector/1024 : (n+1)*tinySector/1024])
-		if !ok || number != n || root != sealRoot(t, s, alice, n) {
-			t.Fatalf("record %d: number %d, whole %v", n, number, ok)
+		sectors = append(sectors, s.identity(alice, n))
+	}
+	// A verifier who trusts nobody gets the same records.
+	dir := t.TempDir()
+	roots, err := hashes.Fill(t.Context(), dir, sectors, 1, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if its, err := os.ReadFile(filepath.Join(dir, layout.HashesName(miner))); err != nil || !bytes.Equal(its, records) {
+		t.Fatalf("a verifier's records differ from the miner's: %v", err)
+	}
+	for n, root := range roots {
+		if root != sealRoot(t, s, alice, uint64(n)) {
+			t.Errorf("sector %d has another root", n)
 		}
 	}
 	check(t, s, alice)
@@ -135,56 +148,6 @@ func TestSealNeedsWorker(t *testing.T) {
 	s := mustOpen(t, testConfig(t.TempDir()))
 	if err := s.Seal(context.Background(), 0, nil); strata.CodeOf(err) != strata.Invalid {
 		t.Fatal(err)
-	}
-}
-
-func TestLimitWorkers(t *testing.T) {
-	for _, c := range []struct {
-		wish, cores  int
-		free, sector strata.ByteSize
-		want         int
-		reason       string
-	}{
-		{10, 16, 64 * strata.GiB, strata.MiB, 10, ""},
-		{10, 2, 64 * strata.GiB, strata.MiB, 2, "why"},
-		{10, 8, 64 * strata.GiB, strata.MiB, 7, "why"},
-		{8, 8, 64 * strata.GiB, strata.MiB, 8, ""}, // who asks for all cores gets them
-		{10, 16, 16 * strata.GiB, 4 * strata.GiB, 2, "4 GiB"},
-		{10, 16, 10 * strata.GiB, 4 * strata.GiB, 1, "4 GiB"}, // of two sectors one is being written
-		{10, 16, 6 * strata.GiB, 4 * strata.GiB, 1, "4 GiB"},  // and with one it takes turns
-		{10, 2, strata.GiB, 4 * strata.GiB, 0, "1 GiB are free"},
-		{1, 2, 64 * strata.GiB, strata.GiB, 1, ""},
-	} {
-		n, reason := limitWorkers(c.wish, place{c.cores, c.cores - c.cores/8, "why"}, c.free, c.sector)
-		if n != c.want || !strings.Contains(reason, c.reason) || (reason == "") != (c.reason == "") {
-			t.Errorf("%+v: %d, %q", c, n, reason)
-		}
-	}
-	if n, err := HashWorkers(1, strata.MiB); n != 1 || err != nil {
-		t.Errorf("one that hashes: %d, %v", n, err)
-	}
-	if n, _, err := EffectiveWorkers(1, strata.MiB); n != 1 || err != nil {
-		t.Errorf("one small worker: %d, %v", n, err)
-	}
-}
-
-// A core is left for hashing where fills are fast, unless it is the only one.
-func TestPlaces(t *testing.T) {
-	for _, c := range []struct {
-		cores int
-		isa   seal.ISA
-		want  int
-		why   string
-	}{
-		{1, seal.AVX512, 1, "cores: 1"},
-		{2, seal.AVX512, 1, "one of 2 cores hashes"},
-		{16, seal.AVX512, 15, "one of 16 cores"},
-		{2, seal.AVX2, 2, "cores: 2"},
-		{2, seal.Portable, 2, "cores: 2"},
-	} {
-		if got := places(c.cores, c.isa); got.n != c.want || got.cores != c.cores || !strings.Contains(got.why, c.why) {
-			t.Errorf("%d cores with %s: %+v", c.cores, c.isa, got)
-		}
 	}
 }
 

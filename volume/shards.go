@@ -280,9 +280,9 @@ func (s *Store) receive(ctx context.Context, p *partition, r region, root strata
 	if tree.Root() != root {
 		return merkle.Tree{}, strata.E(strata.Invalid, "the bytes sent are not shard %s but %s: send it again", root, tree.Root())
 	}
-	defer r.c.disk.serve()()
+	defer r.c.disk.gate.Serve()()
 	if err := f.syncData(); err != nil {
-		return merkle.Tree{}, diskError(err, "syncing a shard to", r.c.disk.dir)
+		return merkle.Tree{}, vfs.Classify(err, "syncing a shard to", r.c.disk.dir)
 	}
 	return tree, nil
 }
@@ -291,9 +291,9 @@ func (s *Store) receive(ctx context.Context, p *partition, r region, root strata
 // it would be copied there only to be synced at once. Background work on the
 // disk waits meanwhile.
 func (d *disk) write(f *files, piece []byte, at int64) error {
-	defer d.serve()()
+	defer d.gate.Serve()()
 	if _, err := f.data.WriteDirect(piece, at); err != nil {
-		return diskError(err, "writing a shard to", d.dir)
+		return vfs.Classify(err, "writing a shard to", d.dir)
 	}
 	return nil
 }
@@ -402,7 +402,7 @@ func (s *Store) OpenShard(ctx context.Context, validator strata.Hotkey, root str
 	}
 	return wire.ShardSource{
 		Size: uint64(row.length), Tree: tree,
-		Data:  io.NewSectionReader(served{f.data, &c.disk.gate}, s.offset(c)+row.start, row.length),
+		Data:  io.NewSectionReader(c.disk.gate.Reader(f.data), s.offset(c)+row.start, row.length),
 		Close: func() error { release(); return nil },
 	}, nil
 }

@@ -7,6 +7,8 @@ import (
 	"testing"
 
 	"strata"
+	"strata/volume/hashes"
+	"strata/volume/layout"
 	"strata/volume/vfs"
 )
 
@@ -20,7 +22,7 @@ const diskFree = 512 << 20
 
 func (f *fixedFS) Space(path string) (uint64, uint64, error) {
 	free := uint64(diskFree)
-	if st, err := os.Stat(filepath.Join(path, dataName(alice))); err == nil {
+	if st, err := os.Stat(filepath.Join(path, layout.DataName(alice))); err == nil {
 		free -= uint64(st.Size())
 	}
 	return 1 << 30, free, nil
@@ -40,7 +42,7 @@ func onFixed(t *testing.T, n, same int) *Store {
 	for i := range paths {
 		paths[i] = t.TempDir()
 		if i < same {
-			fs.devices[Dir(paths[i], "w", "h")] = 7
+			fs.devices[layout.Dir(paths[i], "w", "h")] = 7
 		}
 	}
 	cfg := testConfig(paths...)
@@ -131,7 +133,7 @@ func TestSpaceHoldsNodesToo(t *testing.T) {
 		t.Fatal(err)
 	}
 	n := uint64(list[0].Free) / tinySector
-	need := strata.ByteSize(n * uint64(s.size()+recordSize(s.size())))
+	need := strata.ByteSize(n * uint64(s.size()+s.size()/hashes.Ratio))
 	if usable := strata.ByteSize(diskFree - reserve(1<<30)); need > usable {
 		t.Errorf("%d sectors and their nodes need %s, there are %s", n, need, usable)
 	}

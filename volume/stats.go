@@ -5,6 +5,7 @@ import (
 
 	"strata"
 	"strata/allocation"
+	"strata/volume/hashes"
 	"strata/wire"
 )
 
@@ -31,7 +32,7 @@ func (s *Store) Disks() ([]allocation.Disk, error) {
 			return nil, err
 		}
 		free -= min(free, reserve(total))
-		free -= free / (recordRatio + 1) // for nodes
+		free -= free / (hashes.Ratio + 1) // for nodes
 		list[i] = allocation.Disk{Path: s.cfg.Paths[i], Space: allocation.Space{Free: strata.ByteSize(free / sharing[i])}}
 	}
 	s.eachSector(func(_ *partition, c *sector) {

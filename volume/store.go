@@ -20,16 +20,16 @@ import (
 	"strata/internal/durable"
 	"strata/merkle"
 	"strata/seal"
+	"strata/volume/hashes"
+	"strata/volume/layout"
 	"strata/volume/vfs"
+	"strata/volume/yield"
 	"strata/wire"
 )
 
-// Names in a hotkey's directory on each disk.
-const (
-	partitionFile = "partition.json"
-	indexFile     = "strata.db"
-	lockFile      = "strata.lock"
-)
+// Progress is told how far a Seal or a Scrub is: the part of its time that has
+// passed, as bytes of what this call has to do.
+type Progress = func(done, total strata.ByteSize)
 
 // Config says whose sectors lie where.
 type Config struct {
@@ -62,8 +62,31 @@ func (c Config) On(fs vfs.FS) Config {
 	return c
 }
 
-// Dir returns where a hotkey's files lie under one db_path.
-func Dir(dbPath, wallet, hotkey string) string { return filepath.Join(dbPath, wallet, hotkey) }
+// identity is what all sectors of this configuration are made of.
+func (c Config) identity() layout.Identity {
+	return layout.Identity{Miner: c.Miner, Genesis: c.Genesis, Netuid: c.Netuid, Blocks: c.Profile.Blocks, Passes: c.Profile.Passes}
+}
+
+// Found returns the Config of the sectors under paths, as partition.json says
+// there, so that they can be looked after without a chain. Code NotFound if
+// there are none; Open finds out if the paths disagree.
+func Found(paths []string, wallet, hotkey string) (Config, error) {
+	for _, path := range paths {
+		list, err := layout.Read(layout.Dir(path, wallet, hotkey))
+		if err != nil {
+			return Config{}, err
+		}
+		for _, e := range list {
+			if e.Path != layout.DataName(e.Validator) {
+				continue
+			}
+			p := strata.ProfileFor(e.Genesis)
+			p.Blocks, p.Passes = e.Blocks, e.Passes
+			return Config{Paths: paths, Wallet: wallet, Hotkey: hotkey, Miner: e.Owner, Genesis: e.Genesis, Netuid: e.Netuid, Profile: p}, nil
+		}
+	}
+	return Config{}, strata.E(strata.NotFound, "no sectors of wallet %s, hotkey %s are under %s: check --db_path and the names", wallet, hotkey, strings.Join(paths, ", "))
+}
 
 // Store is a miner's space on all its disks. All methods are safe for
 // concurrent use: audits and puts go on while sectors are sealed.
@@ -72,8 +95,8 @@ type Store struct {
 	domain   wire.Domain
 	disks    []*disk
 	sealRate *rate.Limiter
-	crowns   atomic.Int64 // bytes of memory left for crowns
-	leaving  atomic.Bool  // what the next heads say
+	crowns   *hashes.Crowns
+	leaving  atomic.Bool // what the next heads say
 	closed   chan struct{}
 	closing  sync.Once
 
@@ -89,10 +112,11 @@ type disk struct {
 	at  int // place in Config.Paths
 	dir string
 	fs  vfs.FS
+	id  layout.Identity
 	ix  atomic.Pointer[index] // another one when the disk was away and is back
 
 	commits batch.Group[change]
-	gate    gate // what serves goes first
+	gate    yield.Gate // what serves goes first
 	tries   batch.Group[struct{}]
 	again   func() (*index, error) // opens the directory anew
 	nurse   func()                 // tries it from time to time while it hangs
@@ -119,8 +143,9 @@ func (x *index) close() error { return errors.Join(x.db.Close(), x.lock.Release(
 
 // files are the two files of one partition on one disk.
 type files struct {
-	data, hashes vfs.File
-	syncs        batch.Group[struct{}] // fsyncs of data
+	data   vfs.File
+	hashes hashes.File
+	syncs  batch.Group[struct{}] // fsyncs of data
 }
 
 // sector is one sector in memory: what sectors holds, and what is under way.
@@ -145,7 +170,7 @@ type sector struct {
 	pins  int    // readers of shards
 	busy  bool   // being sealed, compacted or released: no new put
 
-	crown crown // safe for concurrent use
+	crown hashes.Crown // safe for concurrent use
 
 	claimed bool // its slot takes space on the disk, though it is not sealed
 }
@@ -187,10 +212,9 @@ func Open(ctx context.Context, cfg Config) (*Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Store{cfg: cfg, domain: wire.Domain{Genesis: cfg.Genesis, Netuid: cfg.Netuid}, sealRate: limiter(cfg.SealRate), closed: make(chan struct{}), parts: map[strata.Hotkey]*partition{}}
-	s.crowns.Store(crownMemory)
+	s := &Store{cfg: cfg, domain: wire.Domain{Genesis: cfg.Genesis, Netuid: cfg.Netuid}, sealRate: yield.Limiter(cfg.SealRate), crowns: hashes.NewCrowns(hashes.CrownMemory), closed: make(chan struct{}), parts: map[strata.Hotkey]*partition{}}
 	for i, path := range cfg.Paths {
-		d, err := openDisk(ctx, cfg, i, Dir(path, cfg.Wallet, cfg.Hotkey))
+		d, err := openDisk(ctx, cfg, i, layout.Dir(path, cfg.Wallet, cfg.Hotkey))
 		if err != nil {
 			return nil, errors.Join(err, s.Close())
 		}
@@ -240,27 +264,27 @@ func openDisk(ctx context.Context, cfg Config, at int, dir string) (*disk, error
 	if err != nil {
 		return nil, err
 	}
-	d := &disk{at: at, dir: dir, fs: cfg.fs, log: cfg.Log, hush: newHush(cfg.patience), files: map[strata.Hotkey]*files{}}
+	d := &disk{at: at, dir: dir, fs: cfg.fs, id: cfg.identity(), log: cfg.Log, hush: newHush(cfg.patience), files: map[strata.Hotkey]*files{}}
 	d.ix.Store(x)
 	return d, nil
 }
 
 // attach locks a directory, which must be there, and opens its index.
 func attach(ctx context.Context, cfg Config, dir string) (*index, error) {
-	lock, err := durable.AcquireLock(filepath.Join(dir, lockFile))
+	lock, err := durable.AcquireLock(filepath.Join(dir, layout.LockFile))
 	if err != nil {
 		return nil, err
 	}
 	x := &index{lock: lock}
-	list, err := readPartitions(dir)
+	list, err := layout.Read(dir)
 	if err == nil {
-		x.home, err = os.Stat(filepath.Join(dir, lockFile))
+		x.home, err = os.Stat(filepath.Join(dir, layout.LockFile))
 	}
 	if err == nil {
 		err = checkPartitions(cfg, dir, list)
 	}
 	if err == nil {
-		x.db, err = openIndex(ctx, cfg, dir, slices.ContainsFunc(list, func(e partitionEntry) bool { return e.NChunks > 0 }))
+		x.db, err = openIndex(ctx, cfg, dir, slices.ContainsFunc(list, func(e layout.Entry) bool { return e.NChunks > 0 }))
 	}
 	if err != nil {
 		return nil, errors.Join(err, lock.Release())
@@ -269,9 +293,9 @@ func attach(ctx context.Context, cfg Config, dir string) (*index, error) {
 	return x, nil
 }
 
-func checkPartitions(cfg Config, dir string, list []partitionEntry) error {
+func checkPartitions(cfg Config, dir string, list []layout.Entry) error {
 	for _, e := range list {
-		if what := e.differs(cfg); what != "" {
+		if what := cfg.identity().Differs(e.Identity()); what != "" {
 			return strata.E(strata.Conflict, "%s belongs to something else (%s): nothing was touched; use another --db_path", dir, what)
 		}
 	}
@@ -295,7 +319,7 @@ func (s *Store) load(ctx context.Context) error {
 		}
 	}
 	for _, d := range s.disks {
-		if err := writePartitions(d.dir, s.partitionList(d)); err != nil {
+		if err := layout.Write(d.dir, s.partitionList(d)); err != nil {
 			return err
 		}
 	}
@@ -363,15 +387,15 @@ func (s *Store) Validators() []strata.Hotkey {
 }
 
 // partitionList is what partition.json says of one disk.
-func (s *Store) partitionList(d *disk) []partitionEntry {
-	var list []partitionEntry
+func (s *Store) partitionList(d *disk) []layout.Entry {
+	var list []layout.Entry
 	for _, v := range s.Validators() {
 		p := s.ensurePartition(v)
 		p.mu.Lock()
 		n := max(p.targets[d.at], p.slotsOn(d))
 		p.mu.Unlock()
 		if n > 0 {
-			list = append(list, newPartitionEntry(s.cfg, v, n))
+			list = append(list, layout.OfData(s.cfg.identity(), v, n))
 		}
 	}
 	return list
@@ -388,13 +412,6 @@ func (p *partition) slotsOn(d *disk) uint32 {
 	return n
 }
 
-// serve marks a request that uses the disk, until the returned function is
-// called: background work waits meanwhile.
-func (d *disk) serve() (done func()) {
-	d.gate.enter()
-	return d.gate.leave
-}
-
 // open returns the two files of a partition on d, opening them at first use.
 func (d *disk) open(v strata.Hotkey) (*files, error) {
 	if f := d.opened(v); f != nil {
@@ -408,15 +425,15 @@ func (d *disk) open(v strata.Hotkey) (*files, error) {
 	if err := d.present(); err != nil {
 		return nil, err
 	}
-	data, err := d.fs.Open(filepath.Join(d.dir, dataName(v)))
+	data, err := d.fs.Open(filepath.Join(d.dir, layout.DataName(v)))
 	if err != nil {
-		return nil, diskError(err, "opening", d.dir)
+		return nil, vfs.Classify(err, "opening", d.dir)
 	}
-	hashes, err := d.fs.Open(filepath.Join(d.dir, hashesName(v)))
+	records, err := d.fs.Open(filepath.Join(d.dir, layout.HashesName(v)))
 	if err != nil {
-		return nil, errors.Join(diskError(err, "opening", d.dir), data.Close())
+		return nil, errors.Join(vfs.Classify(err, "opening", d.dir), data.Close())
 	}
-	f := &files{data: data, hashes: hashes}
+	f := &files{data: data, hashes: hashes.File{File: records, Dir: d.dir, Sector: d.id.SectorSize()}}
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.files[v] = f
@@ -458,8 +475,7 @@ func (s *Store) size() int64 { return int64(s.cfg.Profile.SectorSize()) }
 func (s *Store) offset(c *sector) int64 { return c.slot * s.size() }
 
 func (s *Store) identity(v strata.Hotkey, number uint64) seal.Sector {
-	return seal.Sector{Genesis: s.cfg.Genesis, Netuid: s.cfg.Netuid, Miner: s.cfg.Miner, Validator: v,
-		Number: number, Blocks: s.cfg.Profile.Blocks, Passes: s.cfg.Profile.Passes}
+	return s.cfg.identity().Sector(v, number)
 }
 
 // alter commits a change of a sector and of its manifest entry: fn in the

@@ -16,6 +16,7 @@ import (
 	"strata"
 	"strata/internal/durable"
 	"strata/merkle"
+	"strata/volume/layout"
 	"strata/wire"
 )
 
@@ -68,7 +69,7 @@ func snapshot(t *testing.T, dir string) string {
 	}
 	var b strings.Builder
 	for _, e := range entries {
-		if strings.HasPrefix(e.Name(), lockFile) || strings.HasPrefix(e.Name(), indexFile+"-") {
+		if strings.HasPrefix(e.Name(), layout.LockFile) || strings.HasPrefix(e.Name(), layout.IndexFile+"-") {
 			continue
 		}
 		data, err := os.ReadFile(filepath.Join(dir, e.Name()))
@@ -97,9 +98,9 @@ func TestOpenDamaged(t *testing.T) {
 		name   string
 		damage func(t *testing.T, dir string)
 	}{
-		{"list is garbage", func(t *testing.T, dir string) { overwrite(t, filepath.Join(dir, partitionFile), "{") }},
+		{"list is garbage", func(t *testing.T, dir string) { overwrite(t, filepath.Join(dir, layout.ListFile), "{") }},
 		{"list contradicts itself", func(t *testing.T, dir string) {
-			path := filepath.Join(dir, partitionFile)
+			path := filepath.Join(dir, layout.ListFile)
 			b, err := os.ReadFile(path)
 			if err != nil {
 				t.Fatal(err)
@@ -107,11 +108,11 @@ func TestOpenDamaged(t *testing.T) {
 			overwrite(t, path, strings.Replace(string(b), `"n_chunks": 1`, `"n_chunks": 2`, 1))
 		}},
 		{"index is garbage", func(t *testing.T, dir string) {
-			overwrite(t, filepath.Join(dir, indexFile), strings.Repeat("garbage ", 1024))
+			overwrite(t, filepath.Join(dir, layout.IndexFile), strings.Repeat("garbage ", 1024))
 		}},
-		{"index is empty", func(t *testing.T, dir string) { overwrite(t, filepath.Join(dir, indexFile), "") }},
+		{"index is empty", func(t *testing.T, dir string) { overwrite(t, filepath.Join(dir, layout.IndexFile), "") }},
 		{"index is missing", func(t *testing.T, dir string) {
-			if err := os.Remove(filepath.Join(dir, indexFile)); err != nil {
+			if err := os.Remove(filepath.Join(dir, layout.IndexFile)); err != nil {
 				t.Fatal(err)
 			}
 		}},
@@ -128,7 +129,7 @@ func TestOpenDamaged(t *testing.T) {
 			}
 			dir := s.disks[0].dir
 			c.damage(t, dir)
-			before, err := os.ReadFile(filepath.Join(dir, dataName(alice)))
+			before, err := os.ReadFile(filepath.Join(dir, layout.DataName(alice)))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -136,7 +137,7 @@ func TestOpenDamaged(t *testing.T) {
 			if strata.CodeOf(err) != strata.Corrupt || !strings.Contains(err.Error(), "restore it") {
 				t.Fatalf("%v; want Corrupt with a way out", err)
 			}
-			if after, err := os.ReadFile(filepath.Join(dir, dataName(alice))); err != nil || !bytes.Equal(before, after) {
+			if after, err := os.ReadFile(filepath.Join(dir, layout.DataName(alice))); err != nil || !bytes.Equal(before, after) {
 				t.Fatal("data was touched")
 			}
 		})
@@ -152,7 +153,7 @@ func overwrite(t *testing.T, path, content string) {
 
 func alterIndex(t *testing.T, dir, statement string) {
 	t.Helper()
-	db, err := durable.OpenDB(context.Background(), filepath.Join(dir, indexFile), 1)
+	db, err := durable.OpenDB(context.Background(), filepath.Join(dir, layout.IndexFile), 1)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -168,7 +169,7 @@ func alterIndex(t *testing.T, dir, statement string) {
 // deleted as if it were an index.
 func TestForeignDatabase(t *testing.T) {
 	cfg := testConfig(t.TempDir())
-	dir := Dir(cfg.Paths[0], cfg.Wallet, cfg.Hotkey)
+	dir := layout.Dir(cfg.Paths[0], cfg.Wallet, cfg.Hotkey)
 	if err := durable.MkdirAll(dir); err != nil {
 		t.Fatal(err)
 	}
@@ -179,7 +180,7 @@ func TestForeignDatabase(t *testing.T) {
 	if err := Reset(cfg); strata.CodeOf(err) != strata.Conflict {
 		t.Fatalf("reset: %v", err)
 	}
-	if _, err := os.Stat(filepath.Join(dir, indexFile)); err != nil {
+	if _, err := os.Stat(filepath.Join(dir, layout.IndexFile)); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -191,7 +192,7 @@ func TestReset(t *testing.T) {
 	if err := s.Close(); err != nil {
 		t.Fatal(err)
 	}
-	overwrite(t, filepath.Join(dir, partitionFile), "damaged")
+	overwrite(t, filepath.Join(dir, layout.ListFile), "damaged")
 	if err := Reset(s.cfg); err != nil {
 		t.Fatal(err)
 	}
@@ -200,7 +201,7 @@ func TestReset(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, e := range entries {
-		if n := e.Name(); n != "notes.txt" && !strings.HasPrefix(n, lockFile) {
+		if n := e.Name(); n != "notes.txt" && !strings.HasPrefix(n, layout.LockFile) {
 			t.Errorf("%s is left", n)
 		}
 	}
@@ -218,7 +219,7 @@ func TestPartitionFile(t *testing.T) {
 	s := mustOpen(t, testConfig(t.TempDir()))
 	plan(t, s, alice, 2)
 	plan(t, s, bob, 1)
-	b, err := os.ReadFile(filepath.Join(s.disks[0].dir, partitionFile))
+	b, err := os.ReadFile(filepath.Join(s.disks[0].dir, layout.ListFile))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -232,67 +233,6 @@ func TestPartitionFile(t *testing.T) {
 	} {
 		if list[0][key] != want {
 			t.Errorf("%s is %v, want %v", key, list[0][key], want)
-		}
-	}
-}
-
-func FuzzDecodePartitions(f *testing.F) {
-	good, err := json.Marshal([]partitionEntry{newPartitionEntry(testConfig("p"), alice, 2)})
-	if err != nil {
-		f.Fatal(err)
-	}
-	f.Add(good)
-	f.Add([]byte(`[{"n_chunks":4294967295,"size":18446744073709551615}]`))
-	f.Fuzz(func(t *testing.T, b []byte) {
-		list, err := decodePartitions(b)
-		if err != nil {
-			if strata.CodeOf(err) != strata.Corrupt {
-				t.Fatalf("code %s", strata.CodeOf(err))
-			}
-			return
-		}
-		for _, e := range list {
-			if strings.ContainsAny(e.Path, "/\\") {
-				t.Fatalf("path %q leaves the directory", e.Path)
-			}
-		}
-	})
-}
-
-func FuzzDecodeRecord(f *testing.F) {
-	data, root := blob(1, tinySector)
-	good := encodeRecord(5, merkle.Build(data))
-	f.Add(good)
-	f.Add(good[:64])
-	f.Add(make([]byte, 1024))
-	f.Fuzz(func(t *testing.T, b []byte) {
-		number, got, ok := decodeRecord(b)
-		if !ok {
-			return
-		}
-		if number == 5 && got != root && bytes.Equal(b, good) {
-			t.Fatal("the good record has another root")
-		}
-		if sum := recordSum(b); !bytes.Equal(sum[:], b[24:32]) {
-			t.Fatal("a record with a wrong checksum passed")
-		}
-	})
-}
-
-func TestRecordTorn(t *testing.T) {
-	data, _ := blob(1, tinySector)
-	good := encodeRecord(5, merkle.Build(data))
-	if len(good) != tinySector/1024 {
-		t.Fatalf("record of %d bytes", len(good))
-	}
-	if _, _, ok := decodeRecord(good); !ok {
-		t.Fatal("a whole record does not pass")
-	}
-	for i := range good {
-		bad := bytes.Clone(good)
-		bad[i] ^= 1
-		if _, _, ok := decodeRecord(bad); ok {
-			t.Fatalf("byte %d changed, and it passes", i)
 		}
 	}
 }

@@ -8,6 +8,7 @@ import (
 	"strata"
 	"strata/allocation"
 	"strata/internal/durable"
+	"strata/volume/layout"
 	"strata/volume/vfs"
 	"strata/wire"
 )
@@ -38,7 +39,7 @@ func (s *Store) SetTargets(ctx context.Context, targets []allocation.Target) err
 	}
 	for _, d := range s.disks {
 		// A crash before this leaves an old list, which Open writes anew.
-		if err := writePartitions(d.dir, s.partitionList(d)); err != nil {
+		if err := layout.Write(d.dir, s.partitionList(d)); err != nil {
 			return err
 		}
 	}
@@ -154,7 +155,7 @@ func (s *Store) release(p *partition, c *sector) error {
 		p.mu.Unlock()
 		return err
 	}
-	c.crown.drop(&s.crowns)
+	c.crown.Drop(s.crowns)
 	return s.vacate(p, c)
 }
 
@@ -167,11 +168,11 @@ func (s *Store) vacate(p *partition, c *sector) error {
 	if length, err := f.data.Size(); err != nil || length <= s.offset(c) {
 		return err // nothing was ever written there
 	}
-	if _, err := f.hashes.WriteAt(make([]byte, recordHeader), c.slot*recordSize(s.size())); err != nil {
-		return diskError(err, "clearing a record in", c.disk.dir)
+	if err := f.hashes.ClearRecord(c.slot); err != nil {
+		return err
 	}
 	if err := f.data.Punch(s.offset(c), s.size()); err != nil {
-		return diskError(err, "giving back space in", c.disk.dir)
+		return vfs.Classify(err, "giving back space in", c.disk.dir)
 	}
 	return nil
 }
@@ -197,7 +198,7 @@ func (s *Store) trim(p *partition, d *disk) error {
 	for _, cut := range []struct {
 		f    vfs.File
 		want int64
-	}{{f.data, slots * s.size()}, {f.hashes, slots * recordSize(s.size())}} {
+	}{{f.data, slots * s.size()}, {f.hashes, slots * f.hashes.RecordSize()}} {
 		length, err := cut.f.Size()
 		if err != nil {
 			return err
@@ -206,7 +207,7 @@ func (s *Store) trim(p *partition, d *disk) error {
 			continue
 		}
 		if err := cut.f.Truncate(cut.want); err != nil {
-			return diskError(err, "cutting files in", d.dir)
+			return vfs.Classify(err, "cutting files in", d.dir)
 		}
 	}
 	return nil

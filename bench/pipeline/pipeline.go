@@ -24,7 +24,7 @@ import (
 type Options struct {
 	Dir     string         // a directory on the disk; a temporary one is made in it and removed
 	Profile strata.Profile // whose sectors
-	Workers int            // fills at once, at least 1; see volume.EffectiveWorkers
+	Workers int            // fills at once, at least 1; see pipeline.EffectiveWorkers
 	Rounds  int            // how often the three are measured in turn; 0: 3
 	// Report, unless nil, gets the figures so far after each round.
 	Report func(Figures)

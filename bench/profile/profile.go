@@ -86,7 +86,7 @@ func Measure(ctx context.Context, cfg Config, report func(done, total int)) ([]V
 }
 
 // memoryFor is what must be free for so many sectors at once: sealing takes at
-// most three quarters of it, see volume.EffectiveWorkers.
+// most three quarters of it, see pipeline.EffectiveWorkers.
 func memoryFor(sectors strata.ByteSize, p strata.Profile) strata.ByteSize {
 	return sectors * p.SectorSize() / 3 * 4
 }

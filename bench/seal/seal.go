@@ -24,7 +24,7 @@ import (
 	"strata/bench/pipeline"
 	"strata/internal/hugepage"
 	rules "strata/seal"
-	"strata/volume"
+	sealing "strata/volume/pipeline"
 )
 
 // Config says what to measure.
@@ -150,7 +150,7 @@ func (c Config) plans() ([]plan, error) {
 // crowd returns the rows with all workers.
 func (c Config) crowd(isa rules.ISA, s rules.Sector) []plan {
 	all := plan{isa: isa, sector: s, workers: cmp.Or(c.Workers, runtime.GOMAXPROCS(0)), disk: c.Disk}
-	usual, _, err := volume.EffectiveWorkers(all.workers+1, strata.ByteSize(s.Size()))
+	usual, _, err := sealing.EffectiveWorkers(all.workers+1, strata.ByteSize(s.Size()))
 	if c.Workers > 0 || err != nil || usual < 1 || usual == all.workers {
 		return []plan{all}
 	}

@@ -11,6 +11,7 @@ import (
 	"strata/allocation"
 	"strata/merkle"
 	"strata/volume"
+	"strata/volume/layout"
 )
 
 // TestScrubNamesLostShards: a damaged shard is printed, and the exit status
@@ -51,7 +52,7 @@ func TestScrubNamesLostShards(t *testing.T) {
 	if out := scrub(0); out != "2 sectors read: 0 mended, 0 still damaged; 0 shards damaged\n" {
 		t.Errorf("%q", out)
 	}
-	f, err := os.OpenFile(filepath.Join(volume.Dir(dir, "w", "h"), "data-"+v.String()), os.O_RDWR, 0)
+	f, err := os.OpenFile(filepath.Join(layout.Dir(dir, "w", "h"), "data-"+v.String()), os.O_RDWR, 0)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -4,6 +4,7 @@ import (
 	"strata"
 	"strata/miner"
 	"strata/volume"
+	"strata/volume/pipeline"
 )
 
 var _ miner.Space = (*volume.Store)(nil)
@@ -17,7 +18,7 @@ func spaceConfig(s session, w walletFlags, db dbFlags) volume.Config {
 
 // workers lowers a wished number of sealing workers to what the machine has.
 func workers(wish int, p strata.Profile) (n int, reason string, err error) {
-	n, reason, err = volume.EffectiveWorkers(wish, p.SectorSize())
+	n, reason, err = pipeline.EffectiveWorkers(wish, p.SectorSize())
 	if err == nil && n == 0 {
 		err = littleMemory(p)
 	}

@@ -9,7 +9,8 @@ import (
 	"strata/chain"
 	"strata/peer"
 	"strata/seal"
-	"strata/volume"
+	"strata/volume/hashes"
+	"strata/volume/pipeline"
 	"strata/wire"
 )
 
@@ -20,7 +21,7 @@ func (c *allocateCmd) verify(ctx context.Context, s streams, sess session, graph
 	if err != nil {
 		return err
 	}
-	n, err := volume.HashWorkers(c.Workers, sess.profile.SectorSize())
+	n, err := pipeline.HashWorkers(c.Workers, sess.profile.SectorSize())
 	if err == nil && n == 0 {
 		err = littleMemory(sess.profile)
 	}
@@ -84,7 +85,7 @@ func recompute(ctx context.Context, s streams, sess session, dir string, miner s
 		}
 	}
 	b := newBar(s.err, "recomputing "+miner.Short(), sess.log)
-	roots, err := volume.FillHashes(ctx, dir, sectors, workers, b.set)
+	roots, err := hashes.Fill(ctx, dir, sectors, workers, b.set)
 	b.close(err == nil)
 	if err != nil {
 		return 0, err

@@ -1,4 +1,4 @@
-package volume
+package hashes
 
 import (
 	"context"
@@ -14,10 +14,11 @@ import (
 	"strata/internal/hugepage"
 	"strata/merkle"
 	"strata/seal"
+	"strata/volume/layout"
 	"strata/volume/vfs"
 )
 
-// FillHashes recomputes one miner's sectors for a verifier that wants to know
+// Fill recomputes one miner's sectors for a verifier that wants to know
 // their roots without trusting anybody: each is filled in memory and only its
 // record is kept, in dir/hashes-<miner ss58> at the place of its number. It
 // returns the roots in the order of sectors, which may differ in nothing but
@@ -28,7 +29,7 @@ import (
 // dir's partition.json says which chain, subnet and shape the records are of;
 // others give code Conflict. One call at a time works in a directory: a second
 // gets code Locked.
-func FillHashes(ctx context.Context, dir string, sectors []seal.Sector, workers int, report Progress) ([]strata.Root, error) {
+func Fill(ctx context.Context, dir string, sectors []seal.Sector, workers int, report func(done, total strata.ByteSize)) ([]strata.Root, error) {
 	if len(sectors) == 0 {
 		return nil, nil
 	}
@@ -45,22 +46,22 @@ func FillHashes(ctx context.Context, dir string, sectors []seal.Sector, workers 
 	if err != nil {
 		return nil, err
 	}
-	roots, err := fillHashes(ctx, dir, sectors, workers, report)
+	roots, err := fill(ctx, dir, sectors, workers, report)
 	return roots, errors.Join(err, lock.Release())
 }
 
-func fillHashes(ctx context.Context, dir string, sectors []seal.Sector, workers int, report Progress) ([]strata.Root, error) {
+func fill(ctx context.Context, dir string, sectors []seal.Sector, workers int, report func(done, total strata.ByteSize)) ([]strata.Root, error) {
 	if err := enlist(dir, sectors); err != nil {
 		return nil, err
 	}
-	f, err := vfs.OS{}.Open(filepath.Join(dir, hashesName(sectors[0].Miner)))
+	f, err := vfs.OS{}.Open(filepath.Join(dir, layout.HashesName(sectors[0].Miner)))
 	if err != nil {
 		return nil, err
 	}
 	if report == nil {
 		report = func(_, _ strata.ByteSize) {}
 	}
-	h := &hashing{f: f, dir: dir, sectors: sectors, roots: make([]strata.Root, len(sectors)), report: report}
+	h := &hashing{f: File{f, dir, sectors[0].Size()}, sectors: sectors, roots: make([]strata.Root, len(sectors)), report: report}
 	h.total = strata.ByteSize(len(sectors)) * strata.ByteSize(sectors[0].Size())
 	err = errors.Join(h.run(ctx, min(workers, len(sectors))), f.Close())
 	return h.roots, err
@@ -69,7 +70,7 @@ func fillHashes(ctx context.Context, dir string, sectors []seal.Sector, workers 
 // enlist makes sure that the hashes file is of these sectors' identity, and
 // says so in partition.json before the file exists.
 func enlist(dir string, sectors []seal.Sector) error {
-	list, err := readPartitions(dir)
+	list, err := layout.Read(dir)
 	if err != nil {
 		return err
 	}
@@ -77,21 +78,21 @@ func enlist(dir string, sectors []seal.Sector) error {
 	for _, s := range sectors {
 		most = max(most, s.Number+1)
 	}
-	want := newHashesEntry(sectors[0], uint32(most))
-	i := slices.IndexFunc(list, func(e partitionEntry) bool { return e.Path == want.Path })
+	want := layout.OfHashes(sectors[0], uint32(most))
+	i := slices.IndexFunc(list, func(e layout.Entry) bool { return e.Path == want.Path })
 	if i < 0 {
 		if _, err := os.Stat(filepath.Join(dir, want.Path)); err == nil {
-			return strata.E(strata.Conflict, "%s is not in %s, so nobody knows of which chain it is: delete it or use another --db_path", want.Path, filepath.Join(dir, partitionFile))
+			return strata.E(strata.Conflict, "%s is not in %s, so nobody knows of which chain it is: delete it or use another --db_path", want.Path, filepath.Join(dir, layout.ListFile))
 		}
-		return writePartitions(dir, append(list, want))
+		return layout.Write(dir, append(list, want))
 	}
-	had, now := list[i], newHashesEntry(sectors[0], max(want.NChunks, list[i].NChunks))
+	had, now := list[i], layout.OfHashes(sectors[0], max(want.NChunks, list[i].NChunks))
 	had.NChunks, had.Size = now.NChunks, now.Size // more sectors than last time are welcome
 	list[i] = now
 	if had != now {
 		return strata.E(strata.Conflict, "%s is of another chain, subnet, validator or profile: nothing was touched; delete it or use another --db_path", filepath.Join(dir, want.Path))
 	}
-	return writePartitions(dir, list)
+	return layout.Write(dir, list)
 }
 
 func sameMiner(sectors []seal.Sector) error {
@@ -111,13 +112,12 @@ func sameMiner(sectors []seal.Sector) error {
 	return nil
 }
 
-// hashing is one call of FillHashes.
+// hashing is one call of Fill.
 type hashing struct {
-	f       vfs.File
-	dir     string
+	f       File
 	sectors []seal.Sector
 	roots   []strata.Root
-	report  Progress
+	report  func(done, total strata.ByteSize)
 	total   strata.ByteSize
 
 	mu   sync.Mutex // guards what follows
@@ -175,10 +175,9 @@ func (h *hashing) one(ctx context.Context, buf []byte) bool {
 // root returns the root from the file or fills the sector. A crash leaves a
 // record that is whole, or one whose checksum shows that it is not.
 func (h *hashing) root(ctx context.Context, s seal.Sector, buf []byte) (strata.Root, error) {
-	rec := make([]byte, recordSize(s.Size()))
-	at := int64(s.Number) * int64(len(rec))
-	if n, _ := h.f.ReadAt(rec, at); n == len(rec) {
-		if number, root, ok := decodeRecord(rec); ok && number == s.Number {
+	rec := make([]byte, h.f.RecordSize())
+	if n, _ := h.f.ReadAt(rec, int64(s.Number)*h.f.RecordSize()); n == len(rec) {
+		if number, root, ok := decode(rec); ok && number == s.Number {
 			return root, nil
 		}
 	}
@@ -186,11 +185,5 @@ func (h *hashing) root(ctx context.Context, s seal.Sector, buf []byte) (strata.R
 		return strata.Root{}, err
 	}
 	tree := merkle.Build(buf)
-	if _, err := h.f.WriteAt(encodeRecord(s.Number, tree), at); err != nil {
-		return strata.Root{}, diskError(err, "writing nodes to", h.dir)
-	}
-	if err := h.f.Sync(); err != nil {
-		return strata.Root{}, diskError(err, "syncing nodes to", h.dir)
-	}
-	return tree.Root(), nil
+	return tree.Root(), h.f.WriteRecord(int64(s.Number), s.Number, tree)
 }

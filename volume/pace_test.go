@@ -1,13 +1,13 @@
 package volume
 
 import (
-	"context"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"strata"
 	"strata/volume/pipeline"
+	"strata/volume/yield"
 )
 
 // sealTime seals eight sectors and returns how long that took on the clock of
@@ -54,47 +54,9 @@ func TestSealRate(t *testing.T) {
 // While the disk answers requests, each piece that is written or read back
 // waits, but not for ever.
 func TestSealYields(t *testing.T) {
-	busy := func(s *Store) func() { return s.disks[0].serve() }
+	busy := func(s *Store) func() { return s.disks[0].gate.Serve() }
 	got := sealTime(t, func(*Config) {}, busy)
-	if want := 12 * 2 * 4 * yieldMost; got < want || got > want+time.Second {
+	if want := 12 * 2 * 4 * yield.Most; got < want || got > want+time.Second {
 		t.Errorf("96 pieces took %s beside requests without end, want %s", got, want)
 	}
-}
-
-// The gate opens with the last request, and for those who give up.
-func TestGate(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		var g gate
-		if err := g.wait(t.Context()); err != nil {
-			t.Fatal(err)
-		}
-		g.enter()
-		g.enter()
-		began := time.Now()
-		passed := make(chan time.Duration, 2)
-		for range 2 {
-			go func() {
-				_ = g.wait(t.Context())
-				passed <- time.Since(began)
-			}()
-		}
-		time.Sleep(10 * time.Millisecond)
-		g.leave()
-		time.Sleep(10 * time.Millisecond)
-		if len(passed) > 0 {
-			t.Error("somebody passed while a request was under way")
-		}
-		g.leave()
-		for range 2 {
-			if got := <-passed; got != 20*time.Millisecond {
-				t.Errorf("passed after %s", got)
-			}
-		}
-		g.enter()
-		ctx, cancel := context.WithCancel(t.Context())
-		cancel()
-		if err := g.wait(ctx); err != context.Canceled {
-			t.Error(err)
-		}
-	})
 }
