@@ -58,8 +58,12 @@ func TestCompactRejects(t *testing.T) {
 		"leading zero": "070000004000", "big leading zero": "1700000000000000000000",
 	} {
 		small, large := NewDecoder(unhex(t, s)), NewDecoder(unhex(t, s))
-		small.Compact()
-		large.CompactBig()
+		if got, big := small.Compact(), large.CompactBig(); got != 0 || big.Sign() != 0 {
+			t.Errorf("%s: gave %d and %s beside the error", name, got, big)
+		}
+		if n := NewDecoder(unhex(t, s)).Count(); n != 0 {
+			t.Errorf("%s: a caller would loop %d times", name, n)
+		}
 		if small.Err() == nil || large.Err() == nil {
 			t.Errorf("%s: %s was accepted: %v, %v", name, s, small.Err(), large.Err())
 		}

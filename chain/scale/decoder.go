@@ -134,8 +134,11 @@ func (d *Decoder) Compact() uint64 {
 		return 0
 	}
 	v := d.uint(n)
-	if d.err == nil && (v>>(8*(n-1)) == 0 || v < 1<<30) {
+	if v>>(8*(n-1)) == 0 || v < 1<<30 {
 		d.fail("compact integer %d is not in its shortest form", v)
+	}
+	if d.err != nil {
+		return 0
 	}
 	return v
 }
@@ -144,8 +147,11 @@ func (d *Decoder) Compact() uint64 {
 // compact and checks that the value needs them.
 func (d *Decoder) compactTail(first uint8, n int, min uint64) uint64 {
 	v := (d.uint(n)<<8 | uint64(first)) >> 2
-	if d.err == nil && v < min {
+	if v < min {
 		d.fail("compact integer %d is not in its shortest form", v)
+	}
+	if d.err != nil {
+		return 0
 	}
 	return v
 }
@@ -159,16 +165,20 @@ func (d *Decoder) CompactBig() *big.Int {
 	v := d.bigUint(n)
 	if d.err == nil && (v.BitLen() <= 8*(n-1) || v.BitLen() <= 30) {
 		d.fail("compact integer %s is not in its shortest form", v)
+		return new(big.Int)
 	}
 	return v
 }
 
 // Count reads the length of a vector. Each element is taken to occupy at least
-// a byte, so a count above the bytes left is an error.
+// a byte, so a count above the bytes left is an error. After any error it is 0:
+// callers loop over it without looking at Err.
 func (d *Decoder) Count() int {
 	n := d.Compact()
 	if d.err == nil && n > uint64(d.Remaining()) {
 		d.fail("a vector of %d elements in %d bytes", n, d.Remaining())
+	}
+	if d.err != nil {
 		return 0
 	}
 	return int(n)
