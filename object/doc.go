@@ -3,37 +3,18 @@
 //
 // # Layout
 //
-// This decides bytes on miners' disks. Sizes are in bytes.
+// A file is a sequence of segments of at most 64 MiB; package segment says how one
+// becomes the shards that miners hold, byte by byte.
 //
-//	object   a sequence of segments
-//	segment  at most 64 MiB, and at most k × (MaxShard / 65,536) × 65,520, of
-//	         plaintext, cut into rows; at least one byte
-//	row      k × 65,520 of plaintext, cut into k equal data chunks; the last row
-//	         of a segment has chunks of ceil(rest / k) or more, padded with zeros.
-//	         Reed–Solomon ("rs8", package erasure) adds total − k parity chunks
-//	shard i  chunk i of each row, in order of rows, each sealed under the shard's
-//	         own key with the row's number (package envelope): 65,536 a chunk,
-//	         that is exactly one 64 KiB group of the shard's BLAKE3 tree. The last
-//	         chunk has ceil(rest / k) + 16, rounded up to 1 KiB in a shard of one
-//	         chunk and to 4 KiB in others, and is marked as the last.
-//	         A shard's root is the BLAKE3-256 of its bytes.
+// The object key is 32 random bytes; each segment's record holds it wrapped
+// under the gateway's key (HKDF of the hotkey's secret, "strata gateway v1" and
+// the key's id), bound to the id of the object that it was sealed for. Shard
+// keys derive from it.
 //
 // A miner sees of an object its shards: random bytes, of a length that gives a
 // segment's size to within k KiB (small objects: that of all that share it), and
 // the times at which they come and are read. It sees neither names, nor types, nor
 // which shards belong together, but for those that come and go at one time.
-//
-// MaxShard is a quarter of the profile's sector. The plaintext of row r begins
-// at r × k × 65,520 of its segment and its sealed chunks at r × 65,536 of their
-// shards, so any byte range is found without an index. A row whose data chunks
-// arrive needs no decoding; otherwise any k chunks give it.
-//
-// The object key is 32 random bytes; each segment's record holds it wrapped
-// under the gateway's key (HKDF of the hotkey's secret, "strata gateway v1" and
-// the key's id), bound to the id of the object that it was sealed for. Shard
-// keys derive from it, the segment's number and the shard's index. Nobody else
-// can therefore compute a shard from the others or from the file: each of
-// `total` miners must hold what it is paid for.
 //
 // # Writing
 //

@@ -10,6 +10,7 @@ import (
 	"strata/catalog"
 	"strata/envelope"
 	"strata/erasure"
+	"strata/object/segment"
 	"strata/wire"
 )
 
@@ -30,7 +31,7 @@ const patience = 60
 type fetch struct {
 	s       *Store
 	segment catalog.Segment
-	layout  layout
+	layout  segment.Layout
 	codec   *erasure.Codec
 	key     envelope.Key
 	at      map[strata.Hotkey]wire.Endpoint
@@ -87,7 +88,7 @@ type event struct {
 
 // newFetch starts reading rows from to to of a segment.
 func (s *Store) newFetch(ctx context.Context, seg catalog.Segment, at map[strata.Hotkey]wire.Endpoint, span span) (*fetch, error) {
-	f := &fetch{s: s, segment: seg, layout: layout{seg.K, seg.Size}, at: at, to: span.to, opening: span.opening, chunks: map[int][][]byte{}}
+	f := &fetch{s: s, segment: seg, layout: segment.LayoutOf(seg), at: at, to: span.to, opening: span.opening, chunks: map[int][][]byte{}}
 	var err error
 	if f.codec, err = erasure.New(seg.Codec, seg.K, seg.Total); err != nil {
 		return nil, err
@@ -114,7 +115,7 @@ func (s *Store) newFetch(ctx context.Context, seg catalog.Segment, at map[strata
 func (f *fetch) usable(shards []catalog.Shard) []catalog.Shard {
 	return slices.DeleteFunc(shards, func(h catalog.Shard) bool {
 		_, serves := f.at[h.Miner]
-		return !serves || h.Index < 0 || h.Index >= f.segment.Total || h.Length != f.layout.shardLen()
+		return !serves || h.Index < 0 || h.Index >= f.segment.Total || h.Length != f.layout.ShardLen()
 	})
 }
 
@@ -157,7 +158,7 @@ func (f *fetch) chunk(r, i int) ([]byte, error) {
 	if c := f.chunks[r][i]; c != nil {
 		return c, nil
 	}
-	if err := f.decode(r); err != nil {
+	if err := f.s.complete(f.codec, f.chunks[r]); err != nil {
 		return nil, err
 	}
 	return f.chunks[r][i], nil
@@ -323,36 +324,17 @@ func (f *fetch) tooFew(r int) error {
 	return err
 }
 
-// decode rebuilds the data chunks of row r that did not come.
-func (f *fetch) decode(r int) error {
-	got := f.chunks[r]
-	for i := range f.segment.K {
-		if got[i] == nil {
-			got[i] = f.s.takeChunk()[:0]
-		}
-	}
-	return f.codec.ReconstructRow(got)
-}
-
 // forget frees the rows before r and lets each stream read one more for each.
 func (f *fetch) forget(r int) {
 	for old, chunks := range f.chunks {
 		if old < r {
-			f.free(chunks)
+			f.s.giveRow(chunks)
 			delete(f.chunks, old)
 		}
 	}
 	for _, st := range f.streams {
 		if r > st.from {
 			st.credit <- struct{}{} // there is room for one for each row
-		}
-	}
-}
-
-func (f *fetch) free(chunks [][]byte) {
-	for _, c := range chunks {
-		if c != nil {
-			f.s.giveChunk(c)
 		}
 	}
 }
@@ -383,7 +365,7 @@ func (f *fetch) send(e event) bool {
 
 // read runs in a stream's goroutine.
 func (f *fetch) read(st *stream, from int) error {
-	sealer, err := newSealer(f.key, f.segment.Number, st.shard.Index)
+	sealer, err := segment.NewSealer(f.key, f.segment.Number, st.shard.Index)
 	if err != nil {
 		return err
 	}
@@ -420,8 +402,8 @@ func (f *fetch) request(st *stream, sealer *envelope.Sealer, from, to int) error
 		ctx, end = outlasting(f.ctx, drainLimit)
 		defer end()
 	}
-	off := f.layout.shardOff(from)
-	end := min(f.layout.shardOff(to), st.shard.Length)
+	off := f.layout.ShardOff(from)
+	end := min(f.layout.ShardOff(to), st.shard.Length)
 	body, err := f.s.peers.GetShard(ctx, f.at[st.shard.Miner], st.shard.Root, uint64(st.shard.Length), uint64(off), uint64(end-off))
 	if err != nil {
 		return err
@@ -464,7 +446,7 @@ func outlasting(ctx context.Context, d time.Duration) (out context.Context, end 
 
 // readChunk reads and opens a shard's chunk of row r.
 func (f *fetch) readChunk(body io.Reader, sealer *envelope.Sealer, r int) ([]byte, error) {
-	buf := f.s.takeChunk()[:f.layout.chunkLen(r)+envelope.Overhead]
+	buf := f.s.takeChunk()[:f.layout.ChunkLen(r)+envelope.Overhead]
 	if n, err := io.ReadFull(body, buf); err != nil {
 		f.s.giveChunk(buf)
 		if err == io.EOF || err == io.ErrUnexpectedEOF {
@@ -473,7 +455,7 @@ func (f *fetch) readChunk(body io.Reader, sealer *envelope.Sealer, r int) ([]byt
 		}
 		return nil, err
 	}
-	plain, err := sealer.OpenChunk(buf[:0], buf, uint64(r), f.layout.last(r))
+	plain, err := sealer.OpenChunk(buf[:0], buf, uint64(r), f.layout.Last(r))
 	if err != nil {
 		f.s.giveChunk(buf)
 		return nil, err
@@ -485,7 +467,7 @@ func (f *fetch) readChunk(body io.Reader, sealer *envelope.Sealer, r int) ([]byt
 func (f *fetch) close() {
 	f.stop()
 	for _, chunks := range f.chunks {
-		f.free(chunks)
+		f.s.giveRow(chunks)
 	}
 	f.chunks = nil
 	if len(f.lost) == 0 || f.s.cat == nil {
@@ -507,4 +489,23 @@ func (s *Store) takeChunk() []byte { return *s.chunks.Get().(*[]byte) }
 func (s *Store) giveChunk(b []byte) {
 	b = b[:cap(b)]
 	s.chunks.Put(&b)
+}
+
+// complete makes the data chunks of a row that did not come.
+func (s *Store) complete(c *erasure.Codec, row [][]byte) error {
+	for i := range c.K() {
+		if row[i] == nil {
+			row[i] = s.takeChunk()[:0]
+		}
+	}
+	return c.ReconstructRow(row)
+}
+
+func (s *Store) giveRow(row [][]byte) {
+	for i, c := range row {
+		if c != nil {
+			s.giveChunk(c)
+		}
+		row[i] = nil
+	}
 }

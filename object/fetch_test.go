@@ -13,6 +13,7 @@ import (
 	"strata/catalog"
 	"strata/envelope"
 	"strata/erasure"
+	"strata/object/segment"
 	"strata/wire"
 )
 
@@ -58,27 +59,28 @@ func TestSparesGetTheirTime(t *testing.T) {
 		peers := &sluggish{shards: map[strata.Hotkey][]byte{}, after: map[strata.Hotkey]time.Duration{}}
 		s := newStore(Options{Transport: peers, Timing: Timing{Hedge: 500 * time.Millisecond}})
 		s.opener = oneKey(key)
-		e, err := newEncoder(codec, key, 0, s.takeShards(total, 4096))
+		bodies := make([][]byte, total)
+		e, err := segment.NewEncoder(codec, key, 0, bodies)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := e.add(bytes.Clone(plain), true); err != nil {
+		if err := e.Add(bytes.Clone(plain), true); err != nil {
 			t.Fatal(err)
 		}
 		at := map[strata.Hotkey]wire.Endpoint{}
-		shards := e.records()
+		shards := e.Records()
 		for i := range shards {
 			h := strata.Hotkey{byte(i + 1)}
 			shards[i].Miner, shards[i].State = h, catalog.Stored
 			at[h] = wire.Endpoint{Hotkey: h}
-			peers.shards[h] = e.shards[i]
+			peers.shards[h] = bodies[i]
 			peers.after[h] = 400 * time.Millisecond // the spares
 			if i < k {
 				peers.after[h] = time.Duration(i+1) * 300 * time.Millisecond
 			}
 		}
-		seg := catalog.Segment{Codec: codec.Name(), K: k, Total: total, Size: e.size, Shards: shards}
-		f, err := s.newFetch(t.Context(), seg, at, newSpan(seg, 0, e.size))
+		seg := catalog.Segment{Codec: codec.Name(), K: k, Total: total, Size: e.Size(), Shards: shards}
+		f, err := s.newFetch(t.Context(), seg, at, newSpan(seg, 0, e.Size()))
 		if err != nil {
 			t.Fatal(err)
 		}

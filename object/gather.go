@@ -12,6 +12,7 @@ import (
 	"strata/catalog"
 	"strata/envelope"
 	"strata/erasure"
+	"strata/object/segment"
 	"strata/wire"
 )
 
@@ -25,7 +26,7 @@ const gatherSlow = 30 * time.Second
 type gather struct {
 	s       *Store
 	segment catalog.Segment
-	layout  layout
+	layout  segment.Layout
 	codec   *erasure.Codec
 	key     envelope.Key
 	at      map[strata.Hotkey]wire.Endpoint
@@ -47,8 +48,8 @@ type source struct {
 }
 
 func (s *Store) newGather(ctx context.Context, seg catalog.Segment) (*gather, error) {
-	g := &gather{s: s, segment: seg, layout: layout{seg.K, seg.Size}}
-	if !g.layout.valid() {
+	g := &gather{s: s, segment: seg, layout: segment.LayoutOf(seg)}
+	if !g.layout.Valid() {
 		return nil, strata.E(strata.Corrupt, "the record of segment %d of object %s is damaged: restore the metadata from a backup", seg.Number, seg.Origin)
 	}
 	var err error
@@ -63,7 +64,7 @@ func (s *Store) newGather(ctx context.Context, seg catalog.Segment) (*gather, er
 	}
 	for _, h := range s.ranks.order(seg.Shards, seg.K) {
 		_, serves := g.at[h.Miner]
-		if serves && h.Index >= 0 && h.Index < seg.Total && h.Length == g.layout.shardLen() {
+		if serves && h.Index >= 0 && h.Index < seg.Total && h.Length == g.layout.ShardLen() {
 			g.spares = append(g.spares, h)
 		}
 	}
@@ -94,11 +95,21 @@ func (g *gather) row(ctx context.Context, r int) ([][]byte, error) {
 	}
 }
 
+// dataRow returns row r in a list by index: all its data chunks, those that were
+// not read made from parity, and the parity chunks that were.
+func (g *gather) dataRow(ctx context.Context, r int) ([][]byte, error) {
+	chunks, err := g.row(ctx, r)
+	if err != nil {
+		return nil, err
+	}
+	return chunks, g.s.complete(g.codec, chunks)
+}
+
 // start takes the next spare.
 func (g *gather) start() error {
 	h := g.spares[0]
 	g.spares = g.spares[1:]
-	sealer, err := newSealer(g.key, g.segment.Number, h.Index)
+	sealer, err := segment.NewSealer(g.key, g.segment.Number, h.Index)
 	g.sources = append(g.sources, &source{shard: h, sealer: sealer})
 	return err
 }
@@ -157,7 +168,7 @@ func (g *gather) readChunk(ctx context.Context, src *source, r int) ([]byte, err
 	if src.body == nil {
 		rctx, stop := context.WithCancel(ctx)
 		src.stop = stop
-		off := g.layout.shardOff(r)
+		off := g.layout.ShardOff(r)
 		slow := time.AfterFunc(gatherSlow, stop)
 		body, err := g.s.peers.GetShard(rctx, g.at[src.shard.Miner], src.shard.Root, uint64(src.shard.Length), uint64(off), uint64(src.shard.Length-off))
 		if slow.Stop(); err != nil {
@@ -167,12 +178,12 @@ func (g *gather) readChunk(ctx context.Context, src *source, r int) ([]byte, err
 	}
 	slow := time.AfterFunc(gatherSlow, src.stop)
 	defer slow.Stop()
-	buf := g.s.takeChunk()[:g.layout.chunkLen(r)+envelope.Overhead]
+	buf := g.s.takeChunk()[:g.layout.ChunkLen(r)+envelope.Overhead]
 	if _, err := io.ReadFull(src.body, buf); err != nil {
 		g.s.giveChunk(buf)
 		return nil, err
 	}
-	plain, err := src.sealer.OpenChunk(buf[:0], buf, uint64(r), g.layout.last(r))
+	plain, err := src.sealer.OpenChunk(buf[:0], buf, uint64(r), g.layout.Last(r))
 	if err != nil {
 		g.s.giveChunk(buf)
 	}
@@ -188,16 +199,8 @@ func (s *source) close() {
 	}
 }
 
-// recycle gives a row's chunks back; those of another's memory must be nil or
-// have been replaced.
-func (g *gather) recycle(chunks [][]byte) {
-	for i, c := range chunks {
-		if cap(c) == envelope.ChunkSealed {
-			g.s.giveChunk(c)
-		}
-		chunks[i] = nil
-	}
-}
+// recycle gives a row's chunks back.
+func (g *gather) recycle(chunks [][]byte) { g.s.giveRow(chunks) }
 
 // close ends all sources and records shards found lost.
 func (g *gather) close() {

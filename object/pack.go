@@ -123,7 +123,7 @@ func (s *Store) storePack(batch []*small) (n int, errs []error, err error) {
 	if err != nil {
 		return len(batch), nil, err
 	}
-	most := w.scheme.rows * w.scheme.rowPlain()
+	most := int(w.scheme.FullSize())
 	var plain []byte
 	var packed []catalog.Packed
 	for _, it := range batch {

@@ -8,6 +8,7 @@ import (
 
 	"strata"
 	"strata/catalog"
+	"strata/object/segment"
 	"strata/placement"
 	"strata/wire"
 )
@@ -30,11 +31,11 @@ func (s *Store) newPlacer(ctx context.Context, r Renewal) (*placer, error) {
 	if err != nil {
 		return nil, err
 	}
-	l := layout{r.Segment.K, r.Segment.Size}
-	if !l.valid() {
+	l := segment.LayoutOf(r.Segment)
+	if !l.Valid() {
 		return nil, strata.E(strata.Corrupt, "the record of segment %d of object %s is damaged: restore the metadata from a backup", r.Segment.Number, r.Segment.Origin)
 	}
-	p := &placer{s: s, segment: r.Segment, shard: strata.ByteSize(l.shardLen()), all: all}
+	p := &placer{s: s, segment: r.Segment, shard: strata.ByteSize(l.ShardLen()), all: all}
 	for _, h := range r.Kept {
 		c, _ := p.find(h)
 		c.Hotkey = h

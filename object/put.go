@@ -16,6 +16,7 @@ import (
 	"strata/catalog"
 	"strata/envelope"
 	"strata/erasure"
+	"strata/object/segment"
 	"strata/placement"
 )
 
@@ -110,7 +111,7 @@ type writer struct {
 	key     envelope.Key
 	wrapped []byte
 	keyID   string
-	scheme  scheme
+	scheme  segment.Scheme
 	codec   *erasure.Codec
 
 	ctx   context.Context
@@ -137,7 +138,7 @@ func (s *Store) newWriter(ctx context.Context, size int64) (*writer, error) {
 		return nil, strata.E(strata.NoSpace, "the file has %s and the miners have room for %s: delete files or wait for more space",
 			strata.ByteSize(size), strata.ByteSize(room))
 	}
-	w := &writer{s: s, id: newID(), scheme: newScheme(k, success, total, s.prof, s.memory), out: map[strata.Hotkey]bool{}}
+	w := &writer{s: s, id: newID(), scheme: segment.NewScheme(k, success, total, s.prof, s.memory), out: map[strata.Hotkey]bool{}}
 	if w.codec, err = erasure.New(erasure.RS8, k, total); err != nil {
 		return nil, err
 	}
@@ -166,7 +167,7 @@ func (w *writer) stream(ctx context.Context, r PutRequest, o *catalog.Object) er
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	g, ctx := errgroup.WithContext(ctx)
-	rows := w.s.readRows(ctx, r.Body, w.scheme.rowPlain(), r.Size)
+	rows := w.s.readRows(ctx, r.Body, w.scheme.RowPlain(), r.Size)
 	err := w.segments(ctx, g, rows, r.Size)
 	if err != nil {
 		cancel() // end the reader
@@ -240,66 +241,67 @@ func (w *writer) encode(ctx context.Context, number uint64, first row, rows *row
 // encodeAll makes one segment, the object's only one, of bytes at hand.
 func (w *writer) encodeAll(ctx context.Context, plain []byte) (*parcel, error) {
 	w.s.use.touch()
-	p, e, err := w.begin(ctx, 0, layout{w.scheme.k, int64(len(plain))}.shardLen())
+	p, e, err := w.begin(ctx, 0, w.scheme.ShardLen(int64(len(plain))))
 	if err != nil {
 		return nil, err
 	}
-	for full := w.scheme.rowPlain(); len(plain) > 0 && err == nil; {
+	for full := w.scheme.RowPlain(); len(plain) > 0 && err == nil; {
 		n := min(full, len(plain))
-		err = e.add(plain[:n:n], n == len(plain))
+		err = e.Add(plain[:n:n], n == len(plain))
 		plain = plain[n:]
 	}
 	return p, p.finish(e, err)
 }
 
 // begin reserves memory for a segment with shards of that length, at most.
-func (w *writer) begin(ctx context.Context, number uint64, shardLen int64) (*parcel, *encoder, error) {
-	p := &parcel{w: w, weight: min(w.s.memory, shardLen*int64(w.scheme.total))}
+func (w *writer) begin(ctx context.Context, number uint64, shardLen int64) (*parcel, *segment.Encoder, error) {
+	p := &parcel{w: w, weight: min(w.s.memory, shardLen*int64(w.scheme.Total))}
 	p.left = p.weight
 	p.enter, p.count = p.add, p.note
 	if err := w.s.acquire(ctx, p.weight); err != nil {
 		return nil, nil, err
 	}
-	e, err := newEncoder(w.codec, w.key, number, w.s.takeShards(w.scheme.total, shardLen))
+	p.bodies = w.s.takeShards(w.scheme.Total, shardLen)
+	e, err := segment.NewEncoder(w.codec, w.key, number, p.bodies)
 	if err != nil {
 		w.s.reserve.Release(p.weight)
 		return nil, nil, err
 	}
 	p.record = catalog.Segment{
-		Origin: w.id, Number: number, Codec: w.codec.Name(), K: w.scheme.k, Total: w.scheme.total, Success: w.scheme.success,
+		Origin: w.id, Number: number, Codec: w.codec.Name(), K: w.scheme.K, Total: w.scheme.Total, Success: w.scheme.Success,
 		Wrapped: w.wrapped, KeyID: w.keyID,
 	}
 	return p, e, nil
 }
 
 // finish takes over what was encoded, or frees the parcel if that failed.
-func (p *parcel) finish(e *encoder, err error) error {
+func (p *parcel) finish(e *segment.Encoder, err error) error {
 	if err != nil {
 		p.w.s.reserve.Release(p.weight)
 		return err
 	}
-	p.bodies, p.record.Size, p.record.Shards = e.shards, e.size, e.records()
+	p.record.Size, p.record.Shards = e.Size(), e.Records()
 	return nil
 }
 
 // expect returns how long the next segment's shards will be, at most.
 func (w *writer) expect(first row, left int64) int64 {
-	full := int64(w.scheme.rows) * int64(w.scheme.rowPlain())
+	full := w.scheme.FullSize()
 	switch {
 	case first.last:
 		full = int64(len(first.buf))
 	case left >= 0:
 		full = min(full, left)
 	}
-	return layout{w.scheme.k, full}.shardLen()
+	return w.scheme.ShardLen(full)
 }
 
 // fill encodes rows until the segment is full or the body ends. It stops
 // without an error where the reader fails: the reader's error is the one.
-func (w *writer) fill(e *encoder, r row, rows *rowReader) error {
+func (w *writer) fill(e *segment.Encoder, r row, rows *rowReader) error {
 	for {
-		last := r.last || e.rows == w.scheme.rows-1
-		err := e.add(r.buf, last)
+		last := r.last || e.Rows() == w.scheme.Rows-1
+		err := e.Add(r.buf, last)
 		rows.recycle(r)
 		if err != nil || last {
 			return err

@@ -11,6 +11,7 @@ import (
 	"strata"
 	"strata/catalog"
 	"strata/envelope"
+	"strata/object/segment"
 	"strata/wire"
 )
 
@@ -52,7 +53,7 @@ func (s *Store) Open(ctx context.Context, id strata.ObjectID) (*Reader, error) {
 func (r *Reader) check() error {
 	var size int64
 	for _, seg := range r.segments {
-		if !(layout{seg.K, seg.Size}).valid() {
+		if !segment.LayoutOf(seg).Valid() {
 			return strata.E(strata.Corrupt, "the record of object %s is damaged: restore the metadata from a backup", r.info.ID)
 		}
 		size += seg.Size
@@ -201,13 +202,13 @@ func spansOf(segments []catalog.Segment, off, n int64) (out []span) {
 }
 
 func newSpan(seg catalog.Segment, off, n int64) span {
-	l := layout{seg.K, seg.Size}
-	sp := span{segment: seg, off: off, n: n, from: int(off / l.rowPlain()), to: int((off+n-1)/l.rowPlain()) + 1}
+	l := segment.LayoutOf(seg)
+	sp := span{segment: seg, off: off, n: n, from: int(off / l.RowPlain()), to: int((off+n-1)/l.RowPlain()) + 1}
 	if sp.to-sp.from > 1 {
 		return sp
 	}
-	c := int64(l.chunkLen(sp.from))
-	in := off - int64(sp.from)*l.rowPlain()
+	c := int64(l.ChunkLen(sp.from))
+	in := off - int64(sp.from)*l.RowPlain()
 	first, last := int(in/c), int((in+n-1)/c)
 	if last-first+1 < seg.K {
 		for i := first; i <= last; i++ {
@@ -391,10 +392,10 @@ func (a *active) fetchChunk() error {
 // covers returns the bytes of the next chunk that are in the span.
 func (a *active) covers() (from, to int64) {
 	l := a.f.layout
-	row := int64(a.row) * l.rowPlain() // where it begins in the segment
-	c := int64(l.chunkLen(a.row))
+	row := int64(a.row) * l.RowPlain() // where it begins in the segment
+	c := int64(l.ChunkLen(a.row))
 	at := row + int64(a.col)*c
-	return max(0, a.off-at), min(c, row+l.rowLen(a.row)-at, a.off+a.n-at) // padding follows the row
+	return max(0, a.off-at), min(c, row+l.RowLen(a.row)-at, a.off+a.n-at) // padding follows the row
 }
 
 // atHand says whether the next chunk can be had without waiting.

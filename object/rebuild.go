@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"slices"
 	"time"
 
 	"github.com/zeebo/blake3"
@@ -11,8 +12,7 @@ import (
 
 	"strata"
 	"strata/catalog"
-	"strata/envelope"
-	"strata/erasure"
+	"strata/object/segment"
 )
 
 const (
@@ -86,7 +86,7 @@ func (s *Store) Copy(ctx context.Context, r Renewal) (out Renewed, err error) {
 		return out, err
 	}
 	for _, h := range r.Segment.Shards {
-		if !contains(r.Renew, h.Index) {
+		if !slices.Contains(r.Renew, h.Index) {
 			continue
 		}
 		one, cerr := s.copyShard(ctx, p, h)
@@ -103,7 +103,7 @@ func (s *Store) copyShard(ctx context.Context, p *placer, h catalog.Shard) (out 
 		return out, errNoTaker(p.segment)
 	}
 	from, ok := p.endpoint(h.Miner)
-	if !ok || h.Length <= 0 || h.Length > maxSegment {
+	if !ok || h.Length <= 0 || h.Length > segment.MaxSize {
 		return out, strata.E(strata.Unavailable, "miner %s does not serve, so its shard cannot be copied", h.Miner.Short())
 	}
 	bodies, free, err := s.renewBuffers(ctx, 1, h.Length)
@@ -128,15 +128,6 @@ func (s *Store) copyShard(ctx context.Context, p *placer, h catalog.Shard) (out 
 	placed, err := s.place(ctx, p, []catalog.Shard{h}, bodies)
 	placed.Read = out.Read
 	return placed, err
-}
-
-func contains(list []int, x int) bool {
-	for _, y := range list {
-		if x == y {
-			return true
-		}
-	}
-	return false
 }
 
 // renewBuffers reserves memory for n shards and returns buffers for them. Users
@@ -164,13 +155,11 @@ func (s *Store) renewBuffers(ctx context.Context, n int, size int64) (bodies [][
 
 // renewer re-creates some shards of a segment, row by row.
 type renewer struct {
-	from    *gather
-	codec   *erasure.Codec
-	shards  []catalog.Shard // to be made
-	sealers []*envelope.Sealer
-	bodies  [][]byte
-	parity  []byte // room for the parity chunks of a row
-	free    func()
+	from   *gather
+	shards []catalog.Shard // to be made
+	maker  *segment.Rebuilder
+	bodies [][]byte
+	free   func()
 }
 
 func (s *Store) newRenewer(ctx context.Context, r Renewal) (*renewer, error) {
@@ -179,20 +168,21 @@ func (s *Store) newRenewer(ctx context.Context, r Renewal) (*renewer, error) {
 	if err != nil {
 		return nil, err
 	}
-	w := &renewer{from: from, codec: from.codec}
+	w := &renewer{from: from}
 	for _, i := range r.Renew {
 		if i < 0 || i >= seg.Total {
 			return nil, strata.E(strata.Invalid, "segment %d of object %s has no shard %d", seg.Number, seg.Origin, i)
 		}
-		sealer, err := newSealer(from.key, seg.Number, i)
-		if err != nil {
-			return nil, err
-		}
-		w.sealers = append(w.sealers, sealer)
-		w.shards = append(w.shards, recordOf(seg, i, from.layout.shardLen()))
+		w.shards = append(w.shards, recordOf(seg, i, from.layout.ShardLen()))
 	}
-	w.bodies, w.free, err = s.renewBuffers(ctx, len(w.shards), from.layout.shardLen())
-	return w, err
+	if w.bodies, w.free, err = s.renewBuffers(ctx, len(w.shards), from.layout.ShardLen()); err != nil {
+		return nil, err
+	}
+	if w.maker, err = segment.NewRebuilder(from.codec, from.key, seg.Number, from.layout, r.Renew, w.bodies); err != nil {
+		w.free()
+		return nil, err
+	}
+	return w, nil
 }
 
 // recordOf returns a shard's record, or one without a root for a shard that has
@@ -213,12 +203,12 @@ func (w *renewer) close() {
 
 // make reads the segment and fills the bodies; their roots are those on record.
 func (w *renewer) make(ctx context.Context) error {
-	for r := range w.from.layout.rows() {
-		chunks, err := w.from.row(ctx, r)
+	for r := range w.from.layout.Rows() {
+		chunks, err := w.from.dataRow(ctx, r)
 		if err != nil {
 			return err
 		}
-		if err := w.seal(chunks, r); err != nil {
+		if err := w.maker.Add(chunks, r); err != nil {
 			return err
 		}
 		w.from.recycle(chunks)
@@ -232,45 +222,6 @@ func (w *renewer) make(ctx context.Context) error {
 		w.shards[i].Root = root
 	}
 	return nil
-}
-
-// seal appends row r's chunk of each shard to its body. chunks has k of the
-// row's; the others are made.
-func (w *renewer) seal(chunks [][]byte, r int) error {
-	l, k, c := w.from.layout, w.codec.K(), w.from.layout.chunkLen(r)
-	for i := range k {
-		if chunks[i] == nil {
-			chunks[i] = w.from.s.takeChunk()[:0]
-		}
-	}
-	if err := w.codec.ReconstructRow(chunks); err != nil {
-		return err
-	}
-	if w.shards[len(w.shards)-1].Index >= k { // a parity shard is among them
-		w.parities(chunks, c)
-		if err := w.codec.EncodeRow(chunks); err != nil {
-			return err
-		}
-	}
-	return parallel(len(w.shards), func(i int) (err error) {
-		w.bodies[i], err = w.sealers[i].SealChunk(w.bodies[i], chunks[w.shards[i].Index], uint64(r), l.last(r))
-		return err
-	})
-}
-
-// parities points the parity chunks that were not read at room for them.
-func (w *renewer) parities(chunks [][]byte, c int) {
-	n := len(chunks) - w.codec.K()
-	if cap(w.parity) < n*envelope.ChunkPlain {
-		w.parity = make([]byte, n*envelope.ChunkPlain)
-	}
-	for i := range n {
-		// What was read is encoded again to the same bytes; its buffer goes back.
-		if was := chunks[w.codec.K()+i]; was != nil {
-			w.from.s.giveChunk(was)
-		}
-		chunks[w.codec.K()+i] = w.parity[i*envelope.ChunkPlain:][:c:c]
-	}
 }
 
 // place sends shards, each to a miner of its own, and records where they are.

@@ -43,20 +43,12 @@ func (s *Store) retrieve(ctx context.Context, seg catalog.Segment, w io.Writer) 
 		return err
 	}
 	defer g.close()
-	for r := range g.layout.rows() {
-		chunks, err := g.row(ctx, r)
+	for r := range g.layout.Rows() {
+		chunks, err := g.dataRow(ctx, r)
 		if err != nil {
 			return err
 		}
-		for i := range seg.K {
-			if chunks[i] == nil {
-				chunks[i] = s.takeChunk()[:0]
-			}
-		}
-		if err := g.codec.ReconstructRow(chunks); err != nil {
-			return err
-		}
-		left := g.layout.rowLen(r)
+		left := g.layout.RowLen(r)
 		for i := 0; i < seg.K && left > 0; i++ {
 			n := min(left, int64(len(chunks[i])))
 			if _, err := w.Write(chunks[i][:n]); err != nil {

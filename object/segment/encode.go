@@ -1,4 +1,4 @@
-package object
+package segment
 
 import (
 	"runtime"
@@ -6,14 +6,13 @@ import (
 
 	"github.com/zeebo/blake3"
 
-	"strata"
 	"strata/catalog"
 	"strata/envelope"
 	"strata/erasure"
 )
 
-// encoder fills the shards of one segment, row by row.
-type encoder struct {
+// Encoder fills the shards of one segment, row by row. One goroutine uses it.
+type Encoder struct {
 	codec   *erasure.Codec
 	shards  [][]byte
 	sealers []*envelope.Sealer
@@ -24,11 +23,13 @@ type encoder struct {
 	size    int64
 }
 
-// newEncoder starts a segment. shards are the buffers to append to.
-func newEncoder(c *erasure.Codec, key envelope.Key, number uint64, shards [][]byte) (*encoder, error) {
-	e := &encoder{codec: c, shards: shards, chunks: make([][]byte, c.Total())}
+// NewEncoder starts segment number of the object that key is of. shards are the
+// buffers to append to, one for each of the codec's chunks; it replaces those that
+// are too small.
+func NewEncoder(c *erasure.Codec, key envelope.Key, number uint64, shards [][]byte) (*Encoder, error) {
+	e := &Encoder{codec: c, shards: shards, chunks: make([][]byte, c.Total())}
 	for i := range shards {
-		s, err := newSealer(key, number, i)
+		s, err := NewSealer(key, number, i)
 		if err != nil {
 			return nil, err
 		}
@@ -38,7 +39,8 @@ func newEncoder(c *erasure.Codec, key envelope.Key, number uint64, shards [][]by
 	return e, nil
 }
 
-func newSealer(key envelope.Key, number uint64, index int) (*envelope.Sealer, error) {
+// NewSealer returns what seals and opens the chunks of one shard.
+func NewSealer(key envelope.Key, number uint64, index int) (*envelope.Sealer, error) {
 	k, err := envelope.ShardKey(key, number, uint32(index))
 	if err != nil {
 		return nil, err
@@ -46,9 +48,9 @@ func newSealer(key envelope.Key, number uint64, index int) (*envelope.Sealer, er
 	return envelope.NewSealer(k)
 }
 
-// add encodes a row; last says that it is the segment's last. The row's buffer
-// is padded in place.
-func (e *encoder) add(plain []byte, last bool) error {
+// Add encodes a row: a full one, unless last says that it is the segment's last.
+// Where the row's buffer has the capacity it is padded in place.
+func (e *Encoder) Add(plain []byte, last bool) error {
 	c := chunkLen(e.codec.K(), len(plain), e.rows, last)
 	e.size += int64(len(plain))
 	e.cut(plain, c)
@@ -71,7 +73,7 @@ func (e *encoder) add(plain []byte, last bool) error {
 
 // cut points chunks at the row's data, padded with zeros to k chunks of c bytes,
 // and at room for parity.
-func (e *encoder) cut(plain []byte, c int) {
+func (e *Encoder) cut(plain []byte, c int) {
 	k := e.codec.K()
 	padded := plain
 	if cap(padded) < k*c {
@@ -91,8 +93,14 @@ func (e *encoder) cut(plain []byte, c int) {
 	}
 }
 
-// records returns the shards as the catalog keeps them, without miners.
-func (e *encoder) records() []catalog.Shard {
+// Rows returns how many rows have been added.
+func (e *Encoder) Rows() int { return e.rows }
+
+// Size returns how many bytes of plaintext have been added.
+func (e *Encoder) Size() int64 { return e.size }
+
+// Records returns the shards as the catalog keeps them, without miners.
+func (e *Encoder) Records() []catalog.Shard {
 	out := make([]catalog.Shard, len(e.shards))
 	for i, body := range e.shards {
 		out[i] = catalog.Shard{Index: i, Length: int64(len(body)), State: catalog.Sending}
@@ -120,26 +128,4 @@ func parallel(n int, fn func(int) error) error {
 		}
 	}
 	return nil
-}
-
-// takeShards returns total empty buffers with room for size bytes each, from
-// those that earlier segments gave back where they are large enough.
-func (s *Store) takeShards(total int, size int64) [][]byte {
-	out := make([][]byte, total)
-	for i := range out {
-		if p, ok := s.buffers.Get().(*[]byte); ok && int64(cap(*p)) >= size && int64(cap(*p)) <= 4*size {
-			out[i] = (*p)[:0]
-		} else {
-			out[i] = make([]byte, 0, size)
-		}
-	}
-	return out
-}
-
-func (s *Store) giveShards(shards [][]byte) {
-	for _, b := range shards {
-		if cap(b) >= int(strata.MiB)/4 {
-			s.buffers.Put(&b)
-		}
-	}
 }
