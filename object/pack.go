@@ -12,11 +12,18 @@ import (
 	"strata"
 	"strata/catalog"
 	"strata/envelope"
+	"strata/object/packer"
 )
 
 // packLimit is the largest object that shares a segment: one chunk, so that it
 // is sealed in one piece.
 const packLimit = envelope.ChunkPlain
+
+// small is a small object, sealed, that shares a pack with others.
+type small struct {
+	packed catalog.Packed
+	sealed []byte
+}
 
 // takeSmall reads a body that may be small. It returns its bytes if it is, else
 // a body that yields all of it.
@@ -68,12 +75,11 @@ func (s *Store) putSmall(ctx context.Context, r PutRequest, plain []byte) (Info,
 	if err != nil {
 		return Info{}, err
 	}
-	it := &small{
+	it := small{
 		packed: catalog.Packed{Object: o, Slice: catalog.Slice{Length: int64(len(sealed)), Wrapped: wrapped, KeyID: keyID}, Condition: r.Condition},
-		sealed: sealed, ctx: ctx, done: make(chan error, 1),
+		sealed: sealed,
 	}
-	s.packs.add(it)
-	if err := <-it.done; err != nil {
+	if err := s.packs.Do(ctx, len(sealed), it); err != nil {
 		return Info{}, err
 	}
 	s.nudge() // the version superseded, if any, is in the queue
@@ -101,14 +107,14 @@ func sliceSealer(key envelope.Key) (*envelope.Sealer, error) {
 // sendPack stores a pack and tells each of its objects how it went. An object is
 // acknowledged as any other: its segment's shards have Success receipts, and the
 // catalog names it.
-func (s *Store) sendPack(batch []*small) {
+func (s *Store) sendPack(batch []*packer.Item[small]) {
 	for len(batch) > 0 {
 		n, errs, err := s.storePack(batch)
 		for i, it := range batch[:n] {
 			if err == nil {
-				it.done <- errs[i]
+				it.Done(errs[i])
 			} else {
-				it.done <- err
+				it.Done(err)
 			}
 		}
 		batch = batch[n:]
@@ -118,7 +124,7 @@ func (s *Store) sendPack(batch []*small) {
 // storePack stores as many of the objects, one at least, as one segment holds:
 // most often all. It returns how many these were and how it went for each, or
 // for all.
-func (s *Store) storePack(batch []*small) (n int, errs []error, err error) {
+func (s *Store) storePack(batch []*packer.Item[small]) (n int, errs []error, err error) {
 	w, err := s.newWriter(s.life, sealedSize(batch))
 	if err != nil {
 		return len(batch), nil, err
@@ -127,12 +133,13 @@ func (s *Store) storePack(batch []*small) (n int, errs []error, err error) {
 	var plain []byte
 	var packed []catalog.Packed
 	for _, it := range batch {
-		if n > 0 && len(plain)+len(it.sealed) > most {
+		if n > 0 && len(plain)+len(it.Value.sealed) > most {
 			break
 		}
-		it.packed.Slice.Off = int64(len(plain))
-		packed = append(packed, it.packed)
-		plain = append(plain, it.sealed...)
+		o := it.Value.packed
+		o.Slice.Off = int64(len(plain))
+		packed = append(packed, o)
+		plain = append(plain, it.Value.sealed...)
 		n++
 	}
 	if errs, err = w.sendPack(plain, packed); err != nil {
@@ -143,9 +150,9 @@ func (s *Store) storePack(batch []*small) (n int, errs []error, err error) {
 	return n, errs, nil
 }
 
-func sealedSize(batch []*small) (n int64) {
+func sealedSize(batch []*packer.Item[small]) (n int64) {
 	for _, it := range batch {
-		n += int64(len(it.sealed))
+		n += int64(len(it.Value.sealed))
 	}
 	return n
 }

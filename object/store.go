@@ -15,6 +15,7 @@ import (
 	"strata"
 	"strata/catalog"
 	"strata/envelope"
+	"strata/object/packer"
 	"strata/placement"
 	"strata/wire"
 )
@@ -114,7 +115,7 @@ type Store struct {
 	buffers   sync.Pool // *[]byte, encoded shards
 	chunks    sync.Pool // *[]byte of envelope.ChunkSealed
 	rows      sync.Pool // *[]byte, rows of bodies
-	packs     *packer
+	packs     *packer.Packer[small]
 	addresses addresses
 	use       use      // of users
 	inflight  inflight // shards whose sending has not ended
@@ -139,7 +140,7 @@ func New(ctx context.Context, o Options) (*Store, error) {
 	}
 	s.opener = s.keys
 	s.life, s.end = context.WithCancel(context.Background())
-	s.packs = newPacker(s.life, &s.wg, s.now, s.sendPack)
+	s.packs = packer.New(s.life, s.now, s.sendPack)
 	return s, nil
 }
 
@@ -165,7 +166,8 @@ func newStore(o Options) *Store {
 // under way or begin.
 func (s *Store) Close() {
 	s.end()
-	s.wg.Wait()
+	s.packs.Wait()
+	s.wg.Wait() // the packs' sends have all begun
 }
 
 func (t Timing) withDefaults() Timing {

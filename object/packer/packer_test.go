@@ -1,4 +1,4 @@
-package object
+package packer
 
 import (
 	"context"
@@ -13,8 +13,7 @@ import (
 
 // packing is a packer whose packs take a time and are counted.
 type packing struct {
-	*packer
-	wg    sync.WaitGroup
+	*Packer[string]
 	mu    sync.Mutex
 	packs []int // how many objects each had
 	now   int   // packs under way
@@ -24,14 +23,14 @@ type packing struct {
 
 func newPacking(ctx context.Context, took time.Duration) *packing {
 	k := &packing{}
-	k.packer = newPacker(ctx, &k.wg, time.Now, func(batch []*small) {
+	k.Packer = New(ctx, time.Now, func(batch []*Item[string]) {
 		k.mu.Lock()
 		k.packs = append(k.packs, len(batch))
 		k.now++
 		k.most = max(k.most, k.now)
 		size := 0
 		for _, it := range batch {
-			size += len(it.sealed)
+			size += it.size
 		}
 		k.bytes = max(k.bytes, size)
 		k.mu.Unlock()
@@ -40,17 +39,13 @@ func newPacking(ctx context.Context, took time.Duration) *packing {
 		k.now--
 		k.mu.Unlock()
 		for _, it := range batch {
-			it.done <- nil
+			it.Done(nil)
 		}
 	})
 	return k
 }
 
-func (k *packing) put(ctx context.Context, size int) error {
-	it := &small{ctx: ctx, sealed: make([]byte, size), done: make(chan error, 1)}
-	k.add(it)
-	return <-it.done
-}
+func (k *packing) put(ctx context.Context, size int) error { return k.Do(ctx, size, "") }
 
 // TestPackerFillsUp: clients that send the next object when the last is
 // answered share packs all together, and one alone never waits.
@@ -69,7 +64,7 @@ func TestPackerFillsUp(t *testing.T) {
 			})
 		}
 		wg.Wait()
-		k.wg.Wait()
+		k.Wait()
 		// Two leave alone, the others behind them, and from then on all.
 		if len(k.packs) > 13 {
 			t.Errorf("packs of %v", k.packs)
@@ -106,7 +101,7 @@ func TestPackerLetsTwoPass(t *testing.T) {
 			})
 		}
 		wg.Wait()
-		k.wg.Wait()
+		k.Wait()
 	})
 }
 
@@ -149,7 +144,7 @@ func TestPackerEnds(t *testing.T) {
 		synctest.Wait()
 		cancel()
 		began := time.Now()
-		k.wg.Wait()
+		k.Wait()
 		if d := time.Since(began); d > 0 {
 			t.Errorf("ended after %s", d)
 		}
@@ -193,13 +188,13 @@ func TestPackerKeepsItsBounds(t *testing.T) {
 				})
 			}
 			wg.Wait()
-			k.wg.Wait()
+			k.Wait()
 			for _, n := range k.packs {
 				want -= n
 			}
-			if want != left || k.bytes > packBytes || k.most > packsAtOnce || k.running != 0 || len(k.waiting) != 0 || k.packer.bytes != 0 {
+			if want != left || k.bytes > packBytes || k.most > packsAtOnce || k.running != 0 || len(k.waiting) != 0 || k.Packer.bytes != 0 {
 				fault = fmt.Sprintf("%d unaccounted for, %d of them left; a pack of %d bytes; %d at once; running %d, waiting %d of %d bytes",
-					want, left, k.bytes, k.most, k.running, len(k.waiting), k.packer.bytes)
+					want, left, k.bytes, k.most, k.running, len(k.waiting), k.Packer.bytes)
 			}
 		})
 		if fault != "" {
