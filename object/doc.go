@@ -6,10 +6,9 @@
 // A file is a sequence of segments of at most 64 MiB; package segment says how one
 // becomes the shards that miners hold, byte by byte.
 //
-// The object key is 32 random bytes; each segment's record holds it wrapped
-// under the gateway's key (HKDF of the hotkey's secret, "strata gateway v1" and
-// the key's id), bound to the id of the object that it was sealed for. Shard
-// keys derive from it.
+// The object key is 32 random bytes; each segment's record holds it wrapped under
+// the gateway's key (package keyring), bound to the id of the object that it was
+// sealed for. Shard keys derive from it.
 //
 // A miner sees of an object its shards: random bytes, of a length that gives a
 // segment's size to within k KiB (small objects: that of all that share it), and
@@ -40,12 +39,11 @@
 // alone. What a pack costs hardly depends on how many share it, so cost and rate
 // follow the load: after a pack that several shared, the next waits a part of that
 // one's time for those who have just been answered, as most come back with
-// another. Each is acknowledged as any other, when the pack's shards have
-// `success` receipts and the catalog names it, in one transaction; the outcome is
-// its own.
-// Deleting one leaves the others. The pack's shards are deleted with the last
-// object in it that can come back; until then the dead bytes stay, at most
-// total / k times what small objects had.
+// another (package packer). Each is acknowledged as any other, when the pack's
+// shards have `success` receipts and the catalog names it, in one transaction; the
+// outcome is its own. Deleting one leaves the others. The pack's shards are deleted
+// with the last object in it that can come back; until then the dead bytes stay, at
+// most total / k times what small objects had.
 //
 // # Reading
 //

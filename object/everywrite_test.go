@@ -15,6 +15,7 @@ import (
 	"strata"
 	"strata/catalog"
 	"strata/object"
+	"strata/object/keyring"
 )
 
 // account is what a user knows of a gateway's files: of each name what must be
@@ -140,7 +141,7 @@ func (a *account) life(ctx context.Context, keys object.Catalog) error {
 		func() error { return a.upload(ctx, "parts", noise(3, 80_000), noise(4, 90_000)) },
 		func() error { return a.abandon(ctx) },
 		func() error { return a.repair(ctx, "large") },
-		func() error { return object.RotateKeys(ctx, keys, secret("alice"), time.Now, func(int) {}) },
+		func() error { return keyring.Rotate(ctx, keys, secret("alice"), time.Now, func(int) {}) },
 		func() error { return a.put(ctx, "last", large) },
 		func() error { return a.remove(ctx, "parts") },
 		func() error { time.Sleep(2 * strata.LocalProfile.Undelete); return tidy() },

@@ -7,6 +7,7 @@ import (
 	"strata/catalog"
 	"strata/envelope"
 	"strata/erasure"
+	"strata/object/keyring"
 )
 
 // Manifest is all that is needed to read one object from its miners: where its
@@ -45,7 +46,7 @@ func (s *Store) Export(ctx context.Context, id strata.ObjectID) (Manifest, error
 	}
 	m := Manifest{Info: infoOf(o)}
 	for _, seg := range segments {
-		key, err := s.opener.unwrap(seg)
+		key, err := s.opener.Open(seg.KeyID, seg.Wrapped, seg.Origin)
 		if err != nil {
 			return Manifest{}, err
 		}
@@ -57,35 +58,12 @@ func (s *Store) Export(ctx context.Context, id strata.ObjectID) (Manifest, error
 	if slice.Pack == (strata.ObjectID{}) {
 		return m, nil
 	}
-	key, err := s.opener.open(slice.KeyID, slice.Wrapped, id)
+	key, err := s.opener.Open(slice.KeyID, slice.Wrapped, id)
 	if err != nil {
 		return Manifest{}, err
 	}
 	m.Slice = &ManifestSlice{Off: slice.Off, Length: slice.Length, Key: key}
 	return m, nil
-}
-
-// keeper opens the keys that records hold.
-type keeper interface {
-	unwrap(catalog.Segment) (envelope.Key, error)
-	open(keyID string, wrapped []byte, id strata.ObjectID) (envelope.Key, error)
-}
-
-// bareKeys is the keeper of records whose keys are not wrapped.
-type bareKeys struct{}
-
-func (bareKeys) unwrap(s catalog.Segment) (envelope.Key, error) { return bareKey(s.Wrapped) }
-
-func (bareKeys) open(_ string, key []byte, _ strata.ObjectID) (envelope.Key, error) {
-	return bareKey(key)
-}
-
-func bareKey(b []byte) (k envelope.Key, err error) {
-	if len(b) != len(k) {
-		return k, strata.E(strata.Corrupt, "a key of %d bytes, not %d: the manifest is damaged", len(b), len(k))
-	}
-	copy(k[:], b)
-	return k, nil
 }
 
 // OpenManifest reads an object from its miners with its manifest alone, as Open
@@ -96,7 +74,7 @@ func OpenManifest(ctx context.Context, m Manifest, peers Transport, net Network,
 		return nil, err
 	}
 	s := newStore(Options{Transport: peers, Network: net, Timing: timing})
-	s.opener = bareKeys{}
+	s.opener = keyring.Bare{}
 	r := &Reader{s: s, ctx: ctx, info: m.Info, segments: segments}
 	if m.Slice != nil {
 		r.slice = catalog.Slice{Pack: segments[0].Origin, Off: m.Slice.Off, Length: m.Slice.Length, Wrapped: m.Slice.Key[:]}

@@ -93,7 +93,7 @@ func (s *Store) newFetch(ctx context.Context, seg catalog.Segment, at map[strata
 	if f.codec, err = erasure.New(seg.Codec, seg.K, seg.Total); err != nil {
 		return nil, err
 	}
-	if f.key, err = s.opener.unwrap(seg); err != nil {
+	if f.key, err = s.opener.Open(seg.KeyID, seg.Wrapped, seg.Origin); err != nil {
 		return nil, err
 	}
 	f.spares = f.usable(s.ranks.order(seg.Shards, seg.K))

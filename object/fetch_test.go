@@ -37,8 +37,7 @@ func (s *sluggish) GetShard(ctx context.Context, from wire.Endpoint, _ strata.Ro
 
 type oneKey envelope.Key
 
-func (k oneKey) unwrap(catalog.Segment) (envelope.Key, error) { return envelope.Key(k), nil }
-func (k oneKey) open(string, []byte, strata.ObjectID) (envelope.Key, error) {
+func (k oneKey) Open(string, []byte, strata.ObjectID) (envelope.Key, error) {
 	return envelope.Key(k), nil
 }
 

@@ -56,7 +56,7 @@ func (s *Store) newGather(ctx context.Context, seg catalog.Segment) (*gather, er
 	if g.codec, err = erasure.New(seg.Codec, seg.K, seg.Total); err != nil {
 		return nil, err
 	}
-	if g.key, err = s.opener.unwrap(seg); err != nil {
+	if g.key, err = s.opener.Open(seg.KeyID, seg.Wrapped, seg.Origin); err != nil {
 		return nil, err
 	}
 	if g.at, err = s.endpoints(ctx); err != nil {

@@ -67,7 +67,7 @@ func (s *Store) putSmall(ctx context.Context, r PutRequest, plain []byte) (Info,
 	if err := finishMeta(r, &o); err != nil {
 		return Info{}, err
 	}
-	key, wrapped, keyID, err := s.keys.wrap(o.ID)
+	key, wrapped, keyID, err := s.keys.Wrap(o.ID)
 	if err != nil {
 		return Info{}, err
 	}
@@ -183,7 +183,7 @@ func (r *Reader) small(ctx context.Context) ([]byte, error) {
 	if r.plain != nil {
 		return r.plain, nil
 	}
-	key, err := r.s.opener.open(r.slice.KeyID, r.slice.Wrapped, r.info.ID)
+	key, err := r.s.opener.Open(r.slice.KeyID, r.slice.Wrapped, r.info.ID)
 	if err != nil {
 		return nil, err
 	}

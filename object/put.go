@@ -142,7 +142,7 @@ func (s *Store) newWriter(ctx context.Context, size int64) (*writer, error) {
 	if w.codec, err = erasure.New(erasure.RS8, k, total); err != nil {
 		return nil, err
 	}
-	if w.key, w.wrapped, w.keyID, err = s.keys.wrap(w.id); err != nil {
+	if w.key, w.wrapped, w.keyID, err = s.keys.Wrap(w.id); err != nil {
 		return nil, err
 	}
 	w.ctx, w.stop = context.WithCancel(s.life)

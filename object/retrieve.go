@@ -6,7 +6,7 @@ import (
 
 	"strata"
 	"strata/catalog"
-	"strata/envelope"
+	"strata/object/keyring"
 	"strata/wire"
 )
 
@@ -20,16 +20,10 @@ func (m Miners) Candidates(context.Context) ([]Candidate, error) { return m, nil
 // records alone: it needs no catalog, as a recovery has none. Every chunk is
 // verified. The secret is that of the gateway that stored them. Codes: Corrupt
 // (a record or the secret is wrong), Unavailable (too few miners give theirs).
-func Retrieve(ctx context.Context, t Transport, at Network, secret Secret, segments []catalog.Segment, w io.Writer) error {
+func Retrieve(ctx context.Context, t Transport, at Network, secret keyring.Secret, segments []catalog.Segment, w io.Writer) error {
 	s := newStore(Options{Transport: t, Network: at})
-	keys := &keyring{now: s.now, byID: map[string]envelope.Key{}}
-	s.opener = keys
+	s.opener = keyring.Derived{Secret: secret}
 	for _, seg := range segments {
-		key, _, err := deriveKey(secret, seg.KeyID)
-		if err != nil {
-			return err
-		}
-		keys.byID[seg.KeyID] = key
 		if err := s.retrieve(ctx, seg, w); err != nil {
 			return err
 		}

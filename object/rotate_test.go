@@ -9,7 +9,7 @@ import (
 
 	"strata"
 	"strata/catalog"
-	"strata/object"
+	"strata/object/keyring"
 )
 
 // interrupted ends a rotation after some batches.
@@ -53,15 +53,15 @@ func TestRotateKeys(t *testing.T) {
 		}
 		return k
 	}
-	if err := object.RotateKeys(t.Context(), w.db, secret("mallory"), time.Now, func(int) {}); strata.CodeOf(err) != strata.Conflict {
+	if err := keyring.Rotate(t.Context(), w.db, secret("mallory"), time.Now, func(int) {}); strata.CodeOf(err) != strata.Conflict {
 		t.Fatalf("with another secret: %v", err)
 	}
-	if err := object.RotateKeys(t.Context(), &interrupted{w.db, 0}, secret("alice"), time.Now, func(int) {}); err == nil {
+	if err := keyring.Rotate(t.Context(), &interrupted{w.db, 0}, secret("alice"), time.Now, func(int) {}); err == nil {
 		t.Fatal("it was not cut short")
 	}
 	readable()
 	told := 0
-	if err := object.RotateKeys(t.Context(), w.db, secret("alice"), time.Now, func(n int) { told = n }); err != nil {
+	if err := keyring.Rotate(t.Context(), w.db, secret("alice"), time.Now, func(n int) { told = n }); err != nil {
 		t.Fatal(err)
 	}
 	if k := keys(); len(k) != 2 || told == 0 {
@@ -82,7 +82,7 @@ func TestRotateKeys(t *testing.T) {
 	if segs := mustSegments(w, id); segs[0].KeyID != keys()[1].ID {
 		t.Errorf("a new object is under key %s", segs[0].KeyID)
 	}
-	if err := object.RotateKeys(t.Context(), w.db, secret("alice"), time.Now, func(int) {}); err != nil || len(keys()) != 3 {
+	if err := keyring.Rotate(t.Context(), w.db, secret("alice"), time.Now, func(int) {}); err != nil || len(keys()) != 3 {
 		t.Errorf("a second rotation: %v, %d keys", err, len(keys()))
 	}
 	w.mustRead(id, noise(7, row))

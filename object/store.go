@@ -15,6 +15,7 @@ import (
 	"strata"
 	"strata/catalog"
 	"strata/envelope"
+	"strata/object/keyring"
 	"strata/object/packer"
 	"strata/placement"
 	"strata/wire"
@@ -61,10 +62,9 @@ type Network interface {
 	Candidates(ctx context.Context) ([]Candidate, error)
 }
 
-// Secret derives keys from the gateway's hotkey.
-type Secret interface {
-	// Derive returns n bytes that depend on the secret and on info alone.
-	Derive(info string, n int) ([]byte, error)
+// opener opens the keys that records hold.
+type opener interface {
+	Open(keyID string, wrapped []byte, id strata.ObjectID) (envelope.Key, error)
 }
 
 // Timing bounds how long a Store waits. A zero field takes its default.
@@ -87,7 +87,7 @@ type Options struct {
 	Catalog   Catalog
 	Transport Transport
 	Network   Network
-	Secret    Secret
+	Secret    keyring.Secret
 	Profile   strata.Profile
 	Memory    strata.ByteSize // for encoded segments on their way, all objects together (64 MiB)
 	Timing    Timing
@@ -105,8 +105,8 @@ type Store struct {
 	now    func() time.Time
 	log    *slog.Logger
 
-	keys   *keyring // nil in a store that only reads
-	opener keeper
+	keys   *keyring.Keyring // nil in a store that only reads
+	opener opener
 	ranks  *ranks
 
 	memory    int64 // capacity of reserve
@@ -135,7 +135,7 @@ func New(ctx context.Context, o Options) (*Store, error) {
 	s.reserve = semaphore.NewWeighted(s.memory)
 	s.born = s.now()
 	var err error
-	if s.keys, err = loadKeys(ctx, o.Catalog, o.Secret, s.now); err != nil {
+	if s.keys, err = keyring.Load(ctx, o.Catalog, o.Secret, s.now); err != nil {
 		return nil, err
 	}
 	s.opener = s.keys

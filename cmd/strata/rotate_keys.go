@@ -10,7 +10,7 @@ import (
 
 	"strata"
 	"strata/catalog/sqlite"
-	"strata/object"
+	"strata/object/keyring"
 )
 
 // gatewayCmds are the gateway and what is done to its metadata.
@@ -47,7 +47,7 @@ func (c *rotateKeysCmd) Run(ctx context.Context, s streams) (err error) {
 	}
 	defer func() { err = errors.Join(err, db.Close()) }()
 	wrapped := 0
-	if err := object.RotateKeys(ctx, db, key, time.Now, func(n int) { wrapped = n }); err != nil {
+	if err := keyring.Rotate(ctx, db, key, time.Now, func(n int) { wrapped = n }); err != nil {
 		return fmt.Errorf("%w (%d keys are done; the same command continues)", err, wrapped)
 	}
 	_, err = fmt.Fprintf(s.out, "%d keys wrapped anew\n", wrapped)

@@ -1,4 +1,8 @@
-package object
+// Package keyring holds the gateway's keys, which wrap the objects' keys, and opens
+// what it wrapped. A gateway key is derived from the hotkey's secret (HKDF, "strata
+// gateway v1" and the key's id): the catalog has its id and 16 bytes that recognise
+// it, no key.
+package keyring
 
 import (
 	"context"
@@ -21,9 +25,18 @@ const checkSize = 16
 // running gateway, which wraps new objects under the one before until then.
 const keysAge = 10 * time.Second
 
-// keyring holds the gateway keys of a catalog, and looks there again now and
-// then: RotateKeys, in another process, adds to them. It is safe for concurrent use.
-type keyring struct {
+// loadLimit is how long the catalog may take to say which keys there are.
+const loadLimit = 30 * time.Second
+
+// Secret derives keys from the gateway's hotkey.
+type Secret interface {
+	// Derive returns n bytes that depend on the secret and on info alone.
+	Derive(info string, n int) ([]byte, error)
+}
+
+// Keyring holds the gateway keys of a catalog, and looks there again now and
+// then: Rotate, in another process, adds to them. It is safe for concurrent use.
+type Keyring struct {
 	cat    catalog.Keys
 	secret Secret
 	now    func() time.Time
@@ -34,10 +47,11 @@ type keyring struct {
 	loaded  time.Time
 }
 
-// loadKeys derives the catalog's keys and checks that the secret is theirs. On a
-// new catalog it records one; a crash after that leaves a key that nothing uses yet.
-func loadKeys(ctx context.Context, cat catalog.Keys, secret Secret, now func() time.Time) (*keyring, error) {
-	r := &keyring{cat: cat, secret: secret, now: now}
+// Load derives the catalog's keys and checks that the secret is theirs: else code
+// Conflict. On a new catalog it records one; a crash after that leaves a key that
+// nothing uses yet.
+func Load(ctx context.Context, cat catalog.Keys, secret Secret, now func() time.Time) (*Keyring, error) {
+	r := &Keyring{cat: cat, secret: secret, now: now}
 	if err := r.load(ctx); err != nil {
 		return nil, err
 	}
@@ -51,7 +65,7 @@ func loadKeys(ctx context.Context, cat catalog.Keys, secret Secret, now func() t
 }
 
 // draw records a new key, which wraps from now on.
-func (r *keyring) draw(ctx context.Context) error {
+func (r *Keyring) draw(ctx context.Context) error {
 	var id [8]byte
 	rand.Read(id[:])
 	fresh := catalog.GatewayKey{ID: hex.EncodeToString(id[:]), Created: r.now()}
@@ -66,7 +80,7 @@ func (r *keyring) draw(ctx context.Context) error {
 }
 
 // load reads the catalog's keys; the last one drawn is the current one.
-func (r *keyring) load(ctx context.Context) error {
+func (r *Keyring) load(ctx context.Context) error {
 	known, err := r.cat.GatewayKeys(ctx)
 	if err != nil {
 		return err
@@ -90,12 +104,12 @@ func (r *keyring) load(ctx context.Context) error {
 
 // newest returns the key that wraps, as of keysAge ago at most. A catalog that
 // cannot be read leaves what is known, which is as good.
-func (r *keyring) newest() (id string, key envelope.Key) {
+func (r *Keyring) newest() (id string, key envelope.Key) {
 	r.mu.Lock()
 	stale := r.now().Sub(r.loaded) >= keysAge
 	r.mu.Unlock()
 	if stale {
-		ctx, cancel := context.WithTimeout(context.Background(), cleanupLimit)
+		ctx, cancel := context.WithTimeout(context.Background(), loadLimit)
 		defer cancel()
 		_ = r.load(ctx)
 	}
@@ -105,7 +119,7 @@ func (r *keyring) newest() (id string, key envelope.Key) {
 }
 
 // find returns a key by its id, looking in the catalog where it is not known.
-func (r *keyring) find(id string) (envelope.Key, error) {
+func (r *Keyring) find(id string) (envelope.Key, error) {
 	for again := false; ; again = true {
 		r.mu.Lock()
 		key, ok := r.byID[id]
@@ -116,7 +130,7 @@ func (r *keyring) find(id string) (envelope.Key, error) {
 		if again {
 			return key, strata.E(strata.Corrupt, "gateway key %q is not in the catalog: the metadata is incomplete", id)
 		}
-		ctx, cancel := context.WithTimeout(context.Background(), cleanupLimit)
+		ctx, cancel := context.WithTimeout(context.Background(), loadLimit)
 		err := r.load(ctx)
 		cancel()
 		if err != nil {
@@ -138,16 +152,16 @@ func deriveKey(secret Secret, id string) (key envelope.Key, check []byte, err er
 	return key, b[envelope.KeySize:], nil
 }
 
-// wrap draws a key for an object and returns it with its wrapped form and the id
-// of the gateway key that wraps it.
-func (r *keyring) wrap(id strata.ObjectID) (object envelope.Key, wrapped []byte, keyID string, err error) {
+// Wrap draws a key for an object and returns it with its wrapped form, which is
+// bound to the object's id, and the id of the gateway key that wraps it.
+func (r *Keyring) Wrap(id strata.ObjectID) (object envelope.Key, wrapped []byte, keyID string, err error) {
 	rand.Read(object[:])
 	wrapped, keyID, err = r.rewrap(object, id)
 	return object, wrapped, keyID, err
 }
 
 // rewrap wraps an object's key under the current gateway key.
-func (r *keyring) rewrap(object envelope.Key, id strata.ObjectID) (wrapped []byte, keyID string, err error) {
+func (r *Keyring) rewrap(object envelope.Key, id strata.ObjectID) (wrapped []byte, keyID string, err error) {
 	var nonce [envelope.NonceSize]byte
 	rand.Read(nonce[:])
 	keyID, key := r.newest()
@@ -155,13 +169,9 @@ func (r *keyring) rewrap(object envelope.Key, id strata.ObjectID) (wrapped []byt
 	return wrapped, keyID, err
 }
 
-// unwrap returns the object key of a segment.
-func (r *keyring) unwrap(s catalog.Segment) (envelope.Key, error) {
-	return r.open(s.KeyID, s.Wrapped, s.Origin)
-}
-
-// open returns an object's key.
-func (r *keyring) open(keyID string, wrapped []byte, id strata.ObjectID) (envelope.Key, error) {
+// Open returns an object's key. Code Corrupt if the gateway key is not in the
+// catalog, or did not wrap this one for that object.
+func (r *Keyring) Open(keyID string, wrapped []byte, id strata.ObjectID) (envelope.Key, error) {
 	key, err := r.find(keyID)
 	if err != nil {
 		return key, err

@@ -1,4 +1,4 @@
-package object
+package keyring
 
 import (
 	"context"
@@ -10,15 +10,15 @@ import (
 // rotateBatch is how many keys are wrapped anew in one transaction.
 const rotateBatch = 500
 
-// RotateKeys draws a new gateway key and wraps every object's key under it, in
+// Rotate draws a new gateway key and wraps every object's key under it, in
 // batches; progress is told how many so far. Bytes on miners stay as they are.
 // Readers work meanwhile: old gateway keys stay in the catalog. Where an earlier
 // call was interrupted, or objects were stored under an older key since, it only
 // finishes that. A running gateway wraps under the new key within ten seconds, a
 // file that it has begun to store stays under the older one. Code Conflict if the
 // secret is not the catalog's.
-func RotateKeys(ctx context.Context, cat catalog.Keys, secret Secret, now func() time.Time, progress func(done int)) error {
-	ring, err := loadKeys(ctx, cat, secret, now)
+func Rotate(ctx context.Context, cat catalog.Keys, secret Secret, now func() time.Time, progress func(done int)) error {
+	ring, err := Load(ctx, cat, secret, now)
 	if err != nil {
 		return err
 	}
@@ -44,14 +44,14 @@ func RotateKeys(ctx context.Context, cat catalog.Keys, secret Secret, now func()
 }
 
 // rewrapSome wraps one batch and says how many there were.
-func (r *keyring) rewrapSome(ctx context.Context) (int, error) {
+func (r *Keyring) rewrapSome(ctx context.Context) (int, error) {
 	old, err := r.cat.WrappedKeys(ctx, r.current, rotateBatch)
 	if err != nil {
 		return 0, err
 	}
 	fresh := make([]catalog.Rewrapped, 0, len(old))
 	for _, k := range old {
-		key, err := r.open(k.KeyID, k.Wrapped, k.Object)
+		key, err := r.Open(k.KeyID, k.Wrapped, k.Object)
 		if err != nil {
 			return 0, err
 		}

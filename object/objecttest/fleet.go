@@ -248,7 +248,7 @@ func (f *Fleet) Stored() (n int) {
 // Secret is a hotkey's secret.
 type Secret string
 
-// Derive implements object.Secret.
+// Derive implements keyring.Secret.
 func (s Secret) Derive(info string, n int) ([]byte, error) {
 	return hkdf.Key(sha256.New, []byte(s), nil, info, n)
 }
