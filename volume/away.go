@@ -4,11 +4,13 @@ import (
 	"cmp"
 	"context"
 	"os"
+	"path/filepath"
 	"sync"
 	"time"
 
 	"strata"
-	"strata/internal/durable"
+	"strata/volume/index"
+	"strata/volume/layout"
 	"strata/wire"
 )
 
@@ -132,7 +134,7 @@ func (s *Store) republish(change func()) {
 // open of it is broken for good. why is what happened to the directory that was
 // open.
 func (d *disk) reattach(why error) error {
-	if _, err := os.Stat(d.indexPath()); err != nil {
+	if _, err := os.Stat(filepath.Join(d.dir, layout.IndexFile)); err != nil {
 		return why // nothing of ours is there: neither a lock nor an index may be made
 	}
 	x, err := d.again()
@@ -146,13 +148,13 @@ func (d *disk) reattach(why error) error {
 }
 
 // reopen opens a disk's directory and makes sure that it holds what it held.
-func (s *Store) reopen(d *disk) (*index, error) {
+func (s *Store) reopen(d *disk) (*held, error) {
 	ctx := context.Background()
 	x, err := attach(ctx, s.cfg, d.dir)
 	if err != nil {
 		return nil, err
 	}
-	if err := s.sameSectors(ctx, d, x); err != nil {
+	if err := s.sameSectors(ctx, d, x.Index); err != nil {
 		_ = x.close() // nothing was written
 		return nil, err
 	}
@@ -162,27 +164,19 @@ func (s *Store) reopen(d *disk) (*index, error) {
 // sameSectors refuses an index that does not have the sectors of d. A root that
 // it has beyond what is known is of a commit that was in doubt when the disk
 // went.
-func (s *Store) sameSectors(ctx context.Context, d *disk, x *index) error {
-	rows, err := x.db.Read.QueryContext(ctx, "SELECT validator, number, slot, root FROM sectors WHERE slot IS NOT NULL")
-	if err != nil {
-		return durable.ClassifyDB(err, d.indexPath())
-	}
-	defer rows.Close()
+func (s *Store) sameSectors(ctx context.Context, d *disk, x *index.Index) error {
 	has := 0
-	for rows.Next() {
-		var v, root []byte
-		var number uint64
-		var slot int64
-		if err := rows.Scan(&v, &number, &slot, &root); err != nil {
-			return durable.ClassifyDB(err, d.indexPath())
+	err := x.EachSector(ctx, func(r index.Sector) error {
+		if r.Slot < 0 {
+			return nil
 		}
-		if len(v) != 32 || len(root) != 32 || !s.holds(d, strata.Hotkey(v), number, slot, strata.Root(root)) {
+		if has++; !s.holds(d, r) {
 			return strata.E(strata.Conflict, "it holds other sectors than before")
 		}
-		has++
-	}
-	if err := rows.Err(); err != nil {
-		return durable.ClassifyDB(err, d.indexPath())
+		return nil
+	})
+	if err != nil {
+		return err
 	}
 	known := 0
 	s.eachSector(func(_ *partition, c *sector) {
@@ -196,14 +190,14 @@ func (s *Store) sameSectors(ctx context.Context, d *disk, x *index) error {
 	return nil
 }
 
-// holds says whether a sector is known to lie in a slot of d.
-func (s *Store) holds(d *disk, v strata.Hotkey, number uint64, slot int64, root strata.Root) bool {
-	p, err := s.partition(v)
+// holds says whether a row is of a sector that is known to lie in that slot of d.
+func (s *Store) holds(d *disk, r index.Sector) bool {
+	p, err := s.partition(r.Validator)
 	if err != nil {
 		return false
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	c := p.sectors[number]
-	return c != nil && c.disk == d && c.slot == slot && (c.root == root || c.root == strata.Root{})
+	c := p.sectors[r.Number]
+	return c != nil && c.disk == d && c.slot == r.Slot && (c.root == r.Root || c.root == strata.Root{})
 }

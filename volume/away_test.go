@@ -25,7 +25,6 @@ func TestDiskAway(t *testing.T) {
 			t.Fatal(err)
 		}
 		defer func() { _ = s.Close() }()
-		hasten(t, s)
 		plan(t, s, alice, 2, 2)
 		fill(t, s)
 		var on [2][]strata.Root

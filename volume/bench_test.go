@@ -4,10 +4,12 @@ import (
 	"bytes"
 	"context"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"testing"
 
-	"strata/internal/durable"
+	"strata"
+	"strata/volume/index"
 	"strata/wire"
 )
 
@@ -19,7 +21,7 @@ func BenchmarkOpenMillionShards(b *testing.B) {
 	plan(b, s, alice, sectors)
 	d := s.disks[0]
 	for n := range uint64(sectors) {
-		if err := d.commit(func(tx *durable.Tx) error { return fakeShards(tx, n, each) }); err != nil {
+		if err := d.commit(func(tx index.Tx) error { return fakeShards(tx, n, each) }); err != nil {
 			b.Fatal(err)
 		}
 	}
@@ -31,17 +33,17 @@ func BenchmarkOpenMillionShards(b *testing.B) {
 	}
 }
 
-func fakeShards(tx *durable.Tx, number, each uint64) error {
+func fakeShards(tx index.Tx, number, each uint64) error {
 	nodes := make([]byte, 992) // of a shard of 1 MiB
 	for i := range each {
 		var root [32]byte
 		binary.BigEndian.PutUint64(root[:], (number*each+i)*0x9E3779B97F4A7C15)
-		row := &shardRow{root: root, number: number, start: int64(i) * 1024, length: 1024}
-		if err := insertShard(tx, alice, row, nodes, nil); err != nil {
+		row := &index.Shard{Root: root, Number: number, Start: int64(i) * 1024, Length: 1024}
+		if err := tx.InsertShard(alice, row, nodes, nil); err != nil {
 			return err
 		}
 	}
-	return exec(tx, "UPDATE sectors SET state = 2, tail = 1024 WHERE validator = $1 AND number = $2", alice[:], number)
+	return errors.Join(tx.Sealed(alice, number, strata.Root{}), tx.SetTail(alice, number, 1024))
 }
 
 // BenchmarkAudit opens sixteen leaves of filler.
@@ -67,12 +69,11 @@ func BenchmarkPut(b *testing.B) {
 }
 
 func benchmarkPut(b *testing.B, size int) {
-	s := sealed(b, 256)
-	for _, d := range s.disks {
-		if _, err := d.ix.Load().db.Write.Exec("PRAGMA synchronous = FULL"); err != nil {
-			b.Fatal(err)
-		}
-	}
+	cfg := testConfig(b.TempDir())
+	cfg.fs = nil
+	s := mustOpen(b, cfg)
+	plan(b, s, alice, 256)
+	fill(b, s)
 	b.SetBytes(int64(size))
 	b.SetParallelism(4)
 	seeds := make(chan uint64, 256*(tinySector/size)) // what there is room for

@@ -7,9 +7,9 @@ import (
 	"slices"
 
 	"strata"
-	"strata/internal/durable"
 	"strata/internal/hugepage"
 	"strata/merkle"
+	"strata/volume/index"
 	"strata/wire"
 )
 
@@ -57,48 +57,32 @@ func (s *Store) purge(ctx context.Context, d *disk, cutoff int64) error {
 
 // expired lists the sectors of d with shards deleted at cutoff or before.
 func (s *Store) expired(ctx context.Context, d *disk, cutoff int64) ([]job, error) {
-	rows, err := d.ix.Load().db.Read.QueryContext(ctx, "SELECT DISTINCT validator, number FROM shards WHERE deleted > 0 AND deleted <= $1", cutoff)
+	places, err := d.ix.Load().Expired(ctx, cutoff)
 	if err != nil {
-		return nil, durable.ClassifyDB(err, d.indexPath())
+		return nil, err
 	}
-	defer rows.Close()
 	var jobs []job
-	for rows.Next() {
-		var v []byte
-		var number uint64
-		if err := rows.Scan(&v, &number); err != nil {
-			return nil, durable.ClassifyDB(err, d.indexPath())
-		}
-		if len(v) != 32 {
-			return nil, d.damaged("a validator's key is not 32 bytes")
-		}
-		p := s.ensurePartition(strata.Hotkey(v))
-		if c := p.sector(number); c != nil && c.disk == d {
+	for _, at := range places {
+		p := s.ensurePartition(at.Validator)
+		if c := p.sector(at.Number); c != nil && c.disk == d {
 			jobs = append(jobs, job{p, c})
 		}
 	}
-	return jobs, durable.ClassifyDB(rows.Err(), d.indexPath())
+	return jobs, nil
 }
 
 // forget removes a sector's expired shards from the index. Their bytes stay
 // until the sector is sealed again, for whoever still reads them.
 func (s *Store) forget(j job, cutoff int64) error {
-	var count, length int64
-	return s.alter(j.p, j.c, func(tx *durable.Tx, _ uint64) (bool, error) {
-		const which = " FROM shards WHERE validator = $1 AND number = $2 AND deleted > 0 AND deleted <= $3"
-		args := []any{j.p.validator[:], j.c.number, cutoff}
-		if err := tx.QueryRow("SELECT count(*), coalesce(sum(length), 0)"+which, args...).Scan(&count, &length); err != nil || count == 0 {
-			return false, err
-		}
-		if err := exec(tx, "DELETE"+which, args...); err != nil { // trees follow by foreign key
-			return false, err
-		}
-		return true, exec(tx, "UPDATE sectors SET shards = shards - $3, live = live - $4 WHERE validator = $1 AND number = $2",
-			j.p.validator[:], j.c.number, count, length)
+	var count uint32
+	var length uint64
+	return s.alter(j.p, j.c, func(tx index.Tx, _ uint64) (_ bool, err error) {
+		count, length, err = tx.ForgetShards(j.p.validator, j.c.number, cutoff)
+		return count > 0, err
 	}, func(uint64) {
 		j.p.left++
-		j.c.shards -= uint32(count)
-		j.c.live -= uint64(length)
+		j.c.shards -= count
+		j.c.live -= length
 	})
 }
 
@@ -167,50 +151,41 @@ func (p *partition) let(c *sector, size int64) {
 // move copies a shard to another sector of the same disk. A crash before the
 // commit leaves it where it was, after it where it went: one transaction
 // changes the row and both sectors.
-func (s *Store) move(ctx context.Context, j job, seen shardRow) error {
-	release, err := j.p.claim(ctx, seen.root)
+func (s *Store) move(ctx context.Context, j job, seen index.Shard) error {
+	release, err := j.p.claim(ctx, seen.Root)
 	if err != nil {
 		return err
 	}
 	defer release()
-	row, err := s.findShard(ctx, j.p, seen.root)
-	if err != nil || row == nil || row.disk != j.c.disk || row.number != j.c.number {
+	row, err := s.findShard(ctx, j.p, seen.Root)
+	if err != nil || row == nil || row.disk != j.c.disk || row.Number != j.c.number {
 		return err
 	}
 	f, err := j.c.disk.open(j.p.validator)
 	if err != nil {
 		return err
 	}
-	r, err := s.reserve(j.p, row.length, j.c.disk)
+	r, err := s.reserve(j.p, row.Length, j.c.disk)
 	if err != nil {
 		return err
 	}
-	src := io.NewSectionReader(f.data, s.offset(j.c)+row.start, row.length)
-	if _, err := s.receive(ctx, j.p, r, row.root, row.length, src); err != nil {
+	src := io.NewSectionReader(f.data, s.offset(j.c)+row.Start, row.Length)
+	if _, err := s.receive(ctx, j.p, r, row.Root, row.Length, src); err != nil {
 		j.p.giveBack(r, s.size())
-		return strata.E(strata.CodeOf(err), "shard %s cannot be moved out of sector %d: %w", row.root, j.c.number, err)
+		return strata.E(strata.CodeOf(err), "shard %s cannot be moved out of sector %d: %w", row.Root, j.c.number, err)
 	}
 	return s.commitMove(j, row, r)
 }
 
 func (s *Store) commitMove(j job, row *shardRow, r region) error {
-	v := j.p.validator
-	err := s.alter(j.p, r.c, func(tx *durable.Tx, next uint64) (bool, error) {
-		if err := exec(tx, "UPDATE shards SET number = $2, start = $3 WHERE id = $1", row.id, r.c.number, r.start); err != nil {
-			return false, err
-		}
-		if err := exec(tx, "UPDATE sectors SET shards = shards + 1, live = live + $3, used = max(used, $4) WHERE validator = $1 AND number = $2",
-			v[:], r.c.number, row.length, r.start+r.length); err != nil {
-			return false, err
-		}
-		return true, exec(tx, "UPDATE sectors SET shards = shards - 1, live = live - $3, changed = $4, hash = NULL WHERE validator = $1 AND number = $2",
-			v[:], j.c.number, row.length, next)
+	err := s.alter(j.p, r.c, func(tx index.Tx, next uint64) (bool, error) {
+		return true, tx.MoveShard(j.p.validator, row.Shard, r.c.number, r.start, next)
 	}, func(next uint64) {
 		r.c.shards++
-		r.c.live += uint64(row.length)
+		r.c.live += uint64(row.Length)
 		j.p.left++
 		j.c.shards--
-		j.c.live -= uint64(row.length)
+		j.c.live -= uint64(row.Length)
 		j.c.changed, j.c.hashed = next, false
 	})
 	j.p.mu.Lock()
@@ -250,8 +225,8 @@ func (s *Store) reseal(ctx context.Context, j job) error {
 	if _, err := s.writeSector(ctx, j, buf[:tail], func() {}, nil); err != nil {
 		return err
 	}
-	return s.alter(j.p, j.c, func(tx *durable.Tx, _ uint64) (bool, error) {
-		return true, exec(tx, "UPDATE sectors SET state = $3, tail = 0, used = 0 WHERE validator = $1 AND number = $2", j.p.validator[:], j.c.number, wire.Filler)
+	return s.alter(j.p, j.c, func(tx index.Tx, _ uint64) (bool, error) {
+		return true, tx.Sealed(j.p.validator, j.c.number, root)
 	}, func(uint64) {
 		j.p.become(j.c, wire.Filler)
 		j.c.tail, j.c.end, j.c.holes = 0, 0, nil

@@ -133,7 +133,7 @@ func TestPinComesTooLate(t *testing.T) {
 	if err != nil || row == nil {
 		t.Fatal(row, err)
 	}
-	if c := p.pin(row.number, before); c == nil {
+	if c := p.pin(row.Number, before); c == nil {
 		t.Fatal("not pinned though nothing has left")
 	} else {
 		p.unpin(c)
@@ -141,11 +141,11 @@ func TestPinComesTooLate(t *testing.T) {
 	if err := s.Compact(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	if c := p.pin(row.number, before); c != nil {
+	if c := p.pin(row.Number, before); c != nil {
 		t.Fatal("a sector is pinned that the shard has left")
 	}
 	_, c, err := s.pinShard(t.Context(), p, kept)
-	if err != nil || c.number == row.number {
+	if err != nil || c.number == row.Number {
 		t.Fatalf("%+v, %v", c, err)
 	}
 	p.unpin(c)

@@ -10,7 +10,7 @@
 //	    data-<validator ss58>    slot i at byte offset i × sector size
 //	    hashes-<validator ss58>  record i: number, checksum, tree (package hashes)
 //	    partition.json           what is here, for people and for refusing mix-ups
-//	    strata.db                the index (schema.sql): the authority
+//	    strata.db                the index (package index): the authority
 //	    strata.lock, .lock.pid   held by the running process
 //	    scrub.json               how far a scrub came, if it was stopped
 //

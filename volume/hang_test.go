@@ -35,7 +35,6 @@ func newHanging(t *testing.T, change func(*Config)) *hanging {
 		t.Fatal(err)
 	}
 	h.s = s
-	hasten(t, s)
 	plan(t, s, alice, 2, 2)
 	fill(t, s)
 	for i := range h.shards {

@@ -14,7 +14,9 @@ import (
 
 	"strata"
 	"strata/allocation"
+	"strata/internal/durable"
 	"strata/merkle"
+	"strata/volume/vfs"
 	"strata/volume/vfs/faultfs"
 	"strata/wire"
 )
@@ -51,7 +53,7 @@ func (c *clock) Add(d time.Duration) {
 
 func testConfig(paths ...string) Config {
 	return Config{Paths: paths, Wallet: "w", Hotkey: "h", Miner: miner, Genesis: strata.GenesisHash{9}, Netuid: 7, Profile: tiny,
-		Clock: (&clock{now: start}).Now, piece: tinySector / 4, probe: time.Millisecond}
+		Clock: (&clock{now: start}).Now, fs: quick{}, piece: tinySector / 4, probe: time.Millisecond}
 }
 
 func mustOpen(t testing.TB, cfg Config) *Store {
@@ -61,19 +63,19 @@ func mustOpen(t testing.TB, cfg Config) *Store {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = s.Close() })
-	hasten(t, s)
 	return s
 }
 
-// hasten spares tests the index's fsyncs: they lose power only by faultfs, which
-// loses no commit that returned. internal/durable tests that they are on.
-func hasten(t testing.TB, s *Store) {
-	t.Helper()
-	for _, d := range s.disks {
-		if _, err := d.ix.Load().db.Write.Exec("PRAGMA synchronous = OFF"); err != nil {
-			t.Fatal(err)
-		}
+// quick spares tests the index's fsyncs: they lose power only by faultfs, which
+// does the same. internal/durable tests that they are on.
+type quick struct{ vfs.OS }
+
+func (q quick) OpenIndex(ctx context.Context, path string) (*durable.DB, error) {
+	db, err := q.OS.OpenIndex(ctx, path)
+	if err == nil {
+		_, err = db.Write.ExecContext(ctx, "PRAGMA synchronous = OFF")
 	}
+	return db, err
 }
 
 // reopen closes and opens.
@@ -338,7 +340,7 @@ func runCut(t *testing.T, base string, fs *faultfs.FS, act func(*Store) error, v
 	if lost, err = fs.Crash(); err != nil {
 		t.Fatal(err)
 	}
-	cfg.fs = nil
+	cfg.fs = quick{}
 	again := mustOpen(t, cfg)
 	verify(t, again, fs.At == 0)
 	if err := again.Close(); err != nil {

@@ -6,7 +6,7 @@ import (
 	"slices"
 
 	"strata"
-	"strata/internal/durable"
+	"strata/volume/index"
 	"strata/wire"
 )
 
@@ -46,7 +46,7 @@ func (s *Store) Manifest(ctx context.Context, q wire.ManifestQuery, limit int, s
 	size := len(page.Encode())
 	for _, number := range p.numbers() {
 		c := p.sector(number)
-		if number < q.After || c.changed <= q.Since || c.disk.lost.Load() || (c.state == queued && c.root == (strata.Root{})) {
+		if number < q.After || c.changed <= q.Since || c.disk.lost.Load() || (c.state == index.Queued && c.root == (strata.Root{})) {
 			continue
 		}
 		e, err := s.entry(ctx, p, c)
@@ -90,10 +90,10 @@ func (s *Store) entry(ctx context.Context, p *partition, c *sector) (wire.Entry,
 	d := c.disk
 	p.mu.Unlock()
 	switch e.State {
-	case queued:
+	case index.Queued:
 		e.State = wire.Gone // released before, not here again yet
 	case wire.Data, wire.Withdrawn:
-		shards, err := d.entryShards(ctx, p.validator, e.Number)
+		shards, err := d.entries(ctx, p.validator, e.Number)
 		if err != nil {
 			return e, err
 		}
@@ -122,7 +122,7 @@ func (s *Store) makeHead(ctx context.Context, p *partition, sign SignHead) error
 	}
 	if !moved {
 		p.dirty = false
-		return s.storeHashes(p, fresh, nil)
+		return s.storeHashes(p, fresh, wire.Head{})
 	}
 	for _, c := range p.sectors {
 		if c.disk.lost.Load() {
@@ -136,7 +136,7 @@ func (s *Store) makeHead(ctx context.Context, p *partition, sign SignHead) error
 	if err := sign(&h); err != nil {
 		return err
 	}
-	if err := s.storeHashes(p, fresh, h.Encode()); err != nil {
+	if err := s.storeHashes(p, fresh, h); err != nil {
 		return err
 	}
 	p.head, p.dirty = h, false
@@ -163,22 +163,22 @@ func (s *Store) rehash(ctx context.Context, p *partition) (fresh []*sector, move
 	return fresh, moved, nil
 }
 
-// storeHashes commits new entry hashes and, on every disk, the head.
-func (s *Store) storeHashes(p *partition, fresh []*sector, head []byte) error {
+// storeHashes commits new entry hashes and, on every disk, the head, if there is one.
+func (s *Store) storeHashes(p *partition, fresh []*sector, head wire.Head) error {
 	return s.everywhere(func(d *disk) error {
-		return d.commit(func(tx *durable.Tx) error {
+		return d.commit(func(tx index.Tx) error {
 			for _, c := range fresh {
 				if c.disk != d {
 					continue
 				}
-				if err := exec(tx, "UPDATE sectors SET hash = $3 WHERE validator = $1 AND number = $2", p.validator[:], c.number, c.hash[:]); err != nil {
+				if err := tx.SetHash(p.validator, c.number, c.hash); err != nil {
 					return err
 				}
 			}
-			if head == nil {
+			if head.Sequence == 0 {
 				return nil
 			}
-			return exec(tx, "UPDATE partitions SET head = $2 WHERE validator = $1", p.validator[:], head)
+			return tx.SetHead(p.validator, head)
 		})
 	})
 }
@@ -215,8 +215,8 @@ func (s *Store) StoreSuperblock(ctx context.Context, validator strata.Hotkey, b 
 		return err
 	}
 	return s.everywhere(func(d *disk) error {
-		return d.commit(func(tx *durable.Tx) error {
-			return exec(tx, "UPDATE partitions SET superblock = $2 WHERE validator = $1", validator[:], b.Encode())
+		return d.commit(func(tx index.Tx) error {
+			return tx.SetSuperblock(validator, b)
 		})
 	})
 }
@@ -231,33 +231,25 @@ func (s *Store) LoadSuperblock(ctx context.Context, validator strata.Hotkey) (wi
 
 // superblock returns the highest version on any disk.
 func (s *Store) superblock(ctx context.Context, validator strata.Hotkey) (wire.Superblock, error) {
-	var best wire.Superblock
-	found := false
+	var best *wire.Superblock
 	for _, d := range s.working() {
-		b, err := ask(ctx, d, func() (b []byte, err error) {
-			q := d.ix.Load().db.Read.QueryRowContext(ctx, "SELECT coalesce((SELECT superblock FROM partitions WHERE validator = $1), x'')", validator[:])
-			err = q.Scan(&b)
-			return b, err
+		one, err := ask(ctx, d, func() (*wire.Superblock, error) {
+			b, found, err := d.ix.Load().Superblock(ctx, validator)
+			if !found {
+				return nil, err
+			}
+			return &b, nil
 		})
-		if d.hush.silent.Load() {
-			continue
-		}
-		if err != nil {
-			return best, durable.ClassifyDB(err, d.indexPath())
-		}
-		if len(b) == 0 {
-			continue
-		}
-		one, err := wire.DecodeSuperblock(b)
-		if err != nil {
-			return best, d.damaged("a superblock cannot be read")
-		}
-		if !found || one.Version > best.Version {
-			best, found = one, true
+		switch {
+		case d.hush.silent.Load(), err == nil && one == nil:
+		case err != nil:
+			return wire.Superblock{}, err
+		case best == nil || one.Version > best.Version:
+			best = one
 		}
 	}
-	if !found {
-		return best, strata.E(strata.NotFound, "no superblock of %s is here", validator.Short())
+	if best == nil {
+		return wire.Superblock{}, strata.E(strata.NotFound, "no superblock of %s is here", validator.Short())
 	}
-	return best, nil
+	return *best, nil
 }

@@ -6,9 +6,9 @@ import (
 	"sync"
 
 	"strata"
-	"strata/internal/durable"
 	"strata/merkle"
 	"strata/volume/hashes"
+	"strata/volume/index"
 	"strata/volume/vfs"
 	"strata/wire"
 )
@@ -117,11 +117,11 @@ func (s *Store) openShardLeaf(ctx context.Context, p *partition, ref wire.LeafRe
 		return merkle.Opening{}, err
 	}
 	defer p.unpin(c)
-	size, leaf := uint64(row.length), uint64(ref.Leaf)
-	if row.number != ref.Sector || leaf*merkle.LeafSize >= size {
+	size, leaf := uint64(row.Length), uint64(ref.Leaf)
+	if row.Number != ref.Sector || leaf*merkle.LeafSize >= size {
 		return merkle.Opening{}, strata.E(strata.NotFound, "shard %s has no leaf %d in sector %d", ref.Shard, leaf, ref.Sector)
 	}
-	tree, err := row.tree()
+	tree, err := row.load()
 	if err != nil {
 		return merkle.Opening{}, err
 	}
@@ -130,7 +130,7 @@ func (s *Store) openShardLeaf(ctx context.Context, p *partition, ref wire.LeafRe
 		if err != nil {
 			return merkle.Opening{}, err
 		}
-		group, err := readGroup(c.disk.gate.Reader(f.data), s.offset(c)+row.start, size, leaf)
+		group, err := readGroup(c.disk.gate.Reader(f.data), s.offset(c)+row.Start, size, leaf)
 		if err != nil {
 			return merkle.Opening{}, err
 		}
@@ -196,8 +196,8 @@ func openChecked(group []byte, size, leaf uint64, root strata.Root, nodes merkle
 func (s *Store) withdraw(p *partition, c *sector, why error) error {
 	c.crown.Drop(s.crowns)
 	s.cfg.Log.Error("sector damaged and withdrawn: check the disk", "validator", p.validator, "sector", c.number, "dir", c.disk.dir, "err", why)
-	err := s.alter(p, c, func(tx *durable.Tx, _ uint64) (bool, error) {
-		return affects(tx, "UPDATE sectors SET state = $3 WHERE validator = $1 AND number = $2 AND state IN (1, 2)", p.validator[:], c.number, wire.Withdrawn)
+	err := s.alter(p, c, func(tx index.Tx, _ uint64) (bool, error) {
+		return tx.Withdraw(p.validator, c.number)
 	}, func(uint64) {
 		if c.state == wire.Filler || c.state == wire.Data {
 			p.become(c, wire.Withdrawn)

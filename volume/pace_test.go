@@ -22,7 +22,6 @@ func sealTime(t *testing.T, change func(*Config), busy func(*Store) (done func()
 			t.Fatal(err)
 		}
 		defer s.Close()
-		hasten(t, s)
 		plan(t, s, alice, 12)
 		done := busy(s)
 		began := time.Now()

@@ -7,7 +7,7 @@ import (
 	"time"
 
 	"strata"
-	"strata/internal/durable"
+	"strata/volume/index"
 )
 
 // A disk can hang: what it is asked for neither comes nor fails, for minutes or
@@ -151,11 +151,11 @@ func (d *disk) try(ctx context.Context) error {
 // on disk. A crash before leaves nothing of fn, a crash after all of it. After an
 // error of a disk that hangs it may still happen; fn itself is not begun any
 // more then.
-func (d *disk) commit(fn change) error {
+func (d *disk) commit(fn index.Change) error {
 	var late atomic.Bool
 	defer late.Store(true)
 	_, err := ask(context.Background(), d, func() (struct{}, error) {
-		return struct{}{}, d.commitNow(func(tx *durable.Tx) error {
+		return struct{}{}, d.ix.Load().Commit(func(tx index.Tx) error {
 			if late.Load() {
 				return d.silence()
 			}
@@ -168,7 +168,7 @@ func (d *disk) commit(fn change) error {
 // clear ends the doubt about a disk that hung and answers again: what was under
 // way has been done or not, and entries are hashed anew from its index.
 func (s *Store) clear(d *disk) {
-	if !d.hush.doubt.Load() || d.commit(func(*durable.Tx) error { return nil }) != nil {
+	if !d.hush.doubt.Load() || d.commit(func(index.Tx) error { return nil }) != nil {
 		return
 	}
 	s.republish(func() {

@@ -1,17 +1,14 @@
 package volume
 
 import (
-	"bytes"
-	"encoding/binary"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"path/filepath"
 	"strings"
 
-	"strata"
 	"strata/internal/durable"
+	"strata/volume/index"
 	"strata/volume/layout"
 )
 
@@ -48,7 +45,7 @@ func resetDir(cfg Config, dir string) error {
 				return err
 			}
 		}
-		if err := checkIndexHeader(filepath.Join(dir, layout.IndexFile)); err != nil {
+		if err := index.Foreign(dir); err != nil {
 			return err
 		}
 		return removeFiles(dir)
@@ -76,27 +73,4 @@ func removeFiles(dir string) error {
 		}
 	}
 	return durable.SyncDir(dir)
-}
-
-// checkIndexHeader refuses a database that is somebody else's: in the
-// directory of a hotkey that is a validator lies its metadata, under the same
-// name. An application id is at byte 68 of every SQLite file
-// (https://www.sqlite.org/fileformat.html); what is no database may go.
-func checkIndexHeader(path string) error {
-	f, err := os.Open(path)
-	if errors.Is(err, os.ErrNotExist) {
-		return nil
-	}
-	if err != nil {
-		return fmt.Errorf("start over: %w", err)
-	}
-	defer f.Close()
-	head := make([]byte, 72)
-	if _, err := io.ReadFull(f, head); err != nil {
-		return nil // shorter than any database
-	}
-	if bytes.HasPrefix(head, []byte("SQLite format 3\x00")) && binary.BigEndian.Uint32(head[68:]) != applicationID {
-		return strata.E(strata.Conflict, "%s is not a miner's index (a validator's or gateway's metadata?): nothing was deleted", path)
-	}
-	return nil
 }

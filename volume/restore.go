@@ -16,7 +16,7 @@ func (s *Store) RestoreShard(ctx context.Context, validator strata.Hotkey, root 
 		return err
 	}
 	defer release()
-	if row.deleted == 0 {
+	if row.Deleted == 0 {
 		return nil
 	}
 	back, err := s.mark(p, row, 0)

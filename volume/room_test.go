@@ -6,6 +6,7 @@ import (
 	"pgregory.net/rapid"
 
 	"strata"
+	"strata/volume/index"
 	"strata/wire"
 )
 
@@ -52,7 +53,7 @@ func TestAssignFindsWhatThereIs(t *testing.T) {
 					p.let(c, tinySector)
 				}
 			case 2:
-				p.become(c, rapid.SampledFrom([]wire.State{wire.Withdrawn, queued, wire.Data, wire.Filler}).Draw(rt, "state"))
+				p.become(c, rapid.SampledFrom([]wire.State{wire.Withdrawn, index.Queued, wire.Data, wire.Filler}).Draw(rt, "state"))
 			case 3:
 				if len(taken) > 0 {
 					p.giveBack(taken[0], tinySector)

@@ -376,13 +376,13 @@ func (r *scrubbing) shards(ctx context.Context, j *visit) (bad []DamagedShard, e
 		return nil, err
 	}
 	for _, row := range rows {
-		why, err := r.shard(ctx, j, row.root)
+		why, err := r.shard(ctx, j, row.Root)
 		if err != nil {
 			return bad, err
 		}
 		if why != nil {
-			r.s.cfg.Log.Error("shard damaged", "validator", j.p.validator, "sector", j.c.number, "shard", row.root, "dir", j.c.disk.dir, "err", why)
-			bad = append(bad, DamagedShard{j.p.validator, row.root, j.c.number, j.c.disk.dir})
+			r.s.cfg.Log.Error("shard damaged", "validator", j.p.validator, "sector", j.c.number, "shard", row.Root, "dir", j.c.disk.dir, "err", why)
+			bad = append(bad, DamagedShard{j.p.validator, row.Root, j.c.number, j.c.disk.dir})
 		}
 	}
 	return bad, nil
@@ -402,7 +402,7 @@ func (r *scrubbing) shard(ctx context.Context, j *visit, root strata.Root) (why,
 		if err != nil {
 			return root, err
 		}
-		return r.place(c.disk, f, r.s.offset(c)+row.start).Root(ctx, row.length, r.watch(j))
+		return r.place(c.disk, f, r.s.offset(c)+row.Start).Root(ctx, row.Length, r.watch(j))
 	})
 	switch {
 	case ctx.Err() != nil:

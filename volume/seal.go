@@ -7,8 +7,8 @@ import (
 	"sync"
 
 	"strata"
-	"strata/internal/durable"
 	"strata/merkle"
+	"strata/volume/index"
 	"strata/volume/pipeline"
 	"strata/volume/vfs"
 	"strata/wire"
@@ -59,7 +59,7 @@ type job struct {
 func (s *Store) queued() []job {
 	var list []job
 	s.eachSector(func(p *partition, c *sector) {
-		if c.state == queued && !c.busy {
+		if c.state == index.Queued && !c.busy {
 			list = append(list, job{p, c})
 		}
 	})
@@ -75,7 +75,7 @@ func (j job) compare(o job) int {
 func (p *partition) take(c *sector) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if c.busy || c.state != queued || p.sectors[c.number] != c {
+	if c.busy || c.state != index.Queued || p.sectors[c.number] != c {
 		return false
 	}
 	c.busy = true
@@ -115,9 +115,8 @@ func (j filling) Store(ctx context.Context, buf []byte, free func(), watch pipel
 		return err
 	}
 	// Data and nodes are on disk: only now may the index promise them.
-	return s.alter(j.p, j.c, func(tx *durable.Tx, _ uint64) (bool, error) {
-		return true, exec(tx, "UPDATE sectors SET state = $3, root = $4, tail = 0, used = 0 WHERE validator = $1 AND number = $2",
-			j.p.validator[:], j.c.number, wire.Filler, root[:])
+	return s.alter(j.p, j.c, func(tx index.Tx, _ uint64) (bool, error) {
+		return true, tx.Sealed(j.p.validator, j.c.number, root)
 	}, func(uint64) {
 		j.p.become(j.c, wire.Filler)
 		j.c.root, j.c.tail, j.c.end, j.c.holes = root, 0, 0, nil

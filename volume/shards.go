@@ -10,8 +10,8 @@ import (
 	"sync"
 
 	"strata"
-	"strata/internal/durable"
 	"strata/merkle"
+	"strata/volume/index"
 	"strata/volume/vfs"
 	"strata/wire"
 )
@@ -96,10 +96,10 @@ func (s *Store) revive(ctx context.Context, p *partition, root strata.Root, size
 	if err != nil || row == nil {
 		return nil, err
 	}
-	if row.length != size {
-		return nil, strata.E(strata.Invalid, "shard %s has %d bytes, not %d", root, row.length, size)
+	if row.Length != size {
+		return nil, strata.E(strata.Invalid, "shard %s has %d bytes, not %d", root, row.Length, size)
 	}
-	if row.deleted == 0 {
+	if row.Deleted == 0 {
 		return row, nil
 	}
 	back, err := s.mark(p, row, 0)
@@ -114,20 +114,20 @@ func (s *Store) revive(ctx context.Context, p *partition, root strata.Root, size
 // compaction does not move the shard meanwhile. A revived shard gets a later sequence, so
 // that a list made before does not delete it again.
 func (s *Store) mark(p *partition, row *shardRow, at int64) (done bool, err error) {
-	c := p.sector(row.number)
+	c := p.sector(row.Number)
 	if c == nil {
 		return false, nil
 	}
-	err = s.alter(p, c, func(tx *durable.Tx, next uint64) (bool, error) {
+	err = s.alter(p, c, func(tx index.Tx, next uint64) (bool, error) {
 		if at > 0 {
-			return affects(tx, "UPDATE shards SET deleted = $2 WHERE id = $1 AND deleted = 0", row.id, at)
+			return tx.DeleteShard(row.ID, at)
 		}
-		return affects(tx, "UPDATE shards SET deleted = 0, sequence = $2 WHERE id = $1 AND deleted > 0", row.id, next)
+		return tx.RestoreShard(row.ID, next)
 	}, func(next uint64) {
 		done = true
-		row.deleted = at
+		row.Deleted = at
 		if at == 0 {
-			row.sequence = next
+			row.Sequence = next
 		}
 	})
 	return done, err
@@ -144,8 +144,8 @@ func (r *shardRow) receipt(v strata.Hotkey) wire.Receipt {
 	if r == nil {
 		return wire.Receipt{}
 	}
-	return wire.Receipt{Validator: v, Root: r.root, Length: uint64(r.length), Sector: r.number,
-		Offset: uint32(r.start / strata.BlockSize), Sequence: r.sequence, UnixNano: uint64(r.created)}
+	return wire.Receipt{Validator: v, Root: r.Root, Length: uint64(r.Length), Sector: r.Number,
+		Offset: uint32(r.Start / strata.BlockSize), Sequence: r.Sequence, UnixNano: uint64(r.Created)}
 }
 
 // reserve gives a region for size bytes, on one disk if only is not nil. Before
@@ -178,9 +178,9 @@ func (s *Store) reserve(p *partition, size int64, only *disk) (region, error) {
 func (s *Store) raiseTail(p *partition, c *sector, need uint32) error {
 	step := max(s.cfg.Profile.Blocks/64, merkle.GroupSize/strata.BlockSize)
 	need = min((need+step-1)/step*step, s.cfg.Profile.Blocks)
-	return s.alter(p, c, func(tx *durable.Tx, _ uint64) (bool, error) {
+	return s.alter(p, c, func(tx index.Tx, _ uint64) (bool, error) {
 		// A sector withdrawn meanwhile stays so, and keeps what it gets.
-		return true, setTail(tx, p.validator, c.number, need)
+		return true, tx.SetTail(p.validator, c.number, need)
 	}, func(uint64) {
 		c.tail = max(c.tail, need)
 		if c.state == wire.Filler {
@@ -308,18 +308,18 @@ func shortBody(err error, root strata.Root, size int64) error {
 // commitShard enters a shard whose bytes are synced. A crash before the commit
 // leaves unclaimed bytes, after it a stored shard without acknowledgement.
 func (s *Store) commitShard(p *partition, r region, tree merkle.Tree, order *wire.Order) (wire.Receipt, error) {
-	row := &shardRow{root: tree.Root(), number: r.c.number, start: r.start, length: int64(tree.Size()), created: s.cfg.Clock().UnixNano()}
+	row := &shardRow{disk: r.c.disk, Shard: index.Shard{Root: tree.Root(), Number: r.c.number, Start: r.start, Length: int64(tree.Size()), Created: s.cfg.Clock().UnixNano()}}
 	var signed []byte
 	if order != nil {
 		signed = order.Encode()
 	}
 	ahead := s.ahead(p, r)
-	err := s.alter(p, r.c, func(tx *durable.Tx, next uint64) (bool, error) {
-		row.sequence = next
-		if err := insertShard(tx, p.validator, row, tree.Bytes(), signed); err != nil || ahead == 0 {
+	err := s.alter(p, r.c, func(tx index.Tx, next uint64) (bool, error) {
+		row.Sequence = next
+		if err := tx.InsertShard(p.validator, &row.Shard, tree.Bytes(), signed); err != nil || ahead == 0 {
 			return err == nil, err
 		}
-		return true, setTail(tx, p.validator, r.c.number, ahead)
+		return true, tx.SetTail(p.validator, r.c.number, ahead)
 	}, func(uint64) {
 		r.c.tail = max(r.c.tail, ahead)
 		r.c.puts--
@@ -352,31 +352,6 @@ func (s *Store) ahead(p *partition, r region) uint32 {
 	return need
 }
 
-// setTail says that a sector's filler begins at a leaf, or later.
-func setTail(tx *durable.Tx, v strata.Hotkey, number uint64, leaf uint32) error {
-	return exec(tx, `UPDATE sectors SET tail = max(tail, $3), state = CASE state WHEN 1 THEN 2 ELSE state END
-		WHERE validator = $1 AND number = $2`, v[:], number, leaf)
-}
-
-func insertShard(tx *durable.Tx, v strata.Hotkey, row *shardRow, nodes, order []byte) error {
-	err := tx.QueryRow(`INSERT INTO shards (validator, root, number, start, length, sequence, created, deleted)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8) RETURNING id`,
-		v[:], row.root[:], row.number, row.start, row.length, row.sequence, row.created, row.deleted).Scan(&row.id)
-	if err != nil {
-		return err
-	}
-	if err := exec(tx, "INSERT INTO trees (id, nodes, orders) VALUES ($1, $2, $3)", row.id, nodes, order); err != nil {
-		return err
-	}
-	return exec(tx, `UPDATE sectors SET shards = shards + 1, live = live + $3, used = max(used, $4) WHERE validator = $1 AND number = $2`,
-		v[:], row.number, row.length, row.end())
-}
-
-// end is where the shard's last block ends in the sector.
-func (r *shardRow) end() int64 {
-	return r.start + (r.length+strata.BlockSize-1)/strata.BlockSize*strata.BlockSize
-}
-
 // OpenShard opens a stored shard for reading, a deleted one too while its
 // undelete window lasts. The shard stays in place until the source is closed.
 // Code NotFound if it is not here.
@@ -390,7 +365,7 @@ func (s *Store) OpenShard(ctx context.Context, validator strata.Hotkey, root str
 		return wire.ShardSource{}, err
 	}
 	release := sync.OnceFunc(func() { p.unpin(c) })
-	tree, err := row.tree()
+	tree, err := row.load()
 	if err != nil {
 		release()
 		return wire.ShardSource{}, err
@@ -401,8 +376,8 @@ func (s *Store) OpenShard(ctx context.Context, validator strata.Hotkey, root str
 		return wire.ShardSource{}, err
 	}
 	return wire.ShardSource{
-		Size: uint64(row.length), Tree: tree,
-		Data:  io.NewSectionReader(c.disk.gate.Reader(f.data), s.offset(c)+row.start, row.length),
+		Size: uint64(row.Length), Tree: tree,
+		Data:  io.NewSectionReader(c.disk.gate.Reader(f.data), s.offset(c)+row.Start, row.Length),
 		Close: func() error { release(); return nil },
 	}, nil
 }
@@ -420,7 +395,7 @@ func (s *Store) pinShard(ctx context.Context, p *partition, root strata.Root) (*
 		if row == nil {
 			return nil, nil, s.notHere(p, root)
 		}
-		if c := p.pin(row.number, left); c != nil {
+		if c := p.pin(row.Number, left); c != nil {
 			return row, c, nil
 		}
 	}
@@ -456,14 +431,8 @@ func (p *partition) unpin(c *sector) {
 	c.pins--
 }
 
-// tree returns the tree of a row that findTree has found.
-func (r *shardRow) tree() (merkle.Tree, error) {
-	tree, err := merkle.Load(uint64(r.length), r.nodes)
-	if err == nil && tree.Root() != r.root {
-		err = r.disk.damaged("a shard's tree has another root")
-	}
-	return tree, err
-}
+// load returns the tree of a row that findTree has found.
+func (r *shardRow) load() (merkle.Tree, error) { return r.disk.ix.Load().LoadTree(r.Shard, r.nodes) }
 
 // DeleteShard marks a shard deleted. It counts as live, and can be read and
 // put back, until the profile's undelete window ends. Deleting again changes
@@ -515,7 +484,7 @@ func (s *Store) retainOn(ctx context.Context, p *partition, d *disk, list wire.R
 		switch {
 		case err != nil:
 			return err
-		case done && seen.deleted == 0:
+		case done && seen.Deleted == 0:
 			res.Removed++
 			res.Kept--
 		case done:
@@ -526,18 +495,18 @@ func (s *Store) retainOn(ctx context.Context, p *partition, d *disk, list wire.R
 }
 
 // remark turns the mark of a shard round, if it is still as it was seen.
-func (s *Store) remark(ctx context.Context, p *partition, seen shardRow) (bool, error) {
-	release, err := p.claim(ctx, seen.root)
+func (s *Store) remark(ctx context.Context, p *partition, seen index.Shard) (bool, error) {
+	release, err := p.claim(ctx, seen.Root)
 	if err != nil {
 		return false, err
 	}
 	defer release()
-	row, err := s.findShard(ctx, p, seen.root)
-	if err != nil || row == nil || row.deleted != seen.deleted || row.sequence != seen.sequence {
+	row, err := s.findShard(ctx, p, seen.Root)
+	if err != nil || row == nil || row.Deleted != seen.Deleted || row.Sequence != seen.Sequence {
 		return false, err
 	}
 	at := int64(0)
-	if row.deleted == 0 {
+	if row.Deleted == 0 {
 		at = s.cfg.Clock().UnixNano()
 	}
 	return s.mark(p, row, at)
@@ -545,28 +514,19 @@ func (s *Store) remark(ctx context.Context, p *partition, seen shardRow) (bool, 
 
 // sift walks the shards of one disk, counts the live ones and returns those
 // whose mark must change.
-func (d *disk) sift(ctx context.Context, v strata.Hotkey, list wire.Retain, found []bool, res *wire.RetainResult) ([]shardRow, error) {
-	rows, err := d.ix.Load().db.Read.QueryContext(ctx, "SELECT "+shardColumns+" FROM shards WHERE validator = $1", v[:])
-	if err != nil {
-		return nil, durable.ClassifyDB(err, d.indexPath())
-	}
-	defer rows.Close()
-	var odd []shardRow
-	for rows.Next() {
-		var r shardRow
-		if err := r.scan(d, rows.Scan); err != nil {
-			return nil, durable.ClassifyDB(err, d.indexPath())
-		}
-		i, wanted := slices.BinarySearchFunc(list.Roots, r.root, func(a, b strata.Root) int { return bytes.Compare(a[:], b[:]) })
+func (d *disk) sift(ctx context.Context, v strata.Hotkey, list wire.Retain, found []bool, res *wire.RetainResult) ([]index.Shard, error) {
+	var odd []index.Shard
+	err := d.ix.Load().EachShard(ctx, v, func(r index.Shard) {
+		i, wanted := slices.BinarySearchFunc(list.Roots, r.Root, func(a, b strata.Root) int { return bytes.Compare(a[:], b[:]) })
 		if wanted {
 			found[i] = true
 		}
-		if r.deleted == 0 {
+		if r.Deleted == 0 {
 			res.Kept++
 		}
-		if (wanted && r.deleted > 0) || (!wanted && r.deleted == 0 && r.sequence <= list.Sequence) {
+		if (wanted && r.Deleted > 0) || (!wanted && r.Deleted == 0 && r.Sequence <= list.Sequence) {
 			odd = append(odd, r)
 		}
-	}
-	return odd, durable.ClassifyDB(rows.Err(), d.indexPath())
+	})
+	return odd, err
 }

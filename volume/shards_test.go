@@ -442,7 +442,6 @@ func TestShardsAgainstModel(t *testing.T) {
 				if s, err = Open(context.Background(), cfg); err != nil {
 					rt.Fatal(err)
 				}
-				hasten(t, s)
 			case "pull":
 				since = pull(rt, t, s, puller, since)
 			}

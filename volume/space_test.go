@@ -9,12 +9,11 @@ import (
 	"strata"
 	"strata/volume/hashes"
 	"strata/volume/layout"
-	"strata/volume/vfs"
 )
 
 // fixedFS says that a disk of 1 GiB has so much free, less alice's sectors.
 type fixedFS struct {
-	vfs.OS
+	quick
 	devices map[string]uint64 // by path; one that is not here is not known
 }
 

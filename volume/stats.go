@@ -6,6 +6,7 @@ import (
 	"strata"
 	"strata/allocation"
 	"strata/volume/hashes"
+	"strata/volume/index"
 	"strata/wire"
 )
 
@@ -58,7 +59,7 @@ func (s *Store) findClaimed(p *partition, d *disk) error {
 		return err
 	}
 	for _, c := range p.sectors {
-		c.claimed = c.claimed || c.disk == d && c.state == queued && s.offset(c)+s.size() <= length
+		c.claimed = c.claimed || c.disk == d && c.state == index.Queued && s.offset(c)+s.size() <= length
 	}
 	return nil
 }
@@ -154,7 +155,7 @@ func (s *Store) Stats() []Stats {
 
 func (st *Stats) count(c *sector) {
 	switch c.state {
-	case queued:
+	case index.Queued:
 		st.Queued++
 	case wire.Filler:
 		st.Sealed++

@@ -21,6 +21,7 @@ import (
 	"strata/merkle"
 	"strata/seal"
 	"strata/volume/hashes"
+	"strata/volume/index"
 	"strata/volume/layout"
 	"strata/volume/vfs"
 	"strata/volume/yield"
@@ -113,15 +114,14 @@ type disk struct {
 	dir string
 	fs  vfs.FS
 	id  layout.Identity
-	ix  atomic.Pointer[index] // another one when the disk was away and is back
+	ix  atomic.Pointer[held] // another one when the disk was away and is back
 
-	commits batch.Group[change]
-	gate    yield.Gate // what serves goes first
-	tries   batch.Group[struct{}]
-	again   func() (*index, error) // opens the directory anew
-	nurse   func()                 // tries it from time to time while it hangs
-	hush    hush
-	log     *slog.Logger
+	gate  yield.Gate // what serves goes first
+	tries batch.Group[struct{}]
+	again func() (*held, error) // opens the directory anew
+	nurse func()                // tries it from time to time while it hangs
+	hush  hush
+	log   *slog.Logger
 
 	opening sync.Mutex // held while files are opened or forgotten, before mu: a disk that hangs then holds up nobody but its own users
 	mu      sync.Mutex // guards what follows; never held while the disk is asked
@@ -131,15 +131,14 @@ type disk struct {
 	lost atomic.Bool // its sectors are out of the manifests; changes under every publish
 }
 
-// index is what is held open of a directory beside sector files.
-type index struct {
-	lock          *durable.Lock
-	home          os.FileInfo // of the lock's file, by which the directory is known
-	db            *durable.DB
-	writes, reads *durable.Statements // of db's two pools
+// held is what is held open of a directory beside sector files.
+type held struct {
+	*index.Index
+	lock *durable.Lock
+	home os.FileInfo // of the lock's file, by which the directory is known
 }
 
-func (x *index) close() error { return errors.Join(x.db.Close(), x.lock.Release()) }
+func (x *held) close() error { return errors.Join(x.Close(), x.lock.Release()) }
 
 // files are the two files of one partition on one disk.
 type files struct {
@@ -174,9 +173,6 @@ type sector struct {
 
 	claimed bool // its slot takes space on the disk, though it is not sealed
 }
-
-// queued is the state of a sector that has a slot but is not sealed yet.
-const queued wire.State = 0
 
 // span is a range of bytes in a sector.
 type span struct{ start, length int64 }
@@ -218,7 +214,7 @@ func Open(ctx context.Context, cfg Config) (*Store, error) {
 		if err != nil {
 			return nil, errors.Join(err, s.Close())
 		}
-		d.again, d.nurse = func() (*index, error) { return s.reopen(d) }, func() { s.nurse(d) }
+		d.again, d.nurse = func() (*held, error) { return s.reopen(d) }, func() { s.nurse(d) }
 		s.disks = append(s.disks, d)
 	}
 	if err := s.load(ctx); err != nil {
@@ -270,12 +266,12 @@ func openDisk(ctx context.Context, cfg Config, at int, dir string) (*disk, error
 }
 
 // attach locks a directory, which must be there, and opens its index.
-func attach(ctx context.Context, cfg Config, dir string) (*index, error) {
+func attach(ctx context.Context, cfg Config, dir string) (*held, error) {
 	lock, err := durable.AcquireLock(filepath.Join(dir, layout.LockFile))
 	if err != nil {
 		return nil, err
 	}
-	x := &index{lock: lock}
+	x := &held{lock: lock}
 	list, err := layout.Read(dir)
 	if err == nil {
 		x.home, err = os.Stat(filepath.Join(dir, layout.LockFile))
@@ -284,12 +280,11 @@ func attach(ctx context.Context, cfg Config, dir string) (*index, error) {
 		err = checkPartitions(cfg, dir, list)
 	}
 	if err == nil {
-		x.db, err = openIndex(ctx, cfg, dir, slices.ContainsFunc(list, func(e layout.Entry) bool { return e.NChunks > 0 }))
+		x.Index, err = index.Open(ctx, cfg.fs, dir, cfg.identity(), slices.ContainsFunc(list, func(e layout.Entry) bool { return e.NChunks > 0 }))
 	}
 	if err != nil {
 		return nil, errors.Join(err, lock.Release())
 	}
-	x.writes, x.reads = durable.NewStatements(x.db.Write), durable.NewStatements(x.db.Read)
 	return x, nil
 }
 
@@ -306,7 +301,7 @@ func checkPartitions(cfg Config, dir string, list []layout.Entry) error {
 // index: partition.json and the length of data files.
 func (s *Store) load(ctx context.Context) error {
 	for _, d := range s.disks {
-		if err := errors.Join(d.loadPartitions(ctx, s), d.loadSectors(ctx, s)); err != nil {
+		if err := s.read(ctx, d); err != nil {
 			return err
 		}
 	}
@@ -326,6 +321,27 @@ func (s *Store) load(ctx context.Context) error {
 	return nil
 }
 
+// read fills parts from one disk's index: partitions and sectors, never shards.
+func (s *Store) read(ctx context.Context, d *disk) error {
+	parts, err := d.ix.Load().Partitions(ctx)
+	if err != nil {
+		return err
+	}
+	for _, row := range parts {
+		p := s.ensurePartition(row.Validator)
+		p.targets[d.at] = row.Target
+		// Several disks keep the head; after a crash between them the highest counts.
+		if row.Head.Sequence > p.head.Sequence {
+			p.head = row.Head
+		}
+	}
+	return d.ix.Load().EachSector(ctx, func(r index.Sector) error {
+		s.ensurePartition(r.Validator).adopt(&sector{disk: d, number: r.Number, slot: r.Slot, state: r.State, root: r.Root, tail: r.Tail,
+			changed: r.Changed, hash: r.Hash, hashed: r.Hashed, shards: r.Shards, live: r.Live, end: r.Used})
+		return nil
+	})
+}
+
 // settle counts data sectors, and marks the partition dirty when the last head does not describe what
 // is there: changed entries, a lost disk, or a miner that was leaving then.
 func (p *partition) settle() {
@@ -340,7 +356,7 @@ func (p *partition) settle() {
 }
 
 // listed says whether a sector in that state counts in a manifest.
-func listed(st wire.State) bool { return st != queued && st != wire.Gone }
+func listed(st wire.State) bool { return st != index.Queued && st != wire.Gone }
 
 // listed says whether the sector counts in a manifest now.
 func (c *sector) listed() bool { return listed(c.state) && !c.disk.lost.Load() }
@@ -482,15 +498,15 @@ func (s *Store) identity(v strata.Hotkey, number uint64) seal.Sector {
 // index, then apply in memory, under mu. fn returns false to leave everything
 // as it is (something else was faster). A crash before the commit leaves the
 // old entry, after it the new one with the next head's sequence.
-func (s *Store) alter(p *partition, c *sector, fn func(tx *durable.Tx, sequence uint64) (bool, error), apply func(sequence uint64)) error {
+func (s *Store) alter(p *partition, c *sector, fn func(tx index.Tx, sequence uint64) (bool, error), apply func(sequence uint64)) error {
 	p.publish.RLock()
 	defer p.publish.RUnlock()
 	next, done := p.nextSequence(), false
-	err := c.disk.commit(func(tx *durable.Tx) (err error) {
+	err := c.disk.commit(func(tx index.Tx) (err error) {
 		if done, err = fn(tx, next); err != nil || !done {
 			return err
 		}
-		return exec(tx, "UPDATE sectors SET changed = $3, hash = NULL WHERE validator = $1 AND number = $2", p.validator[:], c.number, next)
+		return tx.Change(p.validator, c.number, next)
 	})
 	if err != nil || !done {
 		return err

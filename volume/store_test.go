@@ -9,7 +9,6 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -413,34 +412,6 @@ func TestConfigRefusals(t *testing.T) {
 		if _, err := Open(context.Background(), cfg); strata.CodeOf(err) != strata.Invalid {
 			t.Errorf("%s: %v", name, err)
 		}
-	}
-}
-
-// One bad change fails alone, whatever batch it shared.
-func TestCommitFailsAlone(t *testing.T) {
-	s := sealed(t, 1)
-	d := s.disks[0]
-	var wg sync.WaitGroup
-	errs := make([]error, 20)
-	for i := range errs {
-		wg.Go(func() {
-			errs[i] = d.commit(func(tx *durable.Tx) error {
-				if i%5 == 0 {
-					return strata.E(strata.Invalid, "refused")
-				}
-				return exec(tx, "INSERT INTO partitions (validator) VALUES ($1)", []byte{byte(i)})
-			})
-		})
-	}
-	wg.Wait()
-	for i, err := range errs {
-		if want := i%5 == 0; (err != nil) != want {
-			t.Errorf("change %d: %v", i, err)
-		}
-	}
-	var n int
-	if err := d.ix.Load().db.Read.QueryRow("SELECT count(*) FROM partitions WHERE length(validator) = 1").Scan(&n); err != nil || n != 16 {
-		t.Fatalf("%d of 16 committed, %v", n, err)
 	}
 }
 

@@ -7,7 +7,7 @@ import (
 
 	"strata"
 	"strata/allocation"
-	"strata/internal/durable"
+	"strata/volume/index"
 	"strata/volume/layout"
 	"strata/volume/vfs"
 	"strata/wire"
@@ -63,8 +63,8 @@ func (s *Store) retarget(ctx context.Context, p *partition, counts []uint32) err
 	// Every disk learns of the validator before any sector is there, since a
 	// head is kept on all of them.
 	for i, d := range s.disks {
-		if err := d.commit(func(tx *durable.Tx) error {
-			return exec(tx, "INSERT INTO partitions (validator, target) VALUES ($1, $2) ON CONFLICT (validator) DO UPDATE SET target = $2", p.validator[:], counts[i])
+		if err := d.commit(func(tx index.Tx) error {
+			return tx.SetTarget(p.validator, counts[i])
 		}); err != nil {
 			return err
 		}
@@ -134,12 +134,12 @@ func (c *sector) idle() bool {
 // that the next sector of the slot overwrites.
 func (s *Store) release(p *partition, c *sector) error {
 	hole := &sector{disk: c.disk, number: c.number, slot: -1, state: wire.Gone, root: c.root}
-	err := s.alter(p, c, func(tx *durable.Tx, _ uint64) (bool, error) {
+	err := s.alter(p, c, func(tx index.Tx, _ uint64) (bool, error) {
 		if c.root == (strata.Root{}) {
 			// Never sealed, so never in a manifest: nobody need be told.
-			return true, exec(tx, "DELETE FROM sectors WHERE validator = $1 AND number = $2", p.validator[:], c.number)
+			return true, tx.Drop(p.validator, c.number)
 		}
-		return true, exec(tx, "UPDATE sectors SET slot = NULL, state = $3, tail = 0, used = 0 WHERE validator = $1 AND number = $2", p.validator[:], c.number, wire.Gone)
+		return true, tx.Release(p.validator, c.number)
 	}, func(sequence uint64) {
 		hole.changed = sequence
 		p.become(c, wire.Gone) // for a reader that still holds c
@@ -221,12 +221,9 @@ func (s *Store) enqueue(p *partition, d *disk, want uint32) error {
 	p.mu.Lock()
 	fresh := p.missing(d, int(want))
 	p.mu.Unlock()
-	err := d.commit(func(tx *durable.Tx) error {
+	err := d.commit(func(tx index.Tx) error {
 		for _, c := range fresh {
-			// The entry that said Gone, perhaps on another disk, comes along.
-			if err := exec(tx, `INSERT INTO sectors (validator, number, slot, state, root, changed) VALUES ($1, $2, $3, 0, $4, $5)
-				ON CONFLICT (validator, number) DO UPDATE SET slot = $3, state = 0, hash = NULL`,
-				p.validator[:], c.number, c.slot, c.root[:], c.changed); err != nil {
+			if err := tx.Enqueue(index.Sector{Validator: p.validator, Number: c.number, Slot: c.slot, Root: c.root, Changed: c.changed}); err != nil {
 				return err
 			}
 		}

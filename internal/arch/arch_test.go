@@ -21,7 +21,7 @@ var layers = []struct {
 	{"codecs", []string{"erasure", "envelope", "internal/sr25519"}},
 	{"protocol", []string{"wire"}},
 	{"tools", []string{"internal/batch", "internal/durable", "internal/hugepage", "internal/background", "internal/lifecycle", "internal/recorded"}},
-	{"adapters", []string{"chain", "chain/scale", "chain/scale/listing", "chain/timelock", "chain/subtensor", "chain/subtensor/link", "chain/devchain", "chain/devchain/jsonrpc", "chain/devchain/state", "chain/devchain/storage", "chain/devchain/metadata", "chain/devchain/pallets", "chain/devchain/runtimeapi", "chain/devchain/pool", "chain/devchain/ledger", "chain/devchain/devchaintest", "wallet", "volume", "volume/vfs", "volume/vfs/faultfs", "volume/layout", "volume/hashes", "volume/pipeline", "volume/yield", "peer", "catalog", "catalog/catalogtest", "catalog/sqlite", "auditlog", "auditlog/onchain"}},
+	{"adapters", []string{"chain", "chain/scale", "chain/scale/listing", "chain/timelock", "chain/subtensor", "chain/subtensor/link", "chain/devchain", "chain/devchain/jsonrpc", "chain/devchain/state", "chain/devchain/storage", "chain/devchain/metadata", "chain/devchain/pallets", "chain/devchain/runtimeapi", "chain/devchain/pool", "chain/devchain/ledger", "chain/devchain/devchaintest", "wallet", "volume", "volume/vfs", "volume/vfs/faultfs", "volume/layout", "volume/index", "volume/hashes", "volume/pipeline", "volume/yield", "peer", "catalog", "catalog/catalogtest", "catalog/sqlite", "auditlog", "auditlog/onchain"}},
 	{"services", []string{"object/segment", "object/packer", "object/keyring", "object", "object/objecttest", "repair", "backup"}},
 	{"roles", []string{"miner", "validator", "gateway", "gateway/client", "gateway/client/agefile", "gateway/files"}},
 	{"composition", []string{"web", "devnet", "bench", "bench/attack", "bench/audit", "bench/cheaters", "bench/objects", "bench/pipeline", "bench/profile", "bench/seal", "sim", "cmd/strata"}},
@@ -52,10 +52,11 @@ var sideways = map[string][]string{
 	// A miner's space, from the files up to the store.
 	"volume/vfs/faultfs": {"volume/vfs"},
 	"volume/layout":      {"volume/vfs"},
+	"volume/index":       {"volume/vfs", "volume/layout"},
 	"volume/hashes":      {"volume/vfs", "volume/layout"},
 	"volume/pipeline":    {"volume/vfs"},
 	"volume/yield":       {"volume/pipeline"},
-	"volume":             {"volume/vfs", "volume/layout", "volume/hashes", "volume/pipeline", "volume/yield"},
+	"volume":             {"volume/vfs", "volume/layout", "volume/index", "volume/hashes", "volume/pipeline", "volume/yield"},
 
 	// Users' files, from a segment's bytes up to the store.
 	"object":            {"object/segment", "object/packer", "object/keyring"},

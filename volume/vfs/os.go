@@ -1,6 +1,7 @@
 package vfs
 
 import (
+	"context"
 	"database/sql"
 	"errors"
 	"fmt"
@@ -30,6 +31,14 @@ func (OS) Open(path string) (File, error) {
 		}
 	}
 	return &osFile{File: f}, nil
+}
+
+// indexReaders is how many read one index at once.
+const indexReaders = 4
+
+// OpenIndex implements FS: commits are on disk when they return.
+func (OS) OpenIndex(ctx context.Context, path string) (*durable.DB, error) {
+	return durable.OpenDB(ctx, path, indexReaders)
 }
 
 // Commit implements FS.

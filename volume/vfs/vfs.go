@@ -5,8 +5,11 @@
 package vfs
 
 import (
+	"context"
 	"database/sql"
 	"io"
+
+	"strata/internal/durable"
 )
 
 // Align is the alignment in bytes, of memory, offset and length, at which
@@ -19,6 +22,8 @@ type FS interface {
 	// Open opens a file for reading and writing; a missing one is created, and
 	// its name is permanent when Open returns.
 	Open(path string) (File, error)
+	// OpenIndex opens or creates the index at path.
+	OpenIndex(ctx context.Context, path string) (*durable.DB, error)
 	// Commit commits a transaction of the index at path.
 	Commit(path string, tx *sql.Tx) error
 	// Space returns the size of the file system that holds path and what is

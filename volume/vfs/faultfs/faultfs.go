@@ -4,6 +4,7 @@
 package faultfs
 
 import (
+	"context"
 	"database/sql"
 	"errors"
 	"io"
@@ -14,6 +15,7 @@ import (
 	"sync"
 	"time"
 
+	"strata/internal/durable"
 	"strata/volume/vfs"
 )
 
@@ -222,6 +224,19 @@ func (f *FS) Open(path string) (vfs.File, error) {
 	c := &file{File: r, fs: f, path: path}
 	f.files = append(f.files, c)
 	return c, nil
+}
+
+// OpenIndex implements vfs.FS. The index's fsyncs are left out like those of
+// files: a commit that returned is never lost here.
+func (f *FS) OpenIndex(ctx context.Context, path string) (*durable.DB, error) {
+	db, err := f.os.OpenIndex(ctx, path)
+	if err != nil {
+		return nil, err
+	}
+	if _, err := db.Write.ExecContext(ctx, "PRAGMA synchronous = OFF"); err != nil {
+		return nil, errors.Join(err, db.Close())
+	}
+	return db, nil
 }
 
 // Commit implements vfs.FS.
