@@ -39,6 +39,7 @@ import (
 	"strata/catalog"
 	"strata/internal/lifecycle"
 	"strata/object"
+	"strata/object/roster"
 	"strata/wire"
 )
 
@@ -112,7 +113,7 @@ func (p Pace) withDefaults(prof strata.Profile) Pace {
 type Config struct {
 	Catalog Catalog
 	Store   Store
-	Network object.Network
+	Network roster.Network
 	Miners  Superblocks
 	Secret  Secret
 	Signer  wire.Signer

@@ -26,6 +26,7 @@ import (
 	"strata/catalog/sqlite"
 	"strata/object"
 	"strata/object/objecttest"
+	"strata/object/roster"
 	"strata/wire"
 )
 
@@ -194,7 +195,7 @@ func (w *world) flush() {
 	}
 }
 
-func (w *world) miners() object.Miners {
+func (w *world) miners() roster.Fixed {
 	m, _ := w.fleet.Candidates(w.t.Context()) // never fails
 	return m
 }

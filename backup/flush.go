@@ -8,7 +8,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"strata"
-	"strata/object"
+	"strata/object/roster"
 	"strata/wire"
 )
 
@@ -189,7 +189,7 @@ func (k *Keeper) ask(ctx context.Context) (answers, error) {
 	return collect(ctx, k.Miners, miners, k.Pace), nil
 }
 
-func collect(ctx context.Context, from Superblocks, miners []object.Candidate, p Pace) (a answers) {
+func collect(ctx context.Context, from Superblocks, miners []roster.Candidate, p Pace) (a answers) {
 	a.miners = len(miners)
 	var mu sync.Mutex
 	var g errgroup.Group

@@ -14,6 +14,7 @@ import (
 	"strata"
 	"strata/catalog"
 	"strata/object"
+	"strata/object/roster"
 	"strata/wire"
 )
 
@@ -21,7 +22,7 @@ import (
 type Source struct {
 	Miners    Superblocks
 	Transport object.Transport
-	Network   object.Miners // every miner that serves
+	Network   roster.Fixed // every miner that serves
 	Secret    Secret
 	// Committed is what the hotkey has committed on chain; the zero value if
 	// nothing.

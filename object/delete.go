@@ -82,7 +82,7 @@ func (s *Store) deleteDue(ctx context.Context) error {
 		if err != nil || len(due) == 0 {
 			return err
 		}
-		at, err := s.endpoints(ctx)
+		at, err := s.miners.Endpoints(ctx)
 		if err != nil {
 			s.log.Warn("cannot list miners: deletions wait", "err", err)
 			return nil

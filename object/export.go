@@ -8,6 +8,7 @@ import (
 	"strata/envelope"
 	"strata/erasure"
 	"strata/object/keyring"
+	"strata/object/roster"
 )
 
 // Manifest is all that is needed to read one object from its miners: where its
@@ -68,7 +69,7 @@ func (s *Store) Export(ctx context.Context, id strata.ObjectID) (Manifest, error
 
 // OpenManifest reads an object from its miners with its manifest alone, as Open
 // does with the catalog; ctx bounds its Reads. Code Invalid if the manifest contradicts itself.
-func OpenManifest(ctx context.Context, m Manifest, peers Transport, net Network, timing Timing) (*Reader, error) {
+func OpenManifest(ctx context.Context, m Manifest, peers Transport, net roster.Network, timing Timing) (*Reader, error) {
 	segments, err := m.segments()
 	if err != nil {
 		return nil, err

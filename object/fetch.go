@@ -96,7 +96,7 @@ func (s *Store) newFetch(ctx context.Context, seg catalog.Segment, at map[strata
 	if f.key, err = s.opener.Open(seg.KeyID, seg.Wrapped, seg.Origin); err != nil {
 		return nil, err
 	}
-	f.spares = f.usable(s.ranks.order(seg.Shards, seg.K))
+	f.spares = f.usable(s.miners.Order(seg.Shards, seg.K))
 	f.goal = seg.K
 	for _, h := range f.spares {
 		if f.expected(h) {
@@ -121,7 +121,7 @@ func (f *fetch) usable(shards []catalog.Shard) []catalog.Shard {
 
 // expected says whether a miner is expected to give its shard.
 func (f *fetch) expected(h catalog.Shard) bool {
-	return h.State == catalog.Stored && !f.s.ranks.shunned(h.Miner)
+	return h.State == catalog.Stored && !f.s.miners.Shunned(h.Miner)
 }
 
 // prefer reads only the shards with wanted chunks at first, provided that all
@@ -276,7 +276,7 @@ func (f *fetch) hedge(r int) {
 	for _, st := range f.streams {
 		if !st.ended && !st.slow && st.next <= r {
 			st.slow = true
-			f.s.ranks.failed(st.shard.Miner)
+			f.s.miners.Failed(st.shard.Miner)
 		}
 	}
 }
@@ -288,7 +288,7 @@ func (f *fetch) take(e event, r int) {
 		return
 	}
 	if e.row == e.st.from {
-		f.s.ranks.answered(e.st.shard.Miner, f.s.now().Sub(e.st.began))
+		f.s.miners.Answered(e.st.shard.Miner, f.s.now().Sub(e.st.began))
 	}
 	e.st.next = e.row + 1
 	e.st.ended = e.st.next == f.to
@@ -310,7 +310,7 @@ func (f *fetch) fail(e event) {
 		return
 	}
 	f.lastErr = e.err
-	f.s.ranks.failed(e.st.shard.Miner)
+	f.s.miners.Failed(e.st.shard.Miner)
 	if c := strata.CodeOf(e.err); c == strata.NotFound || c == strata.Corrupt {
 		f.lost = append(f.lost, e.st.shard.Index)
 	}

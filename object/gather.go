@@ -59,10 +59,10 @@ func (s *Store) newGather(ctx context.Context, seg catalog.Segment) (*gather, er
 	if g.key, err = s.opener.Open(seg.KeyID, seg.Wrapped, seg.Origin); err != nil {
 		return nil, err
 	}
-	if g.at, err = s.endpoints(ctx); err != nil {
+	if g.at, err = s.miners.Endpoints(ctx); err != nil {
 		return nil, err
 	}
-	for _, h := range s.ranks.order(seg.Shards, seg.K) {
+	for _, h := range s.miners.Order(seg.Shards, seg.K) {
 		_, serves := g.at[h.Miner]
 		if serves && h.Index >= 0 && h.Index < seg.Total && h.Length == g.layout.ShardLen() {
 			g.spares = append(g.spares, h)
@@ -151,7 +151,7 @@ func (g *gather) collect(chunks [][]byte) (have int) {
 func (g *gather) fail(src *source) {
 	src.close()
 	g.lastErr = src.err
-	g.s.ranks.failed(src.shard.Miner)
+	g.s.miners.Failed(src.shard.Miner)
 	if c := strata.CodeOf(src.err); c == strata.NotFound || c == strata.Corrupt {
 		g.lost = append(g.lost, catalog.ShardUpdate{Index: src.shard.Index, State: catalog.Lost})
 	}

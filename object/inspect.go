@@ -10,6 +10,7 @@ import (
 	"strata"
 	"strata/catalog"
 	"strata/health"
+	"strata/object/roster"
 	"strata/placement"
 	"strata/wire"
 )
@@ -63,7 +64,7 @@ func (s *Store) Inspect(ctx context.Context, id strata.ObjectID, deep bool) (Ins
 	if err != nil {
 		return Inspection{}, err
 	}
-	miners, err := s.candidates(ctx)
+	miners, err := s.miners.ByHotkey(ctx)
 	if err != nil {
 		return Inspection{}, err
 	}
@@ -91,21 +92,8 @@ func (s *Store) Inspect(ctx context.Context, id strata.ObjectID, deep bool) (Ins
 	return out, nil
 }
 
-// candidates returns the miners by hotkey.
-func (s *Store) candidates(ctx context.Context) (map[strata.Hotkey]Candidate, error) {
-	list, err := s.net.Candidates(ctx)
-	if err != nil {
-		return nil, err
-	}
-	by := make(map[strata.Hotkey]Candidate, len(list))
-	for _, c := range list {
-		by[c.Hotkey] = c
-	}
-	return by, nil
-}
-
 // sum counts the good shards and how far their miners are apart.
-func (g *InspectedSegment) sum(miners map[strata.Hotkey]Candidate) {
+func (g *InspectedSegment) sum(miners map[strata.Hotkey]roster.Candidate) {
 	var at []placement.Candidate
 	for _, h := range g.Shards {
 		if h.Finding == Good {
@@ -116,7 +104,7 @@ func (g *InspectedSegment) sum(miners map[strata.Hotkey]Candidate) {
 }
 
 // inspect asks for one shard.
-func (s *Store) inspect(ctx context.Context, h catalog.Shard, miners map[strata.Hotkey]Candidate, deep bool) InspectedShard {
+func (s *Store) inspect(ctx context.Context, h catalog.Shard, miners map[strata.Hotkey]roster.Candidate, deep bool) InspectedShard {
 	c, serves := miners[h.Miner]
 	out := InspectedShard{Index: h.Index, Miner: h.Miner, Finding: Unreachable, Audited: c.Score > 0}
 	if !serves || h.Length < 1 {

@@ -8,6 +8,7 @@ import (
 
 	"strata"
 	"strata/object"
+	"strata/object/roster"
 	"strata/placement"
 )
 
@@ -140,4 +141,4 @@ func TestManifestMisuse(t *testing.T) {
 // nobody is a network without miners.
 type nobody struct{}
 
-func (nobody) Candidates(context.Context) ([]object.Candidate, error) { return nil, nil }
+func (nobody) Candidates(context.Context) ([]roster.Candidate, error) { return nil, nil }

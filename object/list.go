@@ -32,7 +32,7 @@ func (s *Store) Stat(ctx context.Context, id strata.ObjectID) (Health, error) {
 	if err != nil {
 		return Health{}, err
 	}
-	miners, err := s.candidates(ctx)
+	miners, err := s.miners.ByHotkey(ctx)
 	if err != nil {
 		miners = nil // the spread is not known, all else is
 	}

@@ -8,9 +8,8 @@ import (
 
 	"strata"
 	"strata/catalog"
+	"strata/object/roster"
 	"strata/object/segment"
-	"strata/placement"
-	"strata/wire"
 )
 
 // placer finds miners for renewed shards of one segment. It is safe for
@@ -19,15 +18,15 @@ type placer struct {
 	s       *Store
 	segment catalog.Segment
 	shard   strata.ByteSize
-	where   []Candidate // all that serve
-	all     []Candidate // of these, but those that hold a shard of the segment, or may
+	all     []roster.Candidate // all that serve
+	free    []roster.Candidate // of these, but those that hold a shard of the segment, or may
 
 	mu   sync.Mutex
-	held []placement.Candidate // hold a shard that stays, get one, or failed to take one; guarded by mu
+	held []roster.Candidate // hold a shard that stays, get one, or failed to take one; guarded by mu
 }
 
 func (s *Store) newPlacer(ctx context.Context, r Renewal) (*placer, error) {
-	all, err := s.net.Candidates(ctx)
+	all, err := s.miners.Candidates(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -39,10 +38,9 @@ func (s *Store) newPlacer(ctx context.Context, r Renewal) (*placer, error) {
 	for _, h := range r.Kept {
 		c, _ := p.find(h)
 		c.Hotkey = h
-		p.held = append(p.held, c.Candidate)
+		p.held = append(p.held, c)
 	}
-	p.all = slices.DeleteFunc(slices.Clone(all), func(c Candidate) bool { return mayHold(r.Segment, c.Hotkey) })
-	p.where = all
+	p.free = slices.DeleteFunc(slices.Clone(all), func(c roster.Candidate) bool { return mayHold(r.Segment, c.Hotkey) })
 	return p, nil
 }
 
@@ -52,52 +50,35 @@ func mayHold(seg catalog.Segment, miner strata.Hotkey) bool {
 	return slices.ContainsFunc(seg.Shards, func(h catalog.Shard) bool { return h.Miner == miner && h.State != catalog.Lost })
 }
 
-func (p *placer) find(h strata.Hotkey) (Candidate, bool) {
-	i := slices.IndexFunc(p.all, func(c Candidate) bool { return c.Hotkey == h })
+// find returns a miner that serves.
+func (p *placer) find(h strata.Hotkey) (roster.Candidate, bool) {
+	i := slices.IndexFunc(p.all, func(c roster.Candidate) bool { return c.Hotkey == h })
 	if i < 0 {
-		return Candidate{}, false
+		return roster.Candidate{}, false
 	}
 	return p.all[i], true
 }
 
-func (p *placer) endpoint(h strata.Hotkey) (wire.Endpoint, bool) {
-	i := slices.IndexFunc(p.where, func(c Candidate) bool { return c.Hotkey == h })
-	if i < 0 {
-		return wire.Endpoint{}, false
-	}
-	return p.where[i].Endpoint, true
-}
-
 // room counts the miners that could take a shard.
-func (p *placer) room() (n int) {
+func (p *placer) room() int {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	for _, c := range p.all {
-		taken := slices.ContainsFunc(p.held, func(h placement.Candidate) bool { return h.Hotkey == c.Hotkey })
-		if !taken && c.Addr.IsValid() && c.Free >= p.shard {
-			n++
-		}
+	taken := func(c roster.Candidate) bool {
+		return slices.ContainsFunc(p.held, func(h roster.Candidate) bool { return h.Hotkey == c.Hotkey })
 	}
-	return n
+	return roster.CountRoom(slices.DeleteFunc(slices.Clone(p.free), taken), p.shard)
 }
 
 // take chooses a miner that nobody has been given, by the rule of placement.
-func (p *placer) take() (Candidate, bool) {
+func (p *placer) take() (roster.Candidate, bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	pool := make([]placement.Candidate, len(p.all))
-	for i, c := range p.all {
-		if pool[i] = c.Candidate; p.s.ranks.shunned(c.Hotkey) {
-			pool[i].Score = 0
-		}
-	}
-	choice, err := placement.Choose(placement.Request{Seed: seed(), Total: 1, Shard: p.shard, Candidates: pool, Held: p.held})
+	to, err := p.s.miners.Choose(p.free, 1, p.shard, p.held)
 	if err != nil {
-		return Candidate{}, false
+		return roster.Candidate{}, false
 	}
-	to, _ := p.find(choice.Miners[0].Hotkey)
-	p.held = append(p.held, to.Candidate)
-	return to, true
+	p.held = append(p.held, to[0])
+	return to[0], true
 }
 
 // settle stores a shard at one miner or another and records it; false and the
@@ -123,7 +104,7 @@ func (p *placer) settle(ctx context.Context, h catalog.Shard, body []byte) (bool
 // send stores a shard at a miner and records it there. A crash before the miner
 // is asked leaves a reservation, after it perhaps a shard that the reservation
 // deletes when it falls due; from the record on the shard is where it says.
-func (p *placer) send(ctx context.Context, to Candidate, h catalog.Shard, body []byte) error {
+func (p *placer) send(ctx context.Context, to roster.Candidate, h catalog.Shard, body []byte) error {
 	s := p.s
 	if err := s.cat.Reserve(ctx, p.segment.Ref(), to.Hotkey, h.Root, s.now().Add(s.timing.Reserve)); err != nil {
 		return err
@@ -138,7 +119,7 @@ func (p *placer) send(ctx context.Context, to Candidate, h catalog.Shard, body [
 	}
 	if err != nil {
 		if strata.CodeOf(err) != strata.NoSpace {
-			s.ranks.failed(to.Hotkey)
+			s.miners.Failed(to.Hotkey)
 		}
 		p.withdraw(ctx, to, h)
 		return err
@@ -149,7 +130,7 @@ func (p *placer) send(ctx context.Context, to Candidate, h catalog.Shard, body [
 
 // withdraw lets the deletion of what was reserved fall due now. If that fails,
 // it does later.
-func (p *placer) withdraw(ctx context.Context, to Candidate, h catalog.Shard) {
+func (p *placer) withdraw(ctx context.Context, to roster.Candidate, h catalog.Shard) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), cleanupLimit)
 	defer cancel()
 	err := p.s.cat.Retry(ctx, catalog.Deletion{Miner: to.Hotkey, Root: h.Root, Next: p.s.now()})

@@ -2,10 +2,8 @@ package object
 
 import (
 	"context"
-	"crypto/rand"
 	"errors"
 	"maps"
-	"sort"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -16,6 +14,7 @@ import (
 	"strata/catalog"
 	"strata/envelope"
 	"strata/erasure"
+	"strata/object/roster"
 	"strata/object/segment"
 	"strata/placement"
 )
@@ -123,18 +122,18 @@ type writer struct {
 }
 
 func (s *Store) newWriter(ctx context.Context, size int64) (*writer, error) {
-	miners, err := s.net.Candidates(ctx)
+	miners, err := s.miners.Candidates(ctx)
 	if err != nil {
 		return nil, err
 	}
-	k, _, success, total := placement.Scale(countRoom(miners))
+	k, _, success, total := placement.Scale(roster.CountRoom(miners, 1))
 	if total == 0 {
 		if len(miners) == 0 {
 			return nil, strata.E(strata.Unavailable, "no miner can be reached: wait until miners serve, or check the network")
 		}
 		return nil, strata.E(strata.NoSpace, "none of %d miners has free space: wait for more, or delete files", len(miners))
 	}
-	if room := spaceLeft(miners, k, success); size > room {
+	if room := roster.SpaceLeft(miners, k, success); size > room {
 		return nil, strata.E(strata.NoSpace, "the file has %s and the miners have room for %s: delete files or wait for more space",
 			strata.ByteSize(size), strata.ByteSize(room))
 	}
@@ -314,49 +313,4 @@ func (w *writer) fill(e *segment.Encoder, r row, rows *rowReader) error {
 			return strata.E(strata.Internal, "the body ended without a last row")
 		}
 	}
-}
-
-// countRoom counts the miners with any free space.
-func countRoom(miners []Candidate) (n int) {
-	for _, m := range miners {
-		if m.Free > 0 && m.Addr.IsValid() {
-			n++
-		}
-	}
-	return n
-}
-
-// spaceLeft returns how much plaintext fits when each segment puts one shard on
-// `need` distinct miners: k times the largest x with Σ min(free, x) ≥ need · x.
-func spaceLeft(miners []Candidate, k, need int) int64 {
-	var free []int64
-	for _, m := range miners {
-		if m.Addr.IsValid() {
-			free = append(free, int64(min(m.Free, 1<<50)))
-		}
-	}
-	sort.Slice(free, func(i, j int) bool { return free[i] > free[j] })
-	var rest, best int64
-	for _, f := range free {
-		rest += f
-	}
-	// With the i largest miners holding a shard of every segment, the others
-	// must hold the rest of them.
-	for i := 0; i < need && i < len(free); i++ {
-		x := rest / int64(need-i)
-		if i == 0 || x < best {
-			best = x
-		}
-		rest -= free[i]
-	}
-	if len(free) < need {
-		return 0
-	}
-	return best * int64(k)
-}
-
-// seed draws the randomness of one placement.
-func seed() (b [32]byte) {
-	rand.Read(b[:])
-	return b
 }

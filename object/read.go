@@ -100,7 +100,7 @@ func (r *Reader) Range(ctx context.Context, off, n int64) (io.ReadCloser, error)
 
 // newStretch reads n bytes from off of what segments hold together.
 func (s *Store) newStretch(ctx context.Context, segments []catalog.Segment, off, n int64) (*stretch, error) {
-	at, err := s.endpoints(ctx)
+	at, err := s.miners.Endpoints(ctx)
 	if err != nil {
 		return nil, err
 	}

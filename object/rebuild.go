@@ -102,7 +102,7 @@ func (s *Store) copyShard(ctx context.Context, p *placer, h catalog.Shard) (out 
 	if p.room() == 0 {
 		return out, errNoTaker(p.segment)
 	}
-	from, ok := p.endpoint(h.Miner)
+	from, ok := p.find(h.Miner)
 	if !ok || h.Length <= 0 || h.Length > segment.MaxSize {
 		return out, strata.E(strata.Unavailable, "miner %s does not serve, so its shard cannot be copied", h.Miner.Short())
 	}
@@ -111,7 +111,7 @@ func (s *Store) copyShard(ctx context.Context, p *placer, h catalog.Shard) (out 
 		return out, err
 	}
 	defer free()
-	body, err := s.peers.GetShard(ctx, from, h.Root, uint64(h.Length), 0, uint64(h.Length))
+	body, err := s.peers.GetShard(ctx, from.Endpoint, h.Root, uint64(h.Length), 0, uint64(h.Length))
 	if err != nil {
 		return out, err
 	}

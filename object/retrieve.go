@@ -4,23 +4,16 @@ import (
 	"context"
 	"io"
 
-	"strata"
 	"strata/catalog"
 	"strata/object/keyring"
-	"strata/wire"
+	"strata/object/roster"
 )
-
-// Miners is a fixed set of miners, for Retrieve.
-type Miners []Candidate
-
-// Candidates implements Network.
-func (m Miners) Candidates(context.Context) ([]Candidate, error) { return m, nil }
 
 // Retrieve writes the plaintext of segments, one after the other, from their
 // records alone: it needs no catalog, as a recovery has none. Every chunk is
 // verified. The secret is that of the gateway that stored them. Codes: Corrupt
 // (a record or the secret is wrong), Unavailable (too few miners give theirs).
-func Retrieve(ctx context.Context, t Transport, at Network, secret keyring.Secret, segments []catalog.Segment, w io.Writer) error {
+func Retrieve(ctx context.Context, t Transport, at roster.Network, secret keyring.Secret, segments []catalog.Segment, w io.Writer) error {
 	s := newStore(Options{Transport: t, Network: at})
 	s.opener = keyring.Derived{Secret: secret}
 	for _, seg := range segments {
@@ -53,16 +46,4 @@ func (s *Store) retrieve(ctx context.Context, seg catalog.Segment, w io.Writer) 
 		g.recycle(chunks)
 	}
 	return nil
-}
-
-// Places returns where the segments' shards can be read, by the records alone:
-// those of the miners in at.
-func Places(at map[strata.Hotkey]wire.Endpoint) Miners {
-	var out Miners
-	for h, ep := range at {
-		c := Candidate{Endpoint: ep}
-		c.Hotkey, c.Addr = h, ep.Addr.Addr()
-		out = append(out, c)
-	}
-	return out
 }

@@ -10,7 +10,7 @@ import (
 
 	"strata"
 	"strata/catalog"
-	"strata/placement"
+	"strata/object/roster"
 )
 
 // ErrSlow is wrapped by the cause (context.Cause) of a send that was ended because
@@ -35,8 +35,8 @@ type parcel struct {
 	count func(context.Context, []catalog.ShardUpdate) error // records that Success have signed, and who
 
 	mu   sync.Mutex
-	all  []Candidate // of Network, when the sends began; guarded by mu
-	used []Candidate // miners that were given a shard; guarded by mu
+	all  []roster.Candidate // of Network, when the sends began; guarded by mu
+	used []roster.Candidate // miners that were given a shard; guarded by mu
 	// to is which of them each shard was sent to last; guarded by mu.
 	to []strata.Hotkey
 }
@@ -90,32 +90,25 @@ func (p *parcel) release(i int) {
 // place chooses the miners. Where fewer than Total have room but Success do,
 // the last shards are not made.
 func (p *parcel) place(ctx context.Context) error {
-	all, err := p.w.s.net.Candidates(ctx)
+	all, err := p.w.s.miners.Candidates(ctx)
 	if err != nil {
 		return err
 	}
 	p.all = all
 	shard := strata.ByteSize(p.record.Shards[0].Length)
 	pool := p.pool()
-	room := 0
-	for _, c := range pool {
-		if c.Addr.IsValid() && c.Free >= shard {
-			room++
-		}
-	}
+	room := roster.CountRoom(pool, shard)
 	total := min(p.record.Total, room)
 	if total < p.record.Success {
 		return strata.E(strata.NoSpace, "%d miners have room for a shard of %s and %d are needed: delete files, or wait for more space",
 			room, shard, p.record.Success)
 	}
-	choice, err := placement.Choose(placement.Request{Seed: seed(), Total: total, Shard: shard, Candidates: pool})
-	if err != nil {
+	if p.used, err = p.w.s.miners.Choose(pool, total, shard, nil); err != nil {
 		return err
 	}
 	p.record.Shards = p.record.Shards[:total]
-	for i, m := range choice.Miners {
+	for i, m := range p.used {
 		p.record.Shards[i].Miner = m.Hotkey
-		p.used = append(p.used, p.find(m.Hotkey))
 		p.to = append(p.to, m.Hotkey)
 	}
 	return nil
@@ -129,34 +122,13 @@ func (p *parcel) sentTo(i int) strata.Hotkey {
 }
 
 // pool returns the candidates for placement. Those that failed this object are
-// left out unless the segment could not be placed without them; those that
-// failed lately stay, with the lowest record.
-func (p *parcel) pool() []placement.Candidate {
-	var good, bad []placement.Candidate
-	for _, c := range p.all {
-		pc := c.Candidate
-		if p.w.s.ranks.shunned(c.Hotkey) {
-			pc.Score = 0
-		}
-		if p.w.refused(c.Hotkey) {
-			bad = append(bad, pc)
-		} else {
-			good = append(good, pc)
-		}
+// left out unless the segment could not be placed without them.
+func (p *parcel) pool() []roster.Candidate {
+	refused := func(c roster.Candidate) bool { return p.w.refused(c.Hotkey) }
+	if good := slices.DeleteFunc(slices.Clone(p.all), refused); len(good) >= p.record.Total {
+		return good
 	}
-	if len(good) < p.record.Total {
-		good = append(good, bad...)
-	}
-	return good
-}
-
-func (p *parcel) find(h strata.Hotkey) Candidate {
-	for _, c := range p.all {
-		if c.Hotkey == h {
-			return c
-		}
-	}
-	return Candidate{}
+	return p.all
 }
 
 // deliver sends all shards and records what became of them. It tells counts
@@ -277,7 +249,7 @@ func (p *parcel) failure(ctx context.Context, t tally) error {
 
 // sendShard sends one shard to its miner, and to another for as long as there
 // is one and the send fails.
-func (p *parcel) sendShard(ctx context.Context, i int, to Candidate) error {
+func (p *parcel) sendShard(ctx context.Context, i int, to roster.Candidate) error {
 	for {
 		err := p.attempt(ctx, i, to)
 		if err == nil || ctx.Err() != nil && !errors.Is(err, errLate) {
@@ -285,7 +257,7 @@ func (p *parcel) sendShard(ctx context.Context, i int, to Candidate) error {
 		}
 		p.w.refuse(to.Hotkey)
 		if strata.CodeOf(err) != strata.NoSpace {
-			p.w.s.ranks.failed(to.Hotkey)
+			p.w.s.miners.Failed(to.Hotkey)
 		}
 		if ctx.Err() != nil {
 			return err
@@ -305,7 +277,7 @@ func (p *parcel) sendShard(ctx context.Context, i int, to Candidate) error {
 }
 
 // attempt sends a shard to one miner. A slow miner counts as failed.
-func (p *parcel) attempt(ctx context.Context, i int, to Candidate) error {
+func (p *parcel) attempt(ctx context.Context, i int, to roster.Candidate) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	limit := p.w.s.timing.SendSlow + time.Duration(len(p.bodies[i]))*sendSlowPerMiB/time.Duration(strata.MiB)
@@ -333,23 +305,16 @@ func (p *parcel) attempt(ctx context.Context, i int, to Candidate) error {
 
 // replacement takes a miner that has none of the segment's shards, spread as
 // the rule says.
-func (p *parcel) replacement(i int) (Candidate, bool) {
+func (p *parcel) replacement(i int) (roster.Candidate, bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	held := make([]placement.Candidate, len(p.used))
-	for j, c := range p.used {
-		held[j] = c.Candidate
-	}
-	choice, err := placement.Choose(placement.Request{
-		Seed: seed(), Total: 1, Shard: strata.ByteSize(len(p.bodies[i])), Candidates: p.pool(), Held: held,
-	})
+	next, err := p.w.s.miners.Choose(p.pool(), 1, strata.ByteSize(len(p.bodies[i])), p.used)
 	if err != nil {
-		return Candidate{}, false
+		return roster.Candidate{}, false
 	}
-	next := p.find(choice.Miners[0].Hotkey)
-	p.used = append(p.used, next)
-	p.to[i] = next.Hotkey
-	return next, true
+	p.used = append(p.used, next[0])
+	p.to[i] = next[0].Hotkey
+	return next[0], true
 }
 
 // refuse leaves a miner out of the object's next segments.

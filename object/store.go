@@ -17,7 +17,7 @@ import (
 	"strata/envelope"
 	"strata/object/keyring"
 	"strata/object/packer"
-	"strata/placement"
+	"strata/object/roster"
 	"strata/wire"
 )
 
@@ -48,20 +48,6 @@ type Transport interface {
 	RestoreShard(ctx context.Context, at wire.Endpoint, root strata.Root) error
 }
 
-// Candidate is a miner that may hold shards.
-type Candidate struct {
-	placement.Candidate
-	Endpoint wire.Endpoint
-}
-
-// Network knows the miners.
-type Network interface {
-	// Candidates returns every miner that serves, with what it has free, be it
-	// nothing. It is called for each segment, so it answers from memory. The
-	// slice is the caller's.
-	Candidates(ctx context.Context) ([]Candidate, error)
-}
-
 // opener opens the keys that records hold.
 type opener interface {
 	Open(keyID string, wrapped []byte, id strata.ObjectID) (envelope.Key, error)
@@ -86,7 +72,7 @@ const defaultMemory = 96 * strata.MiB
 type Options struct {
 	Catalog   Catalog
 	Transport Transport
-	Network   Network
+	Network   roster.Network
 	Secret    keyring.Secret
 	Profile   strata.Profile
 	Memory    strata.ByteSize // for encoded segments on their way, all objects together (64 MiB)
@@ -98,7 +84,6 @@ type Options struct {
 // Store stores objects. It is safe for concurrent use.
 type Store struct {
 	cat    Catalog // nil in a store that only reads
-	net    Network
 	peers  Transport
 	prof   strata.Profile
 	timing Timing
@@ -107,19 +92,18 @@ type Store struct {
 
 	keys   *keyring.Keyring // nil in a store that only reads
 	opener opener
-	ranks  *ranks
+	miners *roster.Roster
 
-	memory    int64 // capacity of reserve
-	reserve   *semaphore.Weighted
-	tails     tails
-	buffers   sync.Pool // *[]byte, encoded shards
-	chunks    sync.Pool // *[]byte of envelope.ChunkSealed
-	rows      sync.Pool // *[]byte, rows of bodies
-	packs     *packer.Packer[small]
-	addresses addresses
-	use       use      // of users
-	inflight  inflight // shards whose sending has not ended
-	wake      chan struct{}
+	memory   int64 // capacity of reserve
+	reserve  *semaphore.Weighted
+	tails    tails
+	buffers  sync.Pool // *[]byte, encoded shards
+	chunks   sync.Pool // *[]byte of envelope.ChunkSealed
+	rows     sync.Pool // *[]byte, rows of bodies
+	packs    *packer.Packer[small]
+	use      use      // of users
+	inflight inflight // shards whose sending has not ended
+	wake     chan struct{}
 
 	born time.Time
 	life context.Context // ends with Close
@@ -147,7 +131,7 @@ func New(ctx context.Context, o Options) (*Store, error) {
 // newStore returns what reading needs.
 func newStore(o Options) *Store {
 	s := &Store{
-		cat: o.Catalog, net: o.Network, peers: o.Transport, prof: o.Profile,
+		cat: o.Catalog, peers: o.Transport, prof: o.Profile,
 		timing: o.Timing.withDefaults(), now: o.Now, log: o.Log, wake: make(chan struct{}, 1),
 	}
 	if s.now == nil {
@@ -156,7 +140,7 @@ func newStore(o Options) *Store {
 	if s.log == nil {
 		s.log = slog.New(slog.DiscardHandler)
 	}
-	s.ranks = newRanks(s.now)
+	s.miners = roster.New(o.Network, s.now)
 	s.chunks.New = func() any { b := make([]byte, envelope.ChunkSealed); return &b }
 	return s
 }

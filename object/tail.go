@@ -86,7 +86,7 @@ func (p *parcel) linger(took time.Duration, left map[int]context.CancelCauseFunc
 	var removes []func()
 	for i, end := range left {
 		after := max(tailLeast, tailFactor*took)
-		if to := p.sentTo(i); p.w.refused(to) || p.w.s.ranks.shunned(to) {
+		if to := p.sentTo(i); p.w.refused(to) || p.w.s.miners.Shunned(to) {
 			after = 0
 		}
 		removes = append(removes, p.w.s.tails.add(after, func() { end(errLate) }))

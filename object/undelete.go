@@ -36,7 +36,7 @@ func (s *Store) Undelete(ctx context.Context, id strata.ObjectID) (Health, error
 	if segments, err = s.cat.Segments(ctx, id); err != nil {
 		return Health{}, err
 	}
-	at, err := s.endpoints(ctx)
+	at, err := s.miners.Endpoints(ctx)
 	if err != nil {
 		return Health{}, err
 	}

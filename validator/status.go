@@ -7,7 +7,7 @@ import (
 
 	"strata"
 	"strata/gateway"
-	"strata/object"
+	"strata/object/roster"
 	"strata/placement"
 	"strata/score"
 	"strata/wire"
@@ -58,8 +58,8 @@ func (v *Validator) weightOf(h strata.Hotkey) uint16 {
 
 // Candidates returns the miners that may get shards: those that serve and are
 // not punished. A miner that does not answer has nothing free.
-func (v *Validator) Candidates(context.Context) ([]object.Candidate, error) {
-	var out []object.Candidate
+func (v *Validator) Candidates(context.Context) ([]roster.Candidate, error) {
+	var out []roster.Candidate
 	rules, block := v.clock()
 	for _, b := range v.all() {
 		if c, ok := b.candidate(rules, block); ok {
@@ -69,18 +69,18 @@ func (v *Validator) Candidates(context.Context) ([]object.Candidate, error) {
 	return out, nil
 }
 
-func (b *book) candidate(rules score.Rules, block uint64) (object.Candidate, bool) {
+func (b *book) candidate(rules score.Rules, block uint64) (roster.Candidate, bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if !b.present {
-		return object.Candidate{}, false
+		return roster.Candidate{}, false
 	}
 	free := uint64(0)
 	if h := b.holdings[b.v.self]; h != nil && !b.rec.Score.Leaving && b.rec.Score.Standing == score.Good && b.v.Now().Sub(b.rec.LastSeen) < fresh {
 		free = h.free
 	}
 	l := b.rec.Score.Leaves(rules, block)
-	return object.Candidate{
+	return roster.Candidate{
 		Candidate: placement.Candidate{
 			Hotkey: b.hotkey, Coldkey: b.row.Coldkey, Addr: b.row.Axon.Addr.Addr(),
 			Free: strata.ByteSize(free), Score: uint32(score.LCB(l.Passed, l.Passed+l.Failed)),

@@ -15,6 +15,7 @@ import (
 	"strata/internal/durable"
 	"strata/internal/lifecycle"
 	"strata/object"
+	"strata/object/roster"
 	"strata/peer"
 	"strata/wire"
 )
@@ -26,7 +27,7 @@ type backupFlags struct {
 }
 
 // keeper makes the keeper of a catalog's backup.
-func (f backupFlags) keeper(n *node, store *object.Store, net object.Network) *backup.Keeper {
+func (f backupFlags) keeper(n *node, store *object.Store, net roster.Network) *backup.Keeper {
 	c := backup.Config{
 		Catalog: n.db, Store: store, Network: net, Miners: n.peers, Secret: n.key, Signer: n.key,
 		Domain: n.domain(), Profile: n.profile, Log: n.log,
@@ -41,7 +42,7 @@ func (f backupFlags) keeper(n *node, store *object.Store, net object.Network) *b
 }
 
 // startBackup starts the backup in a group.
-func (f backupFlags) startBackup(g *lifecycle.Group, n *node, store *object.Store, net object.Network) *backup.Keeper {
+func (f backupFlags) startBackup(g *lifecycle.Group, n *node, store *object.Store, net roster.Network) *backup.Keeper {
 	k := f.keeper(n, store, net)
 	if f.NoBackup {
 		n.log.Warn("the metadata is not backed up on miners: a lost disk loses all files")
@@ -53,7 +54,7 @@ func (f backupFlags) startBackup(g *lifecycle.Group, n *node, store *object.Stor
 }
 
 // watchBackup looks at the backup that a gateway in another process makes.
-func (f backupFlags) watchBackup(g *lifecycle.Group, n *node, net object.Network) {
+func (f backupFlags) watchBackup(g *lifecycle.Group, n *node, net roster.Network) {
 	k := f.keeper(n, nil, net)
 	g.Go("backup", k.Watch)
 	n.keeping.keeper.Store(k)
@@ -136,7 +137,7 @@ func (c *recoverCmd) source(ctx context.Context, sess session) (backup.Source, f
 	}
 	peers := peer.NewClient(peer.ClientConfig{Hotkey: sess.hotkey, Signer: sess.key, Domain: sess.domain()})
 	return backup.Source{
-		Miners: peers, Transport: peers, Network: object.Places(at), Secret: sess.key, Committed: committed,
+		Miners: peers, Transport: peers, Network: roster.FixedAt(at), Secret: sess.key, Committed: committed,
 		AllowRollback: c.AllowRollback, Profile: sess.profile, Log: sess.log,
 	}, peers.Close, nil
 }

@@ -7,7 +7,7 @@ import (
 
 	"strata/catalog/sqlite"
 	"strata/gateway"
-	"strata/object"
+	"strata/object/roster"
 	"strata/repair"
 	"strata/validator"
 )
@@ -93,8 +93,8 @@ func (o *onlooker) Status(ctx context.Context) (gateway.NetworkStatus, error) {
 	return o.view.Load().Status(ctx)
 }
 
-// Candidates implements object.Network.
-func (o *onlooker) Candidates(ctx context.Context) ([]object.Candidate, error) {
+// Candidates implements roster.Network.
+func (o *onlooker) Candidates(ctx context.Context) ([]roster.Candidate, error) {
 	return o.view.Load().Candidates(ctx)
 }
 

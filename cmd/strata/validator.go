@@ -16,6 +16,7 @@ import (
 	"strata/internal/background"
 	"strata/internal/lifecycle"
 	"strata/object"
+	"strata/object/roster"
 	"strata/peer"
 	"strata/repair"
 	"strata/validator"
@@ -154,7 +155,7 @@ func (n *node) validatorConfig() validator.Config {
 
 // network is what a gateway needs to know of the miners.
 type network interface {
-	object.Network
+	roster.Network
 	gateway.Network
 	repair.Network
 }

@@ -1,7 +1,6 @@
 package files
 
 import (
-	"context"
 	"encoding/hex"
 	"errors"
 	"net/netip"
@@ -11,17 +10,10 @@ import (
 	"strata/catalog"
 	"strata/gateway"
 	"strata/object"
+	"strata/object/roster"
 	"strata/placement"
 	"strata/wire"
 )
-
-// Miners is the miners that a manifest names.
-type Miners []object.Candidate
-
-// Candidates implements object.Network.
-func (m Miners) Candidates(context.Context) ([]object.Candidate, error) {
-	return append([]object.Candidate(nil), m...), nil
-}
 
 func unhexInto(dst []byte, text, what string) error {
 	b, err := hex.DecodeString(text)
@@ -37,7 +29,7 @@ type Exported struct {
 	Object object.Manifest
 	Seed   [32]byte // of the delegate's key
 	Grants map[strata.Root]wire.Delegation
-	Miners Miners // where they were at the export; without an address those that served nowhere
+	Miners roster.Fixed // where they were at the export; without an address those that served nowhere
 }
 
 // DecodeManifest reads a manifest. The error has code Invalid.
@@ -47,7 +39,7 @@ func DecodeManifest(m gateway.Manifest) (Exported, error) {
 		Grants: map[strata.Root]wire.Delegation{},
 	}
 	err := errors.Join(unhexInto(out.Seed[:], m.DelegateSeed, "delegate seed"), unhexInto(out.Object.Info.Digest[:], m.Digest, "digest"))
-	miners := map[strata.Hotkey]object.Candidate{}
+	miners := map[strata.Hotkey]roster.Candidate{}
 	for _, g := range m.Segments {
 		seg := object.ManifestSegment{
 			Origin: g.Origin, Number: g.Number, Codec: g.Codec, K: g.Needed, Total: g.Total, Success: g.Success, Size: g.Size,
@@ -59,7 +51,7 @@ func DecodeManifest(m gateway.Manifest) (Exported, error) {
 			out.Grants[h.Root] = grant
 			seg.Shards = append(seg.Shards, catalog.Shard{Index: h.Index, Miner: h.Miner, Root: h.Root, Length: h.Length, State: catalog.Stored})
 			addr, _ := netip.ParseAddrPort(h.Address) // one that served nowhere may do so by now
-			miners[h.Miner] = object.Candidate{
+			miners[h.Miner] = roster.Candidate{
 				Candidate: placement.Candidate{Hotkey: h.Miner, Addr: addr.Addr()}, Endpoint: wire.Endpoint{Hotkey: h.Miner, Addr: addr},
 			}
 		}

@@ -11,13 +11,14 @@ import (
 	"strata/catalog"
 	"strata/gateway"
 	"strata/object"
+	"strata/object/roster"
 	"strata/wire"
 )
 
 // Owner verifies and exports a gateway's objects.
 type Owner struct {
 	Store  *object.Store
-	Net    object.Network
+	Net    roster.Network
 	Hotkey strata.Hotkey // in whose partitions the shards are
 	Signer wire.Signer   // signs for it
 	Domain wire.Domain

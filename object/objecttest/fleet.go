@@ -16,7 +16,7 @@ import (
 	"github.com/zeebo/blake3"
 
 	"strata"
-	"strata/object"
+	"strata/object/roster"
 	"strata/wire"
 )
 
@@ -37,7 +37,7 @@ const (
 )
 
 // Fleet is a network of miners in memory. It implements object.Transport and
-// object.Network. Its fields may be set while nobody uses it, or with Mu held.
+// roster.Network. Its fields may be set while nobody uses it, or with Mu held.
 type Fleet struct {
 	Mu     sync.Mutex
 	Miners []*Miner // in order of their number; guarded by Mu, contents too
@@ -51,7 +51,7 @@ type Fleet struct {
 
 // Miner is one of a Fleet.
 type Miner struct {
-	object.Candidate
+	roster.Candidate
 	Mood   Mood
 	Shards map[strata.Root][]byte
 	Trash  map[strata.Root][]byte // deleted, and not yet forgotten
@@ -73,11 +73,11 @@ func New(n int) *Fleet {
 	return f
 }
 
-// Candidates implements object.Network.
-func (f *Fleet) Candidates(context.Context) ([]object.Candidate, error) {
+// Candidates implements roster.Network.
+func (f *Fleet) Candidates(context.Context) ([]roster.Candidate, error) {
 	f.Mu.Lock()
 	defer f.Mu.Unlock()
-	var out []object.Candidate
+	var out []roster.Candidate
 	for _, m := range f.Miners {
 		out = append(out, m.Candidate)
 	}

@@ -1,9 +1,8 @@
-package object
+package roster
 
 import (
 	"cmp"
 	"slices"
-	"sync"
 	"time"
 
 	"strata"
@@ -14,69 +13,59 @@ const (
 	// decodeBias is how much sooner a parity shard must be expected than a data
 	// shard to be read in its place: data shards need no decoding.
 	decodeBias = 20 * time.Millisecond
-	// shunned is how long a miner that failed is tried last.
-	shunned = 30 * time.Second
-	// maxRanks bounds the memory of ranks: a subnet has fewer miners.
+	// shunFor is how long a miner that failed is tried last.
+	shunFor = 30 * time.Second
+	// maxRanks bounds the memory of a Roster: a subnet has fewer miners.
 	maxRanks = 1 << 16
 )
 
-// ranks remembers how soon each miner answers.
-type ranks struct {
-	now func() time.Time
-	mu  sync.Mutex
-	by  map[strata.Hotkey]rank // guarded by mu
-}
-
+// rank is how a miner answered so far.
 type rank struct {
 	latency time.Duration // smoothed time to the first chunk
 	shun    time.Time     // tried last until then
 }
 
-func newRanks(now func() time.Time) *ranks {
-	return &ranks{now: now, by: map[strata.Hotkey]rank{}}
-}
-
-// answered records the time to a miner's first chunk.
-func (r *ranks) answered(h strata.Hotkey, d time.Duration) {
+// Answered records the time to a miner's first chunk.
+func (r *Roster) Answered(h strata.Hotkey, d time.Duration) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	old, ok := r.by[h]
+	old, ok := r.ranks[h]
 	if ok && old.latency > 0 {
 		d = (7*old.latency + d) / 8
 	}
 	r.set(h, rank{latency: d})
 }
 
-// failed records that a miner failed or was late.
-func (r *ranks) failed(h strata.Hotkey) {
+// Failed records that a miner failed or was late.
+func (r *Roster) Failed(h strata.Hotkey) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.set(h, rank{latency: r.by[h].latency, shun: r.now().Add(shunned)})
+	r.set(h, rank{latency: r.ranks[h].latency, shun: r.now().Add(shunFor)})
 }
 
 // set forgets everybody rather than grow without bound; r.mu is held.
-func (r *ranks) set(h strata.Hotkey, k rank) {
-	if len(r.by) >= maxRanks {
-		clear(r.by)
+func (r *Roster) set(h strata.Hotkey, k rank) {
+	if len(r.ranks) >= maxRanks {
+		clear(r.ranks)
 	}
-	r.by[h] = k
+	r.ranks[h] = k
 }
 
-// shunned says whether a miner failed lately.
-func (r *ranks) shunned(h strata.Hotkey) bool {
+// Shunned says whether a miner failed lately.
+func (r *Roster) Shunned(h strata.Hotkey) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return r.by[h].shun.After(r.now())
+	return r.ranks[h].shun.After(r.now())
 }
 
-// order returns a segment's shards, the one to be read first first: by what is
+// Order returns a segment's shards, the one to be read first first: by what is
 // known of the shard, then of its miner.
-func (r *ranks) order(shards []catalog.Shard, k int) []catalog.Shard {
+func (r *Roster) Order(shards []catalog.Shard, k int) []catalog.Shard {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	now := r.now()
 	cost := func(s catalog.Shard) (state int, wait time.Duration) {
-		k0 := r.by[s.Miner]
+		k0 := r.ranks[s.Miner]
 		switch {
 		case s.State == catalog.Lost:
 			state = 3

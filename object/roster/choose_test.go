@@ -1,4 +1,4 @@
-package object
+package roster
 
 import (
 	"math/big"
@@ -31,7 +31,7 @@ func TestSpaceLeft(t *testing.T) {
 				want = x
 			}
 		}
-		if got := spaceLeft(miners, 3, need); got != 3*want {
+		if got := SpaceLeft(miners, 3, need); got != 3*want {
 			t.Fatalf("free %v, %d needed: %d, want 3 × %d", slices.Sorted(slices.Values(free)), need, got, want)
 		}
 	})

@@ -1,4 +1,4 @@
-package object
+package roster
 
 import (
 	"context"
@@ -25,10 +25,10 @@ func (c *counted) Candidates(context.Context) ([]Candidate, error) {
 func TestAddressesAge(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		n := &counted{}
-		s := newStore(Options{Network: n})
+		r := New(n, time.Now)
 		look := func(want, calls int) {
 			t.Helper()
-			at, err := s.endpoints(t.Context())
+			at, err := r.Endpoints(t.Context())
 			if err != nil || len(at) != want || n.calls != calls {
 				t.Errorf("%d addresses after %d looks (%v), want %d after %d", len(at), n.calls, err, want, calls)
 			}
