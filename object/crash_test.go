@@ -10,6 +10,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"strata"
@@ -41,6 +42,32 @@ func (w *world) snap() image {
 		im.shards = append(im.shards, maps.Clone(m.Shards))
 	}
 	return im
+}
+
+// film takes an image at each shard that reaches a miner, and whenever take is
+// called, until cut is, which returns what there is by name. A send that is late
+// may still take one: cut's is a copy.
+func (w *world) film() (take func(name string), cut func() map[string]image) {
+	var mu sync.Mutex
+	images := map[string]image{}
+	take = func(name string) {
+		im := w.snap()
+		mu.Lock()
+		defer mu.Unlock()
+		images[name] = im
+	}
+	hook := func(fn func(int)) {
+		w.fleet.Mu.Lock()
+		defer w.fleet.Mu.Unlock()
+		w.fleet.OnPut = fn
+	}
+	hook(func(n int) { take(fmt.Sprint("put ", n)) })
+	return take, func() map[string]image {
+		hook(nil)
+		mu.Lock()
+		defer mu.Unlock()
+		return maps.Clone(images)
+	}
 }
 
 // restore starts a world from an image.
@@ -107,16 +134,8 @@ func TestCrashPoints(t *testing.T) {
 	w.put("f", old)
 	w.eventually("old shards stored", func() bool { return w.fleet.Stored() == 6 })
 
-	var mu sync.Mutex
-	images := map[string]image{}
-	take := func(name string) {
-		im := w.snap()
-		mu.Lock()
-		defer mu.Unlock()
-		images[name] = im
-	}
 	w.fleet.Set(refuses, 2)
-	w.fleet.OnPut = func(n int) { take(fmt.Sprint("put ", n)) }
+	take, cut := w.film()
 	w.put("f", fresh)
 	take("acknowledged")
 	stop := w.run()
@@ -126,8 +145,8 @@ func TestCrashPoints(t *testing.T) {
 	})
 	take("deleting")
 	stop()
-	w.fleet.OnPut = nil
 
+	images := cut()
 	if len(images) < 10 {
 		t.Fatalf("%d crash points: the hook was not called", len(images))
 	}
@@ -140,8 +159,10 @@ func TestCrashPoints(t *testing.T) {
 	}
 }
 
-func TestDelete(t *testing.T) {
-	w, info, _ := stored(t, 2*segment)
+func TestDelete(t *testing.T) { synctest.Test(t, testDelete) }
+
+func testDelete(t *testing.T) {
+	w, info, _ := storedWith(t, 2*segment, production)
 	w.fleet.Set(refuses, 1)
 	w.fleet.Set(hangs, 4)
 	if err := w.store.Delete(t.Context(), info.ID); err != nil {
@@ -214,6 +235,7 @@ func TestUpload(t *testing.T) {
 	part(3, three)
 	part(1, noise(9, 100)) // replaced below
 	part(2, two)
+	w.eventually("all shards stored", func() bool { return w.fleet.Stored() == 3*6 }) // a restart ends the sends
 	w.restart()
 	part(1, one)
 	part(4, noise(8, 10)) // left out

@@ -40,18 +40,16 @@ type world struct {
 	causes *causes // between the store and the miners, if it is set
 }
 
-// patient is a timing under which an honest miner is never late for a send,
-// however busy the machine is.
+// patient is a timing under which an honest miner is never late, however busy the
+// machine is. Tests in which miners hang are in a bubble of synctest, where what
+// the machine does takes no time, and have the timing of production.
 var patient = object.Timing{
-	Hedge: 50 * time.Millisecond, SendSlow: time.Minute, SendTail: time.Minute,
-	DeleteEvery: 5 * time.Millisecond, DeleteRetry: 5 * time.Millisecond, DeleteLimit: 50 * time.Millisecond,
+	Hedge: 10 * time.Minute, SendSlow: 10 * time.Minute, SendTail: 10 * time.Minute,
+	DeleteEvery: 5 * time.Millisecond, DeleteRetry: 5 * time.Millisecond, DeleteLimit: 10 * time.Minute,
 }
 
-// hurry restarts the store for a test in which miners hang while they are sent to.
-func (w *world) hurry(tail time.Duration) {
-	w.timing.SendSlow, w.timing.SendTail = 500*time.Millisecond, tail
-	w.restart()
-}
+// production leaves all times at their defaults.
+func production(w *world) { w.timing = object.Timing{} }
 
 func newWorld(t testing.TB, miners int) *world { return newWorldWith(t, miners, func(*world) {}) }
 
@@ -139,15 +137,16 @@ func (w *world) mustRead(id strata.ObjectID, want []byte) {
 	}
 }
 
-// eventually polls a condition.
+// eventually polls a condition that comes true. That it takes minutes says that it
+// never will: how long it takes is not what a test is about.
 func (w *world) eventually(what string, ok func() bool) {
 	w.t.Helper()
-	deadline := time.Now().Add(10 * time.Second)
-	for !ok() {
+	deadline := time.Now().Add(3 * time.Minute)
+	for pause := 2 * time.Millisecond; !ok(); pause = min(2*pause, 50*time.Millisecond) {
 		if time.Now().After(deadline) {
-			w.t.Fatalf("not within 10 s: %s", what)
+			w.t.Fatalf("not within 3 minutes: %s", what)
 		}
-		time.Sleep(2 * time.Millisecond)
+		time.Sleep(pause)
 	}
 }
 

@@ -8,6 +8,7 @@ import (
 	"io"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"strata"
@@ -17,14 +18,19 @@ import (
 
 // TestSmallObjectsShare: many small objects at once take few shards, each reads
 // back, in ranges too, and each can be deleted without the others.
-func TestSmallObjectsShare(t *testing.T) {
-	w := newWorld(t, 6)
+func TestSmallObjectsShare(t *testing.T) { synctest.Test(t, testSmallObjectsShare) }
+
+func testSmallObjectsShare(t *testing.T) {
+	w := newWorldWith(t, 6, production)
+	w.fleet.Gate = make(chan struct{})
 	const n = 60
 	infos := make([]object.Info, n)
 	var wg sync.WaitGroup
 	for i := range n {
 		wg.Go(func() { infos[i] = w.put(fmt.Sprint("f", i), noise(uint64(i), 1+1000*i)) })
 	}
+	synctest.Wait() // the first are under way, and all others wait for them
+	close(w.fleet.Gate)
 	wg.Wait()
 	if got := w.fleet.Stored(); got >= n*6/4 {
 		t.Errorf("%d shards for %d small objects: they do not share", got, n)
@@ -172,19 +178,11 @@ func TestPackCrashPoints(t *testing.T) {
 	w := newWorld(t, 6)
 	old := w.put("f", []byte("old"))
 	w.eventually("old shards stored", func() bool { return w.fleet.Stored() == 6 })
-	var mu sync.Mutex
-	images := map[string]image{}
-	take := func(name string) {
-		im := w.snap()
-		mu.Lock()
-		defer mu.Unlock()
-		images[name] = im
-	}
 	w.fleet.Set(refuses, 2)
-	w.fleet.OnPut = func(n int) { take(fmt.Sprint("put ", n)) }
+	take, cut := w.film()
 	fresh := w.put("f", []byte("fresh"))
 	take("acknowledged")
-	w.fleet.OnPut = nil
+	images := cut()
 	if len(images) < 5 {
 		t.Fatalf("%d crash points: the hook was not called", len(images))
 	}

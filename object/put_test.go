@@ -172,45 +172,49 @@ func TestCancelledPut(t *testing.T) {
 // not with one fewer, however the others fail.
 func TestSuccessThreshold(t *testing.T) {
 	for _, m := range []mood{refuses, hangs, full} {
-		t.Run(fmt.Sprint(m), func(t *testing.T) {
-			w := newWorld(t, 6)
-			w.hurry(time.Second)
-			data := noise(1, segment/2)
-			w.fleet.Set(m, 1, 4)
-			info := w.put("f", data)
-			w.mustRead(info.ID, data)
-			w.fleet.Set(m, 2)
-			_, err := w.store.Put(t.Context(), object.PutRequest{Bucket: "b", Name: "g", Size: -1, Body: bytes.NewReader(data)})
-			want := strata.Unavailable
-			if m == full {
-				want = strata.NoSpace
-			}
-			if strata.CodeOf(err) != want || strings.Contains(err.Error(), "\n") {
-				t.Fatalf("%v (code %s), want code %s in one line", err, strata.CodeOf(err), want)
-			}
-			if err := w.store.Delete(t.Context(), info.ID); err != nil {
-				t.Fatal(err)
-			}
-			w.fleet.Set(honest, 1, 2, 4)
-			w.leftNothing()
-		})
+		t.Run(fmt.Sprint(m), func(t *testing.T) { synctest.Test(t, func(t *testing.T) { testSuccessThreshold(t, m) }) })
 	}
+}
+
+func testSuccessThreshold(t *testing.T, m mood) {
+	w := newWorldWith(t, 6, production)
+	data := noise(1, segment/2)
+	w.fleet.Set(m, 1, 4)
+	info := w.put("f", data)
+	w.mustRead(info.ID, data)
+	w.fleet.Set(m, 2)
+	_, err := w.store.Put(t.Context(), object.PutRequest{Bucket: "b", Name: "g", Size: -1, Body: bytes.NewReader(data)})
+	want := strata.Unavailable
+	if m == full {
+		want = strata.NoSpace
+	}
+	if strata.CodeOf(err) != want || strings.Contains(err.Error(), "\n") {
+		t.Fatalf("%v (code %s), want code %s in one line", err, strata.CodeOf(err), want)
+	}
+	if err := w.store.Delete(t.Context(), info.ID); err != nil {
+		t.Fatal(err)
+	}
+	w.fleet.Set(honest, 1, 2, 4)
+	w.leftNothing()
 }
 
 // TestReplaced: while candidates are left, a segment gets all its shards.
 func TestReplaced(t *testing.T) {
 	for _, m := range []mood{refuses, hangs, full} {
 		t.Run(fmt.Sprint(m), func(t *testing.T) {
-			w := newWorld(t, 36)
-			w.hurry(10 * time.Second) // a replacement may hang too
-			w.fleet.Set(m, 3, 9, 20, 21, 30, 35)
-			data := noise(1, 1<<20)
-			info := w.put("f", data)
-			w.eventually("all 30 shards stored", func() bool {
-				h, err := w.store.Stat(t.Context(), info.ID)
-				return err == nil && len(h.Segments) == 1 && h.Segments[0].Stored == 30 && h.Segments[0].Readable()
+			synctest.Test(t, func(t *testing.T) {
+				w := newWorldWith(t, 36, func(w *world) {
+					w.timing = object.Timing{SendTail: time.Minute} // replacements may hang too
+				})
+				w.fleet.Set(m, 3, 9, 20, 21, 30, 35)
+				data := noise(1, 1<<20)
+				info := w.put("f", data)
+				w.eventually("all 30 shards stored", func() bool {
+					h, err := w.store.Stat(t.Context(), info.ID)
+					return err == nil && len(h.Segments) == 1 && h.Segments[0].Stored == 30 && h.Segments[0].Readable()
+				})
+				w.mustRead(info.ID, data)
 			})
-			w.mustRead(info.ID, data)
 		})
 	}
 }
@@ -269,23 +273,43 @@ func TestSlowMinersAreNamed(t *testing.T) {
 
 // TestTailIsBounded: sends that never end are given up after the object counts.
 func TestTailIsBounded(t *testing.T) {
-	w := newWorld(t, 6)
-	w.hurry(50 * time.Millisecond)
-	w.fleet.Set(hangs, 0, 5)
-	info := w.put("f", noise(1, 100))
-	w.eventually("the hanging sends recorded", func() bool {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorldWith(t, 6, func(w *world) {
+			w.causes = &causes{of: map[strata.Hotkey][]error{}}
+			w.timing = object.Timing{SendSlow: time.Hour, SendTail: time.Minute}
+		})
+		w.fleet.Set(hangs, 0, 5)
+		info := w.put("f", noise(1, 100))
+		ended := func() int {
+			synctest.Wait()
+			w.causes.mu.Lock()
+			defer w.causes.mu.Unlock()
+			return len(w.causes.of)
+		}
+		time.Sleep(time.Minute - 1)
+		if n := ended(); n != 0 {
+			t.Errorf("%d sends were ended before their time", n)
+		}
+		time.Sleep(1)
+		if n := ended(); n != 2 {
+			t.Errorf("%d of 2 hanging sends were ended", n)
+		}
 		h, err := w.store.Stat(t.Context(), info.ID)
-		return err == nil && h.Segments[0].Stored == 4 && h.Segments[0].Lost+h.Segments[0].Sending == 2
+		if err != nil || h.Segments[0].Stored != 4 || h.Segments[0].Lost+h.Segments[0].Sending != 2 {
+			t.Errorf("%+v, %v", h.Segments, err)
+		}
 	})
-	w.store.Close() // waits for them
 }
 
 // TestMemoryBound: while miners take nothing, no more of the body is read than
 // fits into memory.
-func TestMemoryBound(t *testing.T) {
-	w := newWorld(t, 6)
-	w.memory = 8 * strata.MiB
-	w.restart()
+func TestMemoryBound(t *testing.T) { synctest.Test(t, testMemoryBound) }
+
+func testMemoryBound(t *testing.T) {
+	w := newWorldWith(t, 6, func(w *world) {
+		production(w)
+		w.memory = 8 * strata.MiB
+	})
 	w.fleet.Gate = make(chan struct{})
 	var read atomic.Int64
 	body := countReader{bytes.NewReader(noise(1, 40<<20)), &read}
@@ -294,16 +318,10 @@ func TestMemoryBound(t *testing.T) {
 		_, err := w.store.Put(t.Context(), object.PutRequest{Bucket: "b", Name: "n", Size: -1, Body: body})
 		done <- err
 	}()
-	last := int64(-1)
-	w.eventually("the reader stopped", func() bool {
-		was := last
-		last = read.Load()
-		time.Sleep(20 * time.Millisecond)
-		return last > 0 && was == last
-	})
+	synctest.Wait() // the reader has stopped
 	// Six shards for two of plaintext, and a few rows read ahead.
-	if limit := int64(8<<20)/3 + 4*row; last > limit {
-		t.Fatalf("%d bytes were read while nothing was sent, want at most %d", last, limit)
+	if n, limit := read.Load(), int64(8<<20)/3+4*row; n < segment || n > limit {
+		t.Fatalf("%d bytes were read while nothing was sent, want at most %d", n, limit)
 	}
 	close(w.fleet.Gate)
 	if err := <-done; err != nil {
