@@ -17,6 +17,9 @@ import (
 	"strata/web"
 )
 
+// patience is how long Chromium may take, on a machine that is busy.
+const patience = 5 * time.Minute
+
 // openBrowser starts Chromium with a profile of its own. Without Chromium the
 // test fails in CI and is skipped elsewhere.
 func openBrowser(t *testing.T) context.Context {
@@ -40,7 +43,8 @@ func openBrowser(t *testing.T) context.Context {
 	}
 	opts := append(chromedp.DefaultExecAllocatorOptions[:],
 		chromedp.ExecPath(path), chromedp.UserDataDir(dir), chromedp.NoSandbox, chromedp.DisableGPU,
-		chromedp.Flag("disable-component-update", true), chromedp.Flag("disable-quic", true), chromedp.WindowSize(1200, 900))
+		chromedp.Flag("disable-component-update", true), chromedp.Flag("disable-quic", true), chromedp.WindowSize(1200, 900),
+		chromedp.WSURLReadTimeout(patience))
 	allocator, stop := chromedp.NewExecAllocator(context.Background(), opts...)
 	browser, cancel := chromedp.NewContext(allocator)
 	t.Cleanup(func() {
@@ -52,7 +56,7 @@ func openBrowser(t *testing.T) context.Context {
 	if err := chromedp.Do(browser); err != nil {
 		t.Fatalf("Chromium does not start: %v", err)
 	}
-	ctx, cancel := context.WithTimeout(browser, time.Minute)
+	ctx, cancel := context.WithTimeout(browser, patience)
 	t.Cleanup(cancel)
 	return ctx
 }

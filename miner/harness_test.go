@@ -25,6 +25,7 @@ import (
 var small = func() strata.Profile {
 	p := strata.LocalProfile
 	p.Blocks = 256
+	p.Deadline = time.Hour // audits wait for the machine, however busy it is
 	return p
 }()
 

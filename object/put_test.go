@@ -14,14 +14,13 @@ import (
 	"testing/synctest"
 	"time"
 
-	"go.uber.org/goleak"
-
 	"strata"
+	"strata/internal/leaks"
 	"strata/object"
 	"strata/wire"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) { leaks.Main(m) }
 
 // With six miners k is 2 and success 4 of 6: a row is 131,040 bytes, a segment
 // 16 rows.

@@ -18,14 +18,14 @@ import (
 	"time"
 
 	"github.com/ChainSafe/go-schnorrkel"
-	"go.uber.org/goleak"
 
 	"strata"
+	"strata/internal/leaks"
 	"strata/merkle"
 	"strata/wire"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) { leaks.Main(m) }
 
 // testKey is an sr25519 key made from a number.
 type testKey struct {
@@ -50,6 +50,9 @@ func (k testKey) Sign(msg []byte) ([64]byte, error) {
 	}
 	return s.Encode(), nil
 }
+
+// patience is how long a test waits for what comes, on a machine that is busy.
+const patience = 2 * time.Minute
 
 var testDomain = wire.Domain{Genesis: strata.GenesisHash{1, 2, 3}, Netuid: 7}
 
@@ -325,7 +328,7 @@ func serve(t testing.TB, run func(net.Listener) error, stop func() error) netip.
 }
 
 func (n *network) newClient(k testKey, change func(*ClientConfig)) *Client {
-	cfg := ClientConfig{Hotkey: k.hotkey, Signer: k, Domain: testDomain, Timeout: 10 * time.Second}
+	cfg := ClientConfig{Hotkey: k.hotkey, Signer: k, Domain: testDomain, Timeout: patience, DialTimeout: patience}
 	if change != nil {
 		change(&cfg)
 	}

@@ -118,7 +118,7 @@ func TestConnectionsPerAddress(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer second.Close()
-	_ = second.SetDeadline(time.Now().Add(5 * time.Second))
+	_ = second.SetDeadline(time.Now().Add(patience))
 	if _, err := second.Read(make([]byte, 1)); err == nil || isTimeout(err) {
 		t.Errorf("a second connection is kept: %v", err)
 	}

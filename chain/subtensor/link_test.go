@@ -13,6 +13,7 @@ import (
 	"strata"
 	"strata/chain"
 	"strata/chain/devchain/devchaintest"
+	"strata/internal/leaks"
 )
 
 func TestUnreachable(t *testing.T) {
@@ -215,7 +216,7 @@ func TestWatchdog(t *testing.T) {
 // a broken connection included.
 func TestCloseEndsAll(t *testing.T) {
 	s := newStub(t, recordedMeta(t))
-	defer goleak.VerifyNone(t, goleak.IgnoreCurrent())
+	defer leaks.None(t, goleak.IgnoreCurrent())
 	c, err := Dial(t.Context(), []string{s.url()}, Options{MinBackoff: time.Millisecond})
 	if err != nil {
 		t.Fatal(err)

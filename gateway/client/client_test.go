@@ -342,7 +342,7 @@ func TestGetGivesUpWithoutProgress(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 	defer cancel()
 	n, err := c.Get(ctx, id, io.Discard, 0, nil)
 	if n != 0 || strata.CodeOf(err) != strata.Unavailable || len(asked) > 3 {

@@ -20,7 +20,7 @@ var layers = []struct {
 	{"rules", []string{"seal", "merkle", "allocation", "placement", "score", "yuma", "health"}},
 	{"codecs", []string{"erasure", "envelope", "internal/sr25519"}},
 	{"protocol", []string{"wire"}},
-	{"tools", []string{"internal/batch", "internal/durable", "internal/hugepage", "internal/background", "internal/lifecycle", "internal/recorded"}},
+	{"tools", []string{"internal/batch", "internal/durable", "internal/hugepage", "internal/background", "internal/leaks", "internal/lifecycle", "internal/recorded"}},
 	{"adapters", []string{"chain", "chain/scale", "chain/scale/listing", "chain/timelock", "chain/subtensor", "chain/subtensor/link", "chain/devchain", "chain/devchain/jsonrpc", "chain/devchain/state", "chain/devchain/storage", "chain/devchain/metadata", "chain/devchain/pallets", "chain/devchain/runtimeapi", "chain/devchain/pool", "chain/devchain/ledger", "chain/devchain/devchaintest", "wallet", "volume", "volume/vfs", "volume/vfs/faultfs", "volume/layout", "volume/index", "volume/hashes", "volume/pipeline", "volume/yield", "peer", "catalog", "catalog/catalogtest", "catalog/sqlite", "auditlog", "auditlog/onchain"}},
 	{"services", []string{"object/segment", "object/packer", "object/keyring", "object/roster", "object", "object/objecttest", "repair", "backup"}},
 	{"roles", []string{"miner", "validator", "gateway", "gateway/client", "gateway/client/agefile", "gateway/files"}},

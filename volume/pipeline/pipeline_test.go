@@ -9,9 +9,8 @@ import (
 	"testing/synctest"
 	"time"
 
-	"go.uber.org/goleak"
-
 	"strata"
+	"strata/internal/leaks"
 )
 
 // plant is a source of sectors that take a known time to fill and to store.
@@ -208,7 +207,7 @@ func TestProgressIsRight(t *testing.T) {
 // TestFailedJobsLeaveTheRest: an error is told, the others go on, and nothing
 // that was used stays behind.
 func TestFailedJobsLeaveTheRest(t *testing.T) {
-	defer goleak.VerifyNone(t)
+	defer leaks.None(t)
 	broken := errors.New("broken")
 	p := &plant{jobs: 10, fail: map[int]error{3: broken, 7: broken}}
 	if err := Run(t.Context(), Config{Workers: 2, Buffers: 3, Lanes: 2, Size: size, Jobs: 10}, p); err != nil {

@@ -15,6 +15,7 @@ import (
 
 	"strata"
 	"strata/chain/devchain/jsonrpc"
+	"strata/internal/leaks"
 )
 
 // node is a server of a few methods, whose connections can be broken.
@@ -172,7 +173,7 @@ func TestNoneIsUsable(t *testing.T) {
 // TestCloseEndsAll: nothing is left running, what was started with Go included.
 func TestCloseEndsAll(t *testing.T) {
 	n := newNode(t)
-	defer goleak.VerifyNone(t, goleak.IgnoreCurrent())
+	defer leaks.None(t, goleak.IgnoreCurrent())
 	l := open(t, n)
 	ended := false
 	l.Go(func() {
