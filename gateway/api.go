@@ -26,6 +26,9 @@ type Objects interface {
 	OpenKey(ctx context.Context, key string) (Object, Content, error)
 	// Delete removes an object (code NotFound if unknown).
 	Delete(ctx context.Context, id strata.ObjectID) error
+	// DeleteKey removes what a key names and returns its id (code NotFound if it
+	// names none). Unless match is zero it must be that object, else code Conflict.
+	DeleteKey(ctx context.Context, key string, match strata.ObjectID) (strata.ObjectID, error)
 	// Undelete brings a deleted object back, for a while after its deletion
 	// (code NotFound if it is unknown or gone, Conflict if it is not deleted).
 	Undelete(ctx context.Context, id strata.ObjectID) (Object, error)

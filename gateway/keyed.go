@@ -35,12 +35,10 @@ func (s *Server) storeKey(w http.ResponseWriter, r *http.Request) {
 	switch {
 	case body.err != nil:
 		fail(w, body.err) // the cause, which Put may have wrapped
-	case strata.CodeOf(err) == strata.Conflict && req.Condition != (Condition{}):
-		reply(w, http.StatusPreconditionFailed, Failure{Code: strata.Conflict, Error: oneLine(err.Error())})
 	case err != nil:
-		fail(w, err)
+		failConditional(w, req.Condition, err)
 	default:
-		w.Header().Set("Etag", `"`+object.ID.String()+`"`)
+		w.Header().Set("Etag", entityTag(object.ID))
 		reply(w, http.StatusOK, Stored{Status: true, Hash: object.ID})
 	}
 }
@@ -58,6 +56,42 @@ func (s *Server) retrieveKey(w http.ResponseWriter, r *http.Request) {
 	}
 	defer func() { <-s.downloads }()
 	s.send(w, r, func(ctx context.Context) (Object, Content, error) { return s.cfg.Objects.OpenKey(ctx, key) })
+}
+
+// deleteKey answers DELETE /api/files/{key} with 204 and the entity tag of the
+// file that is gone, on the condition of If-Match. What names no file is 404, so
+// that a misspelt key is noticed.
+func (s *Server) deleteKey(w http.ResponseWriter, r *http.Request) {
+	key := r.PathValue("key")
+	err := CheckKey(key)
+	var c Condition
+	if err == nil {
+		c, err = condition(r.Header)
+	}
+	if err == nil && c.Absent {
+		err = strata.E(strata.Invalid, `there is nothing to delete where no file has the key: send If-Match: "HASH", or no condition`)
+	}
+	if err != nil {
+		fail(w, err)
+		return
+	}
+	id, err := s.cfg.Objects.DeleteKey(r.Context(), key, c.Match)
+	if err != nil {
+		failConditional(w, c, err)
+		return
+	}
+	w.Header().Set("Etag", entityTag(id))
+	w.WriteHeader(http.StatusNoContent)
+}
+
+// failConditional answers with err, a conflict under a condition with 412 (RFC
+// 9110 §15.5.13).
+func failConditional(w http.ResponseWriter, c Condition, err error) {
+	if strata.CodeOf(err) == strata.Conflict && c != (Condition{}) {
+		reply(w, http.StatusPreconditionFailed, Failure{Code: strata.Conflict, Error: oneLine(err.Error())})
+		return
+	}
+	fail(w, err)
 }
 
 func (s *Server) keyedRequest(r *http.Request) (PutRequest, error) {

@@ -79,6 +79,45 @@ func TestConditionsOnKeys(t *testing.T) {
 	}
 }
 
+// TestDeleteKey: the file that a key names goes, on a condition, and its id is told.
+func TestDeleteKey(t *testing.T) {
+	b := newBench(t)
+	tag := func(id strata.ObjectID) string { return `"` + id.String() + `"` }
+	b.put("a/b", "", "one of that name without a key")
+	_, first := b.putKey("a/b", strings.NewReader("one"))
+	_, second := b.putKey("a/b", strings.NewReader("two"))
+	for _, c := range []struct {
+		key    string
+		header []string
+		status int
+	}{
+		{"a/c", nil, 404},
+		{"a", nil, 404},
+		{"a%2F%2Fb", nil, 400},
+		{"a/b", []string{"Authorization", "Bearer wrong"}, 401},
+		{"a/b", []string{"If-None-Match", "*"}, 400},
+		{"a/b", []string{"If-Match", "*"}, 400},
+		{"a/b", []string{"If-Match", tag(first)}, 412},
+		{"a/c", []string{"If-Match", tag(first)}, 404},
+		{"a/b", []string{"If-Match", tag(second)}, 204},
+		{"a/b", []string{"If-Match", tag(second)}, 404},
+	} {
+		a := b.do(b.request(http.MethodDelete, "/api/files/"+c.key, nil, c.header...))
+		if a.status != c.status {
+			t.Errorf("%s %v: %d %s, want %d", c.key, c.header, a.status, a.body, c.status)
+		}
+		switch {
+		case a.status == 204 && (len(a.body) > 0 || a.header.Get("Etag") != tag(second)):
+			t.Errorf("%s: %q %v", c.key, a.body, a.header)
+		case a.status != 204:
+			a.failure(t)
+		}
+	}
+	if a := b.get("/api/files/a/b"); a.status != 404 || b.objects.len() != 1 {
+		t.Errorf("%d; %d files are left, want the one without a key", a.status, b.objects.len())
+	}
+}
+
 func TestBadKeys(t *testing.T) {
 	b := newBench(t, func(c *Config) { c.MaxObject = 10 })
 	for key, status := range map[string]int{

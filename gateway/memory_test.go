@@ -83,6 +83,16 @@ func (m *memory) OpenKey(ctx context.Context, key string) (Object, Content, erro
 	return m.Open(ctx, id)
 }
 
+func (m *memory) DeleteKey(ctx context.Context, key string, match strata.ObjectID) (strata.ObjectID, error) {
+	m.mu.Lock()
+	id := m.named(key)
+	m.mu.Unlock()
+	if match != (strata.ObjectID{}) && id != (strata.ObjectID{}) && match != id {
+		return id, strata.E(strata.Conflict, "%q has another file", key)
+	}
+	return id, m.Delete(ctx, id)
+}
+
 func (m *memory) get(id strata.ObjectID) (memoryObject, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()

@@ -50,7 +50,7 @@ func (s *Server) send(w http.ResponseWriter, r *http.Request, open func(context.
 	h.Set("Content-Disposition", attachment(object.Name))
 	h.Set("Content-Security-Policy", "sandbox; default-src 'none'") // should a browser show it after all
 	h.Set("Cache-Control", "private, no-cache")
-	h.Set("Etag", `"`+object.ID.String()+`"`)
+	h.Set("Etag", entityTag(object.ID))
 
 	out := &late{ResponseWriter: w}
 	body := &ranged{ctx: r.Context(), content: content, size: object.Size, header: h}
@@ -70,6 +70,9 @@ func (s *Server) send(w http.ResponseWriter, r *http.Request, open func(context.
 		s.cfg.Log.WarnContext(r.Context(), "a download broke off", "object", object.ID, "error", oneLine(body.err.Error()))
 	}
 }
+
+// entityTag is an object's, and that of a key while it names the object.
+func entityTag(id strata.ObjectID) string { return `"` + id.String() + `"` }
 
 // attachment is the Content-Disposition of a file to save (RFC 6266): a plain
 // name for old clients and the exact one for the rest.

@@ -39,7 +39,7 @@ func (s *Server) routes() (http.Handler, error) {
 		"/store":                     {http.MethodPost: s.authorized(s.store)},
 		"/retrieve/{$}":              {http.MethodGet: s.retrieve},
 		"/retrieve":                  {http.MethodGet: s.retrieve},
-		"/api/files/{key...}":        {http.MethodPut: s.authorized(s.storeKey), http.MethodGet: s.authorized(s.retrieveKey)},
+		"/api/files/{key...}":        {http.MethodPut: s.authorized(s.storeKey), http.MethodGet: s.authorized(s.retrieveKey), http.MethodDelete: s.authorized(s.deleteKey)},
 		"/api/objects":               {http.MethodGet: s.authorized(s.list)},
 		"/api/objects/{id}":          {http.MethodGet: s.authorized(s.stat), http.MethodDelete: s.authorized(s.delete)},
 		"/api/objects/{id}/undelete": {http.MethodPost: s.authorized(s.undelete)},

@@ -5,10 +5,12 @@ import (
 	"context"
 	"encoding/json"
 	"io"
+	"maps"
 	"net/http/httptest"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -25,10 +27,17 @@ type shelf struct {
 	by   map[strata.ObjectID]gateway.Object // guarded by mu, as data
 	data map[strata.ObjectID][]byte
 	keys map[string]strata.ObjectID
+	full int // how many it takes, 0: any number
 }
 
 func (s *shelf) Put(_ context.Context, r gateway.PutRequest) (gateway.Object, error) {
 	b, err := io.ReadAll(r.Body)
+	if err == nil && len(b) == 0 {
+		err = strata.E(strata.Invalid, "the file is empty: there is nothing to store")
+	}
+	if err == nil && s.full > 0 && len(s.by) >= s.full {
+		err = strata.E(strata.NoSpace, "the network is full")
+	}
 	if err != nil {
 		return gateway.Object{}, err
 	}
@@ -64,12 +73,19 @@ func (s *shelf) OpenKey(context.Context, string) (gateway.Object, gateway.Conten
 	return gateway.Object{}, nil, strata.E(strata.Internal, "files are fetched by id")
 }
 
-// List returns what has been stored under a key last.
+// List returns what has been stored under keys last, in pages of two.
 func (s *shelf) List(_ context.Context, r gateway.ListRequest) (l gateway.ObjectList, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if id, ok := s.keys[r.Prefix]; ok {
-		l.Objects = append(l.Objects, s.by[id])
+	for _, key := range slices.Sorted(maps.Keys(s.keys)) {
+		if !strings.HasPrefix(key, r.Prefix) || key <= r.After {
+			continue
+		}
+		if len(l.Objects) == min(r.Limit, 2) {
+			l.Next = l.Objects[len(l.Objects)-1].Name
+			break
+		}
+		l.Objects = append(l.Objects, s.by[s.keys[key]])
 	}
 	return l, nil
 }
@@ -83,6 +99,16 @@ func (s *shelf) Delete(_ context.Context, id strata.ObjectID) error {
 		}
 	}
 	return nil
+}
+
+func (s *shelf) DeleteKey(ctx context.Context, key string, _ strata.ObjectID) (strata.ObjectID, error) {
+	s.mu.Lock()
+	id, ok := s.keys[key]
+	s.mu.Unlock()
+	if !ok {
+		return id, strata.E(strata.NotFound, "no file has the key %q", key)
+	}
+	return id, s.Delete(ctx, id)
 }
 
 func (s *shelf) Undelete(context.Context, strata.ObjectID) (gateway.Object, error) {

@@ -26,10 +26,17 @@ import (
 const maxManifest = 1 << 30
 
 type exportCmd struct {
-	ID     strata.ObjectID `arg:"" help:"Id of the file."`
-	Output string          `short:"o" help:"File to write, - for standard output; NAME.strata-manifest unless given."`
-	Days   int             `default:"30" help:"How long the miners take it."`
+	fileArg
+	Output string `short:"o" help:"File to write, - for standard output; NAME.strata-manifest unless given."`
+	Days   int    `default:"30" help:"Days for which the miners take it."`
 	userFlags
+}
+
+// exported is what export prints as JSON.
+type exported struct {
+	Path    string          `json:"path"`
+	ID      strata.ObjectID `json:"hash"`
+	Expires time.Time       `json:"expires"`
 }
 
 // Run writes the manifest of a file, for its owner's eyes only.
@@ -39,7 +46,11 @@ func (c *exportCmd) Run(ctx context.Context, s streams) error {
 		return err
 	}
 	defer api.Close()
-	m, err := api.Export(ctx, c.ID, c.Days)
+	id, err := c.id(ctx, api)
+	if err != nil {
+		return err
+	}
+	m, err := api.Export(ctx, id, c.Days)
 	if err != nil {
 		return err
 	}
@@ -62,7 +73,14 @@ func (c *exportCmd) Run(ctx context.Context, s streams) error {
 	if err := durable.WriteFile(path, b, 0o600); err != nil {
 		return err
 	}
-	fmt.Fprintf(s.out, "%s: good until %s\n", path, m.Expires.Local().Format(time.DateOnly))
+	if c.JSON {
+		err = json.NewEncoder(s.out).Encode(exported{path, m.ID, m.Expires})
+	} else {
+		_, err = fmt.Fprintf(s.out, "%s: good until %s\n", path, m.Expires.Local().Format(time.DateOnly))
+	}
+	if err != nil {
+		return err
+	}
 	_, err = fmt.Fprintln(s.err, "keep it secret: it discloses the file's keys, and who has it can read the file")
 	return err
 }

@@ -3,19 +3,19 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"log/slog"
-	"mime"
 	"os"
-	"path/filepath"
+	"syscall"
 	"text/tabwriter"
 	"time"
 
 	"strata"
 	"strata/gateway"
 	"strata/gateway/client"
-	"strata/gateway/client/agefile"
 )
 
 // userFlags say which gateway a user's command talks to.
@@ -46,33 +46,6 @@ func (f userFlags) client() (*client.Client, error) {
 	return client.New(f.Gateway, token)
 }
 
-type putCmd struct {
-	File string `arg:"" help:"File to store; - reads standard input."`
-	Name string `help:"Name to store it under; the file's own unless given." xor:"name"`
-	keyFlags
-	encryptFlags
-	transferFlags
-	userFlags
-}
-
-// keyFlags store a file under a key.
-type keyFlags struct {
-	Key      string          `help:"Key to store it under, in place of the file that has it." xor:"name"`
-	IfAbsent bool            `name:"if-absent" help:"Only if no file has the key." xor:"if"`
-	IfMatch  strata.ObjectID `name:"if-match" help:"Only if the file with this id has the key." xor:"if"`
-}
-
-// file returns what is stored of a body, under a name unless there is a key.
-func (k keyFlags) file(name string, size int64, body io.Reader) (client.File, error) {
-	f := client.File{Name: name, Size: size, Body: body, Condition: gateway.Condition{Absent: k.IfAbsent, Match: k.IfMatch}}
-	if k.Key != "" {
-		f.Name, f.Keyed = k.Key, true
-	} else if f.Condition != (gateway.Condition{}) {
-		return f, strata.E(strata.Invalid, "--if-absent and --if-match are about a key: give --key")
-	}
-	return f, nil
-}
-
 type transferFlags struct {
 	Quiet bool `help:"Print only the result."`
 }
@@ -89,163 +62,90 @@ func (f transferFlags) bar(s streams, what string) *bar {
 	return newBar(s.err, what, log)
 }
 
-// Run stores one file and prints its id.
-func (c *putCmd) Run(ctx context.Context, s streams) error {
-	api, err := c.client()
-	if err != nil {
-		return err
-	}
-	defer api.Close()
-	name, size, file, err := c.open(s)
-	if err != nil {
-		return err
-	}
-	defer file.Close()
-	to, err := c.recipients(s)
-	if err != nil {
-		return err
-	}
-	f, err := c.file(name, size, file)
-	if err != nil {
-		return err
-	}
-	if len(to) > 0 {
-		if f.Body, err = agefile.Encrypt(file, size, to); err != nil {
-			return err
-		}
-		f.Size, f.ContentType = -1, ageType
-	}
-	b := c.bar(s, "storing")
-	id, err := api.PutFile(ctx, f, func(n int64) { b.set(strata.ByteSize(n), strata.ByteSize(max(size, n))) })
-	b.close(err == nil)
-	if err != nil {
-		return err
-	}
-	if c.JSON {
-		return json.NewEncoder(s.out).Encode(gateway.Stored{Status: true, Hash: id})
-	}
-	_, err = fmt.Fprintln(s.out, id)
-	return err
-}
-
-func (c *putCmd) open(s streams) (name string, size int64, body io.ReadCloser, err error) {
-	if c.File == "-" {
-		if c.Name == "" && c.Key == "" {
-			return "", 0, nil, strata.E(strata.Invalid, "standard input has no name: give --name or --key")
-		}
-		return c.Name, -1, io.NopCloser(s.in), nil
-	}
-	f, err := os.Open(c.File)
-	if err != nil {
-		return "", 0, nil, strata.E(strata.NotFound, "open the file: %w", err)
-	}
-	st, err := f.Stat()
-	if err != nil || !st.Mode().IsRegular() {
-		f.Close()
-		return "", 0, nil, strata.E(strata.Invalid, "%s is not a regular file: pipe it into strata put - --name NAME", c.File)
-	}
-	name = c.Name
-	if name == "" {
-		name = filepath.Base(c.File)
-	}
-	return name, st.Size(), f, nil
-}
-
 // fileArg names a stored file by its id or its key.
 type fileArg struct {
-	ID  strata.ObjectID `arg:"" optional:"" help:"Id that put printed."`
+	ID  strata.ObjectID `arg:"" optional:"" help:"Id that put and ls print."`
 	Key string          `help:"Key of the file, instead of its id."`
 }
 
-type getCmd struct {
-	fileArg
-	Output string `short:"o" help:"File to write, - for standard output; the stored name unless given."`
-	Force  bool   `help:"Replace an existing file."`
-	decryptFlags
-	transferFlags
-	userFlags
-}
-
-// Run fetches one file. It arrives in NAME.part, which a repeated call takes up
-// where it was, and gets its name when it is whole.
-func (c *getCmd) Run(ctx context.Context, s streams) error {
-	api, err := c.client()
-	if err != nil {
-		return err
+// id returns the id of the file that is asked for.
+func (c fileArg) id(ctx context.Context, api *client.Client) (strata.ObjectID, error) {
+	switch {
+	case (c.ID == strata.ObjectID{}) == (c.Key == ""):
+		return c.ID, strata.E(strata.Invalid, "give the id that put printed, or --key")
+	case c.Key != "":
+		o, err := api.Key(ctx, c.Key)
+		return o.ID, err
 	}
-	defer api.Close()
-	o, err := c.find(ctx, api)
-	if err != nil {
-		return err
-	}
-	with, err := c.identities(s, o)
-	if err != nil {
-		return err
-	}
-	if c.Output == "-" {
-		fetch := func(ctx context.Context, w io.Writer) error {
-			_, err := api.Get(ctx, o.ID, w, 0, nil)
-			return err
-		}
-		if len(with) > 0 {
-			return agefile.DecryptStream(ctx, s.out, with, fetch)
-		}
-		return fetch(ctx, s.out)
-	}
-	path := c.Output
-	if path == "" {
-		path = filepath.Base(filepath.Clean("/" + o.Name))
-	}
-	if _, err := os.Stat(path); err == nil && !c.Force {
-		return strata.E(strata.Conflict, "%s exists: choose another --output, or --force to replace it", path)
-	}
-	part := path + "." + o.ID.String()[:8] + ".part"
-	if err := c.download(ctx, s, api, o, part); err != nil {
-		return err
-	}
-	if err := settle(filepath.Dir(path), part, path, with); err != nil {
-		return err
-	}
-	if !c.Quiet {
-		fmt.Fprintf(s.out, "%s: %s\n", path, strata.ByteSize(o.Size))
-	}
-	return nil
+	return c.ID, nil
 }
 
 // find returns the file that is asked for. One that has a key is fetched by its
 // id from then on: all of it is of one file, whatever the key names meanwhile.
 func (c fileArg) find(ctx context.Context, api *client.Client) (gateway.Object, error) {
-	switch {
-	case (c.ID == strata.ObjectID{}) == (c.Key == ""):
-		return gateway.Object{}, strata.E(strata.Invalid, "give the id that put printed, or --key")
-	case c.Key != "":
-		return api.Key(ctx, c.Key)
+	id, err := c.id(ctx, api)
+	if err != nil {
+		return gateway.Object{}, err
 	}
-	return api.Stat(ctx, c.ID)
+	return api.Stat(ctx, id)
 }
 
-// download appends to the part that is there. A crash leaves the part, whose
-// bytes were verified as they came.
-func (c *getCmd) download(ctx context.Context, s streams, api *client.Client, o gateway.Object, part string) error {
-	f, err := os.OpenFile(part, os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o600)
-	if err != nil {
-		return strata.E(strata.Invalid, "write the file: %w", err)
+// below returns all files whose key is key/PATH.
+func below(ctx context.Context, api *client.Client, key string) (all []gateway.Object, err error) {
+	if err := gateway.CheckKey(key); err != nil {
+		return nil, err
 	}
-	defer f.Close()
-	st, err := f.Stat()
-	if err != nil {
-		return err
+	err = each(ctx, api, gateway.ListRequest{Prefix: key + "/", Limit: gateway.MaxPage}, func(o gateway.Object) {
+		if o.Keyed {
+			all = append(all, o)
+		}
+	})
+	if err == nil && len(all) == 0 {
+		err = strata.E(strata.NotFound, "no file has a key below %q", key)
 	}
-	have := st.Size()
-	b := c.bar(s, "fetching")
-	if have < o.Size {
-		_, err = api.Get(ctx, o.ID, f, have, func(n int64) { b.set(strata.ByteSize(n), strata.ByteSize(o.Size)) })
+	return all, err
+}
+
+// each calls f with all files that a request selects, page by page.
+func each(ctx context.Context, api *client.Client, r gateway.ListRequest, f func(gateway.Object)) error {
+	for {
+		page, err := api.List(ctx, r)
+		if err != nil {
+			return err
+		}
+		for _, o := range page.Objects {
+			f(o)
+		}
+		if r.After = page.Next; r.After == "" {
+			return nil
+		}
 	}
-	b.close(err == nil)
-	if err != nil {
-		return fmt.Errorf("%w (the part that came is in %s; the same command continues it)", err, part)
+}
+
+// unreadable and unwritable say what the system says of a path, once.
+func unreadable(path string, err error) error {
+	code := strata.Invalid
+	if errors.Is(err, fs.ErrNotExist) {
+		code = strata.NotFound
 	}
-	return f.Sync()
+	return strata.E(code, "%s cannot be read: %w", path, cause(err))
+}
+
+func unwritable(path string, err error) error {
+	code := strata.Invalid
+	if errors.Is(err, syscall.ENOSPC) {
+		code = strata.NoSpace
+	}
+	return strata.E(code, "%s cannot be written: %w", path, cause(err))
+}
+
+// cause returns what is left of a system's error without operation and path.
+func cause(err error) error {
+	var p *fs.PathError
+	if errors.As(err, &p) {
+		return p.Err
+	}
+	return err
 }
 
 type lsCmd struct {
@@ -261,15 +161,9 @@ func (c *lsCmd) Run(ctx context.Context, s streams) error {
 	}
 	defer api.Close()
 	all := []gateway.Object{}
-	for after := ""; ; {
-		page, err := api.List(ctx, gateway.ListRequest{Prefix: c.Prefix, After: after, Limit: gateway.MaxPage, Health: true})
-		if err != nil {
-			return err
-		}
-		all = append(all, page.Objects...)
-		if after = page.Next; after == "" {
-			break
-		}
+	err = each(ctx, api, gateway.ListRequest{Prefix: c.Prefix, Limit: gateway.MaxPage, Health: true}, func(o gateway.Object) { all = append(all, o) })
+	if err != nil {
+		return err
 	}
 	if c.JSON {
 		return json.NewEncoder(s.out).Encode(all)
@@ -283,36 +177,91 @@ func (c *lsCmd) Run(ctx context.Context, s streams) error {
 }
 
 type rmCmd struct {
-	IDs []strata.ObjectID `arg:"" optional:"" help:"Ids of the files to delete."`
-	Key []string          `help:"Key of a file to delete; repeat for several." sep:"none"`
+	IDs       []strata.ObjectID `arg:"" name:"id" optional:"" help:"Ids of the files to delete."`
+	Key       []string          `help:"Key of a file to delete; repeat for several." sep:"none"`
+	Recursive bool              `short:"r" help:"Delete all files whose key is KEY/PATH."`
 	userFlags
 }
 
-// Run deletes files.
+// Run deletes files. For a while undelete brings them back.
 func (c *rmCmd) Run(ctx context.Context, s streams) error {
+	if c.Recursive && (len(c.Key) == 0 || len(c.IDs) > 0) {
+		return strata.E(strata.Invalid, "--recursive deletes what lies below keys: give --key")
+	}
+	if len(c.IDs)+len(c.Key) == 0 {
+		return strata.E(strata.Invalid, "say which files to delete: their ids, or --key")
+	}
 	api, err := c.client()
 	if err != nil {
 		return err
 	}
 	defer api.Close()
+	report := newReport(s, c.JSON)
+	return report.end(c.delete(ctx, api, report.add))
+}
+
+// delete deletes what is asked for and tells of each file that is gone.
+func (c *rmCmd) delete(ctx context.Context, api *client.Client, gone func(id strata.ObjectID, line string) error) error {
 	ids := c.IDs
 	for _, key := range c.Key {
-		o, err := api.Key(ctx, key)
+		if c.Recursive {
+			all, err := below(ctx, api, key)
+			if err != nil {
+				return err
+			}
+			for _, o := range all {
+				ids = append(ids, o.ID)
+			}
+			continue
+		}
+		id, err := api.DeleteKey(ctx, key, strata.ObjectID{})
 		if err != nil {
 			return err
 		}
-		ids = append(ids, o.ID)
-	}
-	if len(ids) == 0 {
-		return strata.E(strata.Invalid, "say which files to delete: their ids, or --key")
+		if err := gone(id, "deleted "+id.String()); err != nil {
+			return err
+		}
 	}
 	for _, id := range ids {
 		if err := api.Delete(ctx, id); err != nil {
 			return err
 		}
-		fmt.Fprintln(s.out, "deleted", id)
+		if err := gone(id, "deleted "+id.String()); err != nil {
+			return err
+		}
 	}
 	return nil
+}
+
+// report tells what was done to each of several files: a line at once, or JSON
+// at the end, also of those before one that failed.
+type report struct {
+	out  io.Writer
+	json bool
+	all  []gateway.Stored
+}
+
+func newReport(s streams, json bool) *report {
+	return &report{out: s.out, json: json, all: []gateway.Stored{}}
+}
+
+func (r *report) add(id strata.ObjectID, line string) error {
+	r.all = append(r.all, gateway.Stored{Status: true, Hash: id})
+	if r.json {
+		return nil
+	}
+	_, err := fmt.Fprintln(r.out, line)
+	return err
+}
+
+// end returns err, or what went wrong in saying so.
+func (r *report) end(err error) error {
+	if r.json {
+		if jerr := json.NewEncoder(r.out).Encode(r.all); err == nil {
+			err = jerr
+		}
+	}
+	return err
 }
 
 type statCmd struct {
@@ -328,21 +277,18 @@ func (c *statCmd) Run(ctx context.Context, s streams) error {
 	}
 	defer api.Close()
 	o, err := c.find(ctx, api)
-	if err == nil && c.Key != "" {
-		o, err = api.Stat(ctx, o.ID) // the list that names keys has no segments
-	}
 	if err != nil {
 		return err
 	}
 	if c.JSON {
 		return json.NewEncoder(s.out).Encode(o)
 	}
-	kind := o.ContentType
-	if kind == "" {
-		kind = mime.TypeByExtension(filepath.Ext(o.Name))
+	name := "name"
+	if o.Keyed {
+		name = "key "
 	}
-	fmt.Fprintf(s.out, "id      %s\nname    %q\nsize    %s (%d bytes)\ntype    %s\nstored  %s\nhealth  %s\n", o.ID, o.Name,
-		strata.ByteSize(o.Size), o.Size, kind, o.Created.Local().Format(time.DateTime), health(o))
+	fmt.Fprintf(s.out, "id      %s\n%s    %q\nsize    %s (%d bytes)\ntype    %s\nstored  %s\nhealth  %s\n", o.ID, name, o.Name,
+		strata.ByteSize(o.Size), o.Size, o.ContentType, o.Created.Local().Format(time.DateTime), health(o))
 	if o.BackedUp != nil {
 		fmt.Fprintf(s.out, "backup  %s\n", map[bool]string{true: "its record is on the miners", false: "not yet"}[*o.BackedUp])
 	}

@@ -12,8 +12,8 @@ import (
 )
 
 type verifyCmd struct {
-	ID   strata.ObjectID `arg:"" help:"Id of the file."`
-	Deep bool            `help:"Read every byte of every shard, instead of a random piece."`
+	fileArg
+	Deep bool `help:"Read every byte of every shard, instead of a random piece."`
 	userFlags
 }
 
@@ -26,7 +26,11 @@ func (c *verifyCmd) Run(ctx context.Context, s streams) error {
 		return err
 	}
 	defer api.Close()
-	v, err := api.Verify(ctx, c.ID, c.Deep)
+	id, err := c.id(ctx, api)
+	if err != nil {
+		return err
+	}
+	v, err := api.Verify(ctx, id, c.Deep)
 	if err != nil {
 		return err
 	}

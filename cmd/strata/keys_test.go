@@ -30,7 +30,7 @@ func TestPutAndGetByKey(t *testing.T) {
 	if b, err := os.ReadFile("k"); err != nil || string(b) != "two, longer" {
 		t.Errorf("%q, %v", b, err)
 	}
-	if out := u.must("stat", "--key", "k"); !strings.Contains(out, `name    "k"`) {
+	if out := u.must("stat", "--key", "k"); !strings.Contains(out, `key     "k"`) {
 		t.Errorf("stat: %s", out)
 	}
 	u.must("put", "f.txt", "--key", "folder/k", "--quiet")

@@ -8,7 +8,7 @@ import (
 )
 
 type undeleteCmd struct {
-	IDs []strata.ObjectID `arg:"" help:"Ids of the files to bring back, as put and rm print them."`
+	IDs []strata.ObjectID `arg:"" name:"id" help:"Ids of the files to bring back, as put and rm print them."`
 	userFlags
 }
 
@@ -19,12 +19,15 @@ func (c *undeleteCmd) Run(ctx context.Context, s streams) error {
 		return err
 	}
 	defer api.Close()
+	report := newReport(s, c.JSON)
 	for _, id := range c.IDs {
 		o, err := api.Undelete(ctx, id)
-		if err != nil {
-			return err
+		if err == nil {
+			err = report.add(id, fmt.Sprintf("back %s %q: %s", id, o.Name, health(o)))
 		}
-		fmt.Fprintf(s.out, "back %s %q: %s\n", id, o.Name, health(o))
+		if err != nil {
+			return report.end(err)
+		}
 	}
-	return nil
+	return report.end(nil)
 }

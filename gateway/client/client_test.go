@@ -83,6 +83,21 @@ func (s *shelf) OpenKey(ctx context.Context, key string) (gateway.Object, gatewa
 	return gateway.Object{}, nil, strata.E(strata.Internal, "the client asks by id")
 }
 
+func (s *shelf) DeleteKey(ctx context.Context, key string, match strata.ObjectID) (strata.ObjectID, error) {
+	s.mu.Lock()
+	var id strata.ObjectID
+	for _, o := range s.files {
+		if o.Keyed && o.Name == key {
+			id = o.ID
+		}
+	}
+	s.mu.Unlock()
+	if match != (strata.ObjectID{}) && match != id {
+		return id, strata.E(strata.Conflict, "another file")
+	}
+	return id, s.Delete(ctx, id)
+}
+
 func (s *shelf) Delete(ctx context.Context, id strata.ObjectID) error {
 	if _, err := s.Stat(ctx, id); err != nil {
 		return err
@@ -209,6 +224,19 @@ func TestKeys(t *testing.T) {
 	}
 	if o, err := c.Key(ctx, key); err != nil || o.Name != key || o.Size != 4 {
 		t.Errorf("%+v, %v", o, err)
+	}
+	last := shelf.files[len(shelf.files)-1].ID
+	if _, err := c.DeleteKey(ctx, key, strata.ObjectID{7}); strata.CodeOf(err) != strata.Conflict {
+		t.Errorf("another file than the one meant: %v", err)
+	}
+	if id, err := c.DeleteKey(ctx, key, last); err != nil || id != last {
+		t.Errorf("deleted %s, %v, want %s", id, err, last)
+	}
+	if _, err := c.DeleteKey(ctx, key+"x", strata.ObjectID{}); strata.CodeOf(err) != strata.NotFound {
+		t.Errorf("a key that names nothing: %v", err)
+	}
+	if _, err := c.DeleteKey(ctx, "a//b", strata.ObjectID{}); strata.CodeOf(err) != strata.Invalid {
+		t.Errorf("no key: %v", err)
 	}
 	for _, bad := range []string{"", ".", "..", "a//b", "/a", "a/", "a/../b", "a\x00b", "\xff"} {
 		if _, err := c.PutFile(ctx, File{Name: bad, Size: 4, Body: neverRead{t}, Keyed: true}, nil); strata.CodeOf(err) != strata.Invalid {

@@ -138,6 +138,32 @@ func (c *Client) Key(ctx context.Context, key string) (gateway.Object, error) {
 	return gateway.Object{}, strata.E(strata.NotFound, "no file has the key %q", key)
 }
 
+// DeleteKey deletes the file that a key names, unless match is zero only that
+// one, and returns its id; code NotFound if the key names none, Conflict if another.
+func (c *Client) DeleteKey(ctx context.Context, key string, match strata.ObjectID) (strata.ObjectID, error) {
+	path, err := keyPath(key)
+	if err != nil {
+		return strata.ObjectID{}, err
+	}
+	req, err := c.request(ctx, http.MethodDelete, path, nil, nil)
+	if err != nil {
+		return strata.ObjectID{}, err
+	}
+	if match != (strata.ObjectID{}) {
+		req.Header.Set("If-Match", `"`+match.String()+`"`)
+	}
+	resp, err := c.do(req)
+	if err != nil {
+		return strata.ObjectID{}, err
+	}
+	defer resp.Body.Close()
+	id, err := strata.ParseObjectID(strings.Trim(resp.Header.Get("Etag"), `"`))
+	if err != nil {
+		return id, strata.E(strata.Unavailable, "the answer of %s is not a gateway's: check the address: %w", req.URL.Host, err)
+	}
+	return id, nil
+}
+
 // form returns what goes before and after the file in a multipart body.
 func form(f File) (head, tail, contentType string, err error) {
 	var buf bytes.Buffer

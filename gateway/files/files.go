@@ -176,9 +176,30 @@ func (f Objects) Open(ctx context.Context, id strata.ObjectID) (gateway.Object, 
 	return fileOf(r.Info()), r, nil
 }
 
-// OpenKey opens what a key names. That may be replaced, and so be gone, between
-// being looked up and opened; then there is another.
-func (f Objects) OpenKey(ctx context.Context, key string) (gateway.Object, gateway.Content, error) {
+// OpenKey opens what a key names.
+func (f Objects) OpenKey(ctx context.Context, key string) (o gateway.Object, content gateway.Content, err error) {
+	err = f.withKey(ctx, key, func(id strata.ObjectID) (err error) {
+		o, content, err = f.Open(ctx, id)
+		return err
+	})
+	return o, content, err
+}
+
+// DeleteKey deletes what a key names at the moment of the deletion.
+func (f Objects) DeleteKey(ctx context.Context, key string, match strata.ObjectID) (id strata.ObjectID, err error) {
+	err = f.withKey(ctx, key, func(now strata.ObjectID) error {
+		id = now
+		if match != (strata.ObjectID{}) && now != match {
+			return strata.E(strata.Conflict, "the key %q names file %s", key, now)
+		}
+		return f.Delete(ctx, now)
+	})
+	return id, err
+}
+
+// withKey does something with the object that a key names. That may be replaced,
+// and so be gone, between being looked up and done with; then there is another.
+func (f Objects) withKey(ctx context.Context, key string, do func(strata.ObjectID) error) error {
 	var last strata.ObjectID
 	for {
 		info, err := f.Store.Lookup(ctx, filesBucket, fixedKey(key))
@@ -186,11 +207,10 @@ func (f Objects) OpenKey(ctx context.Context, key string) (gateway.Object, gatew
 			err = strata.E(strata.NotFound, "no file has the key %q", key)
 		}
 		if err != nil {
-			return gateway.Object{}, nil, err
+			return err
 		}
-		o, content, err := f.Open(ctx, info.ID)
-		if strata.CodeOf(err) != strata.NotFound || info.ID == last {
-			return o, content, err
+		if err := do(info.ID); strata.CodeOf(err) != strata.NotFound || info.ID == last {
+			return err
 		}
 		last = info.ID
 	}

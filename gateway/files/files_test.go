@@ -177,8 +177,14 @@ func TestKeyedFiles(t *testing.T) {
 		page.Objects[0].ID != two.ID || !page.Objects[0].Keyed || page.Objects[1].ID != plain.ID || page.Objects[1].Keyed {
 		t.Errorf("listed: %+v %v", page, err)
 	}
-	if err := f.Delete(t.Context(), two.ID); err != nil {
-		t.Fatal(err)
+	if _, err := f.DeleteKey(t.Context(), "k", one.ID); strata.CodeOf(err) != strata.Conflict {
+		t.Errorf("the file that the key does not name any more was deleted: %v", err)
+	}
+	if id, err := f.DeleteKey(t.Context(), "k", two.ID); err != nil || id != two.ID {
+		t.Fatalf("deleted %s, %v, want %s", id, err, two.ID)
+	}
+	if _, err := f.DeleteKey(t.Context(), "k", strata.ObjectID{}); strata.CodeOf(err) != strata.NotFound {
+		t.Errorf("a key that names nothing, beside a file of that name: %v", err)
 	}
 	if _, err := f.Undelete(t.Context(), one.ID); err != nil {
 		t.Errorf("the key is free: %v", err)
