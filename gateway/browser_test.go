@@ -159,11 +159,71 @@ func TestPage(t *testing.T) {
 	if b.objects.len() != 0 {
 		t.Error("the file is still there")
 	}
+	do("undo", chromedp.Click(`//button[.="Undo"]`), chromedp.WaitVisible(row))
+	if b.objects.len() != 1 {
+		t.Error("the file did not come back")
+	}
 	select {
 	case text := <-wrong:
 		t.Errorf("the browser complains: %s", text)
 	default:
 	}
+}
+
+// TestPageStoresAFolder under keys that are paths; what has a file already is
+// replaced only when that is asked for.
+func TestPageStoresAFolder(t *testing.T) {
+	b := newBench(t, func(c *Config) { c.Page = web.Page() })
+	ctx := openBrowser(t)
+	dir := filepath.Join(t.TempDir(), "My photos")
+	files := map[string]string{"a #1.jpg": "one", "2026/b%.jpg": "two", "2026/deep/ü?": "three", "2026/c": "four", "2026/d": "five", "2026/e": "six"}
+	write := func(text string) {
+		t.Helper()
+		for name := range files {
+			path := filepath.Join(dir, name)
+			if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+				t.Fatal(err)
+			}
+			if err := os.WriteFile(path, []byte(text+files[name]), 0o600); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	check := func(text string) {
+		t.Helper()
+		for name := range files {
+			_, content, err := b.objects.OpenKey(t.Context(), "My photos/"+name)
+			if err != nil {
+				t.Errorf("%s: %v", name, err)
+			} else if got := content.(memoryContent).data; string(got) != text+files[name] {
+				t.Errorf("%s is %q", name, got)
+			}
+		}
+		if n := b.objects.len(); n != len(files) {
+			t.Errorf("%d files are stored, want %d", n, len(files))
+		}
+	}
+	do := func(what string, steps ...chromedp.Action[chromedp.Void]) {
+		t.Helper()
+		if err := chromedp.Do(ctx, steps...); err != nil {
+			t.Fatalf("%s: %v\nlog:\n%s", what, err, &b.log)
+		}
+	}
+	input := chromedp.CSS(`input[webkitdirectory]`)
+	all := make([]chromedp.Action[chromedp.Void], 0, len(files))
+	for name := range files {
+		all = append(all, chromedp.WaitVisible(`//button[@aria-label="Download My photos/`+name+`"]`))
+	}
+
+	write("")
+	do("open", chromedp.Navigate(b.url+"/#token="+b.token.Reveal()), chromedp.WaitVisible(`//p[.="Nothing stored yet."]`))
+	do("store", append([]chromedp.Action[chromedp.Void]{chromedp.SetUploadFiles(input, []string{dir}, chromedp.NodeReady)}, all...)...)
+	check("")
+	write("new ")
+	do("again", chromedp.SetUploadFiles(input, []string{dir}, chromedp.NodeReady), chromedp.WaitVisible(`//li[contains(., "6 files of these names are stored already.")]`))
+	check("")
+	do("replace", chromedp.Click(`//button[.="Replace"]`), chromedp.WaitNotPresent(chromedp.CSS(`.queue`)))
+	check("new ")
 }
 
 // TestPageAsksForTheToken: without one, and with a wrong one.

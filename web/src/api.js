@@ -66,6 +66,7 @@ async function call(method, path, body) {
 
 export const list = (query) => call('GET', '/api/objects?' + new URLSearchParams(query))
 export const remove = (hash) => call('DELETE', '/api/objects/' + hash)
+export const restore = (hash) => call('POST', '/api/objects/' + hash + '/undelete')
 export const network = () => call('GET', '/api/network')
 
 // download swaps the token for a single-use ticket and lets the browser save
@@ -81,20 +82,32 @@ export async function download(hash) {
   link.click()
 }
 
-// upload sends a file and tells progress(bytes) of the file sent so far. done
-// is a promise of the hash; cancel() makes it fail with code "cancelled".
-export function upload(file, progress) {
+// upload sends a file, { file, key, replace }, and tells progress(bytes) of what
+// was sent so far. One with a key fails with code "conflict" if the key has a file
+// already, unless it is to be replaced. done is a promise; cancel() makes it fail
+// with code "cancelled".
+export function upload({ file, key, replace }, progress) {
   const xhr = new XMLHttpRequest()
   const done = new Promise((resolve, reject) => {
     xhr.upload.onprogress = (e) => progress(Math.min(file.size, e.loaded))
-    xhr.onload = () => (xhr.status === 200 ? resolve(JSON.parse(xhr.responseText).hash) : reject(failure(xhr.responseText, xhr.status)))
+    xhr.onload = () => (xhr.status === 200 ? resolve() : reject(failure(xhr.responseText, xhr.status)))
     xhr.onerror = () => reject(unreachable())
     xhr.onabort = () => reject(new ApiError('cancelled', 'Cancelled.'))
   })
-  const form = new FormData()
-  form.append('file', file, file.name)
-  xhr.open('POST', '/store/')
+  if (key) {
+    xhr.open('PUT', '/api/files/' + key.split('/').map(encodeURIComponent).join('/'))
+    xhr.setRequestHeader('content-type', file.type || 'application/octet-stream')
+    if (!replace) xhr.setRequestHeader('if-none-match', '*')
+  } else {
+    xhr.open('POST', '/store/')
+  }
   xhr.setRequestHeader('authorization', authorization())
-  xhr.send(form)
+  xhr.send(key ? file : form(file))
   return { done, cancel: () => xhr.abort() }
+}
+
+function form(file) {
+  const body = new FormData()
+  body.append('file', file, file.name)
+  return body
 }
