@@ -17,7 +17,7 @@ import (
 func TestPathsAgree(t *testing.T) {
 	cold := devchaintest.NewKey(t, 1)
 	node, err := devchain.Start(t.Context(), devchain.Config{
-		BlockTime: 5 * time.Millisecond, Params: devchain.Params{Tempo: 5},
+		BlockTime: 25 * time.Millisecond, Params: devchain.Params{Tempo: 5},
 		Accounts: map[strata.Coldkey]strata.Rao{cold.PublicKey(): 100 * strata.RaoPerTao},
 	})
 	if err != nil {

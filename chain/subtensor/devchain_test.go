@@ -23,6 +23,13 @@ import (
 
 const netuid strata.Netuid = 1
 
+// The chain makes blocks whether the machine is busy or not, and what is signed
+// is good for 64 of them. patience is how long a test waits for one.
+const (
+	blockTime = 25 * time.Millisecond
+	patience  = 3 * time.Minute
+)
+
 // local is a running chain, a client of it, and a rich coldkey.
 type local struct {
 	t      *testing.T
@@ -35,7 +42,7 @@ func startLocal(t *testing.T, change func(*devchain.Config)) local {
 	t.Helper()
 	cold := devchaintest.NewKey(t, 1)
 	cfg := devchain.Config{
-		BlockTime: 5 * time.Millisecond,
+		BlockTime: blockTime,
 		Accounts:  map[strata.Coldkey]strata.Rao{cold.PublicKey(): 1000 * strata.RaoPerTao},
 		Params:    devchain.Params{Tempo: 10},
 	}
@@ -75,7 +82,7 @@ func (l local) fails(b strata.BlockHash, err error, name string) {
 // until reads metagraphs, block by block, until one is as wanted.
 func (l local) until(what string, want func(*chain.Metagraph) bool) *chain.Metagraph {
 	l.t.Helper()
-	ctx, cancel := context.WithTimeout(l.t.Context(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(l.t.Context(), patience)
 	defer cancel()
 	heads, err := l.client.Heads(ctx)
 	if err != nil {

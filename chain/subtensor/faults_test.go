@@ -29,11 +29,7 @@ func TestStalledNode(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			a, b := newStub(t, recordedMeta(t)), newStub(t, recordedMeta(t))
-			c, err := Dial(t.Context(), []string{a.url(), b.url()}, quick)
-			if err != nil {
-				t.Fatal(err)
-			}
-			defer c.Close()
+			c := dialSoon(t, quick, a, b)
 			heads, err := c.Heads(t.Context())
 			if err != nil {
 				t.Fatal(err)
@@ -65,7 +61,7 @@ func TestStalledNode(t *testing.T) {
 func TestSyncingNode(t *testing.T) {
 	a, b := newStub(t, recordedMeta(t)), newStub(t, recordedMeta(t))
 	a.syncing = true
-	_, err := Dial(t.Context(), []string{a.url()}, Options{Timeout: 5 * time.Second})
+	_, err := Dial(t.Context(), []string{a.url()}, Options{Timeout: patience})
 	if strata.CodeOf(err) != strata.Unavailable || !strings.Contains(err.Error(), "still syncing") {
 		t.Errorf("%v", err)
 	}

@@ -505,7 +505,7 @@ func dialStub(t testing.TB, stubs ...*stub) *Client {
 	for _, s := range stubs {
 		urls = append(urls, s.url())
 	}
-	c, err := Dial(t.Context(), urls, Options{Timeout: 5 * time.Second, MinBackoff: time.Millisecond, MaxBackoff: 5 * time.Millisecond})
+	c, err := Dial(t.Context(), urls, Options{Timeout: patience, MinBackoff: time.Millisecond, MaxBackoff: 5 * time.Millisecond})
 	if err != nil {
 		t.Fatal(err)
 	}

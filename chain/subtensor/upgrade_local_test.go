@@ -24,7 +24,7 @@ func (l local) upgrade(c *subtensor.Client, spec uint32) {
 // TestUpgradedUnderTheClient: a runtime whose every index is another one, under
 // clients that read and submit all the while; then blocks from before it.
 func TestUpgradedUnderTheClient(t *testing.T) {
-	l := startLocal(t, func(c *devchain.Config) { c.BlockTime = 20 * time.Millisecond })
+	l := startLocal(t, func(c *devchain.Config) { c.BlockTime = 50 * time.Millisecond })
 	l.subnet()
 	ctx, root := t.Context(), l.dial()
 	before, err := l.client.Metagraph(ctx, netuid, strata.BlockHash{})
@@ -80,7 +80,7 @@ func countdown(blocks int) func(chain.Head) bool {
 func TestWeightsOverChanges(t *testing.T) {
 	dir, addr := t.TempDir(), ""
 	start := func(c *devchain.Config) {
-		c.Dir, c.BlockTime, c.Params.CommitReveal, c.Params.Tempo = dir, 20*time.Millisecond, devchain.RevealByHand, 20
+		c.Dir, c.BlockTime, c.Params.CommitReveal, c.Params.Tempo = dir, 4*blockTime, devchain.RevealByHand, 20 // two seconds to reveal in
 		if addr != "" {
 			c.Listen = addr
 		}

@@ -79,7 +79,7 @@ func open(t *testing.T, nodes ...*node) *Link {
 	for _, n := range nodes {
 		urls = append(urls, n.url())
 	}
-	l := New(urls, Options{Timeout: 10 * time.Second, ProbeEvery: 10 * time.Millisecond, MinBackoff: time.Millisecond, MaxBackoff: 5 * time.Millisecond}, healthy)
+	l := New(urls, Options{Timeout: 2 * time.Minute, ProbeEvery: 10 * time.Millisecond, MinBackoff: time.Millisecond, MaxBackoff: 5 * time.Millisecond}, healthy)
 	if err := l.Open(t.Context()); err != nil {
 		t.Fatal(err)
 	}
