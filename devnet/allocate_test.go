@@ -20,10 +20,11 @@ import (
 	"strata/volume/layout"
 )
 
-// filling is one miner's space that `strata allocate` fills.
+// filling is one miner's space that `strata allocate` fills, at most at a rate.
 type filling struct {
-	n  *Network
-	db string
+	n    *Network
+	db   string
+	rate strata.ByteSize
 }
 
 const (
@@ -37,29 +38,45 @@ func TestAllocateSurvivesKills(t *testing.T) {
 	t.Parallel()
 	ctx := within(t)
 	n := chainOnly(ctx, t)
-	calm := filling{n, filepath.Join(t.TempDir(), "calm")}
+	calm := filling{n, filepath.Join(t.TempDir(), "calm"), strata.GiB}
 	calm.finish(ctx, t)
 
-	killed := filling{n, filepath.Join(t.TempDir(), "killed")}
-	chance := rand.New(rand.NewPCG(7, 11))
-	hits := 0 // kills between a run's first sector and the last of all
-	for range kills {
-		before := killed.sealed()
-		if !killed.kill(ctx, t, chance) {
-			t.Fatalf("allocate ended before it was killed, with %d of %d sectors", killed.sealed(), sectorsToFill)
-		}
-		if after := killed.sealed(); after > before && after < sectorsToFill {
-			hits++
+	// A fast machine seals all before it can be killed ten times; a busy one, before
+	// the test gets to kill it.
+	killed, hits := filling{n, "", 40 * strata.MiB}, -1
+	for hits < 0 {
+		killed.db = filepath.Join(t.TempDir(), "killed")
+		if hits = killed.kills(ctx, t); hits < 0 {
+			t.Logf("at %s a second allocate ended before it was killed %d times", killed.rate, kills)
+			killed.rate /= 4
 		}
 	}
 	if hits < kills/3 {
 		t.Fatalf("only %d of %d kills came while sectors were being sealed: the test shows nothing", hits, kills)
 	}
 	t.Logf("%d of %d kills while sealing, %d sectors sealed by then", hits, kills, killed.sealed())
+	killed.rate = strata.GiB
 	killed.finish(ctx, t)
 	if got, want := killed.digests(t), calm.digests(t); !maps.Equal(got, want) {
 		t.Errorf("after %d kills the files are %v, undisturbed they are %v", kills, got, want)
 	}
+}
+
+// kills kills allocate so often and says how often between a run's first sector
+// and the last of all; -1 if it ended before that.
+func (a filling) kills(ctx context.Context, t *testing.T) (hits int) {
+	t.Helper()
+	chance := rand.New(rand.NewPCG(7, 11))
+	for range kills {
+		before := a.sealed()
+		if !a.kill(ctx, t, chance) {
+			return -1
+		}
+		if after := a.sealed(); after > before && after < sectorsToFill {
+			hits++
+		}
+	}
+	return hits
 }
 
 // chainOnly is a network with a registered miner and a validator of which only
@@ -94,7 +111,7 @@ func (a filling) command(ctx context.Context) (*exec.Cmd, *bytes.Buffer) {
 		"--wallet.path", a.n.walletPath(), "--wallet.name", "miner-1", "--wallet.hotkey", "default",
 		"--subtensor.chain_endpoint", a.n.ChainURL(), "--netuid", fmt.Sprint(a.n.netuid()),
 		"--space", fmt.Sprint(sectorsToFill*uint64(strata.LocalProfile.SectorSize())), "--workers", "1", "--no_prompt",
-		"--max_rate", "80MiB") // a fast machine seals all before it can be killed ten times
+		"--max_rate", fmt.Sprint(uint64(a.rate)))
 	cmd.Stdout, cmd.Stderr = &out, &out
 	return cmd, &out
 }

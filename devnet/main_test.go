@@ -42,9 +42,10 @@ func buildAndRun(m *testing.M) int {
 	return m.Run()
 }
 
-// patience bounds each wait of a test. It is reached by what hangs only: on an
-// idle machine every wait takes seconds.
-const patience = 3 * time.Minute
+// lastWords is left of the time for all tests when one that hangs is given up, so
+// that it can say why. On an idle machine every wait takes seconds; a busy one
+// has all the time that there is.
+const lastWords = 45 * time.Second
 
 // small is a network that is sealed and audited in a few seconds.
 func small(dir string, miners int) Config {
@@ -94,7 +95,15 @@ func ready(ctx context.Context, t *testing.T, n *Network) {
 // within returns a context that ends before a hanging test does.
 func within(t *testing.T) context.Context {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	return limited(t.Context(), t)
+}
+
+func limited(ctx context.Context, t *testing.T) context.Context {
+	end, ok := t.Deadline()
+	if !ok {
+		return ctx
+	}
+	ctx, cancel := context.WithDeadline(ctx, end.Add(-lastWords))
 	t.Cleanup(cancel)
 	return ctx
 }

@@ -33,7 +33,8 @@ func openTab(t *testing.T) *tab {
 	}
 	opts := append(chromedp.DefaultExecAllocatorOptions[:],
 		chromedp.ExecPath(program), chromedp.UserDataDir(profile), chromedp.NoSandbox, chromedp.DisableGPU,
-		chromedp.Flag("disable-component-update", true), chromedp.Flag("disable-quic", true), chromedp.WindowSize(1200, 900))
+		chromedp.Flag("disable-component-update", true), chromedp.Flag("disable-quic", true), chromedp.WindowSize(1200, 900),
+		chromedp.WSURLReadTimeout(3*time.Minute))
 	allocator, stop := chromedp.NewExecAllocator(context.Background(), opts...)
 	window, cancel := chromedp.NewContext(allocator)
 	t.Cleanup(func() {
@@ -42,8 +43,7 @@ func openTab(t *testing.T) *tab {
 		stop()
 		_ = os.RemoveAll(profile) // a straggling child may still write there
 	})
-	ctx, cancel := context.WithTimeout(window, patience)
-	t.Cleanup(cancel)
+	ctx := limited(window, t)
 	b := &tab{t: t, ctx: ctx, downloads: t.TempDir()}
 	if err := chromedp.Do(ctx); err != nil { // the first use starts it, for as long as ctx lives
 		t.Fatalf("Chromium does not start: %v", err)
@@ -90,11 +90,11 @@ func (b *tab) failOnExceptions() {
 	})
 }
 
-// do takes steps that must succeed within a minute; what the page showed
+// do takes steps that must succeed within a few minutes; what the page showed
 // otherwise is told.
 func (b *tab) do(what string, steps ...chromedp.Action[chromedp.Void]) {
 	b.t.Helper()
-	ctx, cancel := context.WithTimeout(b.ctx, time.Minute)
+	ctx, cancel := context.WithTimeout(b.ctx, 3*time.Minute)
 	defer cancel()
 	if err := chromedp.Do(ctx, steps...); err != nil {
 		shown, _ := chromedp.Run(b.ctx, chromedp.Text(chromedp.CSS(`main`)))
