@@ -47,16 +47,10 @@
 //
 // # Reading
 //
-// k shards are read at once, the fastest miners' first, each a few rows ahead of
-// the reader. Each chunk is authenticated as it arrives, and given to the reader
-// when those before it have been; a shard that fails its check, breaks off or is
-// slow is replaced by a spare from that row on. A full read of an object is checked
-// against the digest taken when it was written.
-//
-// A read of more than four rows begins small: each shard is asked for its first
-// row, then for three, and for the rest when the reader takes more. The first bytes come with the first
-// miner's answer, and a reader that leaves after them leaves connections that can
-// be used again, as such small requests are let end.
+// A file is fetched from the k miners of each segment that are the fastest, row by
+// row, and another is asked where one fails or is slow (package fetch). A full read
+// is checked against the digest taken when the object was written. A small object is
+// fetched whole, with the rows of the pack that it lies in.
 //
 // # Renewing
 //

@@ -2,11 +2,13 @@ package object
 
 import (
 	"context"
+	"time"
 
 	"strata"
 	"strata/catalog"
 	"strata/envelope"
 	"strata/erasure"
+	"strata/object/fetch"
 	"strata/object/keyring"
 	"strata/object/roster"
 )
@@ -47,7 +49,7 @@ func (s *Store) Export(ctx context.Context, id strata.ObjectID) (Manifest, error
 	}
 	m := Manifest{Info: infoOf(o)}
 	for _, seg := range segments {
-		key, err := s.opener.Open(seg.KeyID, seg.Wrapped, seg.Origin)
+		key, err := s.keys.Open(seg.KeyID, seg.Wrapped, seg.Origin)
 		if err != nil {
 			return Manifest{}, err
 		}
@@ -59,7 +61,7 @@ func (s *Store) Export(ctx context.Context, id strata.ObjectID) (Manifest, error
 	if slice.Pack == (strata.ObjectID{}) {
 		return m, nil
 	}
-	key, err := s.opener.Open(slice.KeyID, slice.Wrapped, id)
+	key, err := s.keys.Open(slice.KeyID, slice.Wrapped, id)
 	if err != nil {
 		return Manifest{}, err
 	}
@@ -74,9 +76,10 @@ func OpenManifest(ctx context.Context, m Manifest, peers Transport, net roster.N
 	if err != nil {
 		return nil, err
 	}
-	s := newStore(Options{Transport: peers, Network: net, Timing: timing})
-	s.opener = keyring.Bare{}
-	r := &Reader{s: s, ctx: ctx, info: m.Info, segments: segments}
+	shards := fetch.New(fetch.Options{
+		Miners: roster.New(net, time.Now), Transport: peers, Keys: keyring.Bare{}, Hedge: timing.withDefaults().Hedge,
+	})
+	r := &Reader{shards: shards, keys: keyring.Bare{}, ctx: ctx, info: m.Info, segments: segments}
 	if m.Slice != nil {
 		r.slice = catalog.Slice{Pack: segments[0].Origin, Off: m.Slice.Off, Length: m.Slice.Length, Wrapped: m.Slice.Key[:]}
 	}

@@ -2,7 +2,6 @@ package object
 
 import (
 	"context"
-	"io"
 	"math/rand/v2"
 
 	"golang.org/x/sync/errgroup"
@@ -12,7 +11,6 @@ import (
 	"strata/health"
 	"strata/object/roster"
 	"strata/placement"
-	"strata/wire"
 )
 
 // inspectors is how many shards are asked for at once.
@@ -115,7 +113,7 @@ func (s *Store) inspect(ctx context.Context, h catalog.Shard, miners map[strata.
 	if deep {
 		off, n = 0, h.Length
 	}
-	out.Err = s.readAll(ctx, c.Endpoint, h, off, n)
+	out.Err = s.shards.Probe(ctx, c.Endpoint, h, off, n)
 	switch strata.CodeOf(out.Err) {
 	case "":
 		out.Finding = Good
@@ -125,20 +123,4 @@ func (s *Store) inspect(ctx context.Context, h catalog.Shard, miners map[strata.
 		out.Finding = Damaged
 	}
 	return out
-}
-
-// readAll reads a piece of a shard; the transport checks it against the root.
-func (s *Store) readAll(ctx context.Context, from wire.Endpoint, h catalog.Shard, off, n int64) error {
-	ctx, cancel := context.WithTimeout(ctx, gatherSlow)
-	defer cancel()
-	r, err := s.peers.GetShard(ctx, from, h.Root, uint64(h.Length), uint64(off), uint64(n))
-	if err != nil {
-		return err
-	}
-	defer r.Close()
-	got, err := io.Copy(io.Discard, r)
-	if err == nil && got != n {
-		err = strata.E(strata.Corrupt, "%d bytes came of %d", got, n)
-	}
-	return err
 }

@@ -183,11 +183,11 @@ func (r *Reader) small(ctx context.Context) ([]byte, error) {
 	if r.plain != nil {
 		return r.plain, nil
 	}
-	key, err := r.s.opener.Open(r.slice.KeyID, r.slice.Wrapped, r.info.ID)
+	key, err := r.keys.Open(r.slice.KeyID, r.slice.Wrapped, r.info.ID)
 	if err != nil {
 		return nil, err
 	}
-	t, err := r.s.newStretch(ctx, r.segments, r.slice.Off, r.slice.Length)
+	t, err := r.shards.Range(ctx, r.segments, r.slice.Off, r.slice.Length)
 	if err != nil {
 		return nil, err
 	}

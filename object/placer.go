@@ -30,9 +30,9 @@ func (s *Store) newPlacer(ctx context.Context, r Renewal) (*placer, error) {
 	if err != nil {
 		return nil, err
 	}
-	l := segment.LayoutOf(r.Segment)
-	if !l.Valid() {
-		return nil, strata.E(strata.Corrupt, "the record of segment %d of object %s is damaged: restore the metadata from a backup", r.Segment.Number, r.Segment.Origin)
+	l, err := segment.CheckedLayoutOf(r.Segment)
+	if err != nil {
+		return nil, err
 	}
 	p := &placer{s: s, segment: r.Segment, shard: strata.ByteSize(l.ShardLen()), all: all}
 	for _, h := range r.Kept {

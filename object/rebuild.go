@@ -3,7 +3,6 @@ package object
 import (
 	"context"
 	"errors"
-	"io"
 	"slices"
 	"time"
 
@@ -12,6 +11,7 @@ import (
 
 	"strata"
 	"strata/catalog"
+	"strata/object/fetch"
 	"strata/object/segment"
 )
 
@@ -64,10 +64,10 @@ func (s *Store) Rebuild(ctx context.Context, r Renewal) (Renewed, error) {
 	}
 	defer w.close()
 	if err := w.make(ctx); err != nil {
-		return Renewed{Read: w.from.read}, err
+		return Renewed{Read: w.from.BytesRead()}, err
 	}
 	out, err := s.place(ctx, p, w.shards, w.bodies)
-	out.Read = w.from.read
+	out.Read = w.from.BytesRead()
 	return out, err
 }
 
@@ -111,19 +111,9 @@ func (s *Store) copyShard(ctx context.Context, p *placer, h catalog.Shard) (out 
 		return out, err
 	}
 	defer free()
-	body, err := s.peers.GetShard(ctx, from.Endpoint, h.Root, uint64(h.Length), 0, uint64(h.Length))
-	if err != nil {
-		return out, err
-	}
 	bodies[0] = bodies[0][:h.Length]
-	n, err := io.ReadFull(body, bodies[0])
-	err = errors.Join(err, body.Close())
-	out.Read = int64(n)
-	if err != nil {
+	if out.Read, err = s.shards.Shard(ctx, from.Endpoint, h, bodies[0]); err != nil {
 		return out, err
-	}
-	if blake3.Sum256(bodies[0]) != h.Root {
-		return out, strata.E(strata.Corrupt, "miner %s gave other bytes than its shard's", h.Miner.Short())
 	}
 	placed, err := s.place(ctx, p, []catalog.Shard{h}, bodies)
 	placed.Read = out.Read
@@ -155,30 +145,31 @@ func (s *Store) renewBuffers(ctx context.Context, n int, size int64) (bodies [][
 
 // renewer re-creates some shards of a segment, row by row.
 type renewer struct {
-	from   *gather
-	shards []catalog.Shard // to be made
-	maker  *segment.Rebuilder
-	bodies [][]byte
-	free   func()
+	segment catalog.Segment
+	from    *fetch.Whole
+	shards  []catalog.Shard // to be made
+	maker   *segment.Rebuilder
+	bodies  [][]byte
+	free    func()
 }
 
 func (s *Store) newRenewer(ctx context.Context, r Renewal) (*renewer, error) {
 	seg := r.Segment
-	from, err := s.newGather(ctx, seg)
+	from, err := s.shards.Whole(ctx, seg)
 	if err != nil {
 		return nil, err
 	}
-	w := &renewer{from: from}
+	w := &renewer{segment: seg, from: from}
 	for _, i := range r.Renew {
 		if i < 0 || i >= seg.Total {
 			return nil, strata.E(strata.Invalid, "segment %d of object %s has no shard %d", seg.Number, seg.Origin, i)
 		}
-		w.shards = append(w.shards, recordOf(seg, i, from.layout.ShardLen()))
+		w.shards = append(w.shards, recordOf(seg, i, from.Layout().ShardLen()))
 	}
-	if w.bodies, w.free, err = s.renewBuffers(ctx, len(w.shards), from.layout.ShardLen()); err != nil {
+	if w.bodies, w.free, err = s.renewBuffers(ctx, len(w.shards), from.Layout().ShardLen()); err != nil {
 		return nil, err
 	}
-	if w.maker, err = segment.NewRebuilder(from.codec, from.key, seg.Number, from.layout, r.Renew, w.bodies); err != nil {
+	if w.maker, err = from.Rebuilder(r.Renew, w.bodies); err != nil {
 		w.free()
 		return nil, err
 	}
@@ -197,27 +188,27 @@ func recordOf(seg catalog.Segment, index int, length int64) catalog.Shard {
 }
 
 func (w *renewer) close() {
-	w.from.close()
+	w.from.Close()
 	w.free()
 }
 
 // make reads the segment and fills the bodies; their roots are those on record.
 func (w *renewer) make(ctx context.Context) error {
-	for r := range w.from.layout.Rows() {
-		chunks, err := w.from.dataRow(ctx, r)
+	for r := range w.from.Layout().Rows() {
+		chunks, err := w.from.Row(ctx, r)
 		if err != nil {
 			return err
 		}
 		if err := w.maker.Add(chunks, r); err != nil {
 			return err
 		}
-		w.from.recycle(chunks)
+		w.from.Recycle(chunks)
 	}
 	for i := range w.shards {
 		root := strata.Root(blake3.Sum256(w.bodies[i]))
 		if w.shards[i].Root != (strata.Root{}) && root != w.shards[i].Root {
 			return strata.E(strata.Corrupt, "shard %d of segment %d of object %s comes out with another root than is on record: the metadata is damaged",
-				w.shards[i].Index, w.from.segment.Number, w.from.segment.Origin)
+				w.shards[i].Index, w.segment.Number, w.segment.Origin)
 		}
 		w.shards[i].Root = root
 	}

@@ -14,7 +14,7 @@ import (
 
 	"strata"
 	"strata/catalog"
-	"strata/envelope"
+	"strata/object/fetch"
 	"strata/object/keyring"
 	"strata/object/packer"
 	"strata/object/roster"
@@ -48,11 +48,6 @@ type Transport interface {
 	RestoreShard(ctx context.Context, at wire.Endpoint, root strata.Root) error
 }
 
-// opener opens the keys that records hold.
-type opener interface {
-	Open(keyID string, wrapped []byte, id strata.ObjectID) (envelope.Key, error)
-}
-
 // Timing bounds how long a Store waits. A zero field takes its default.
 type Timing struct {
 	Hedge       time.Duration // a shard's chunk is late after this: a spare is read too (500 ms)
@@ -83,22 +78,21 @@ type Options struct {
 
 // Store stores objects. It is safe for concurrent use.
 type Store struct {
-	cat    Catalog // nil in a store that only reads
+	cat    Catalog
 	peers  Transport
 	prof   strata.Profile
 	timing Timing
 	now    func() time.Time
 	log    *slog.Logger
 
-	keys   *keyring.Keyring // nil in a store that only reads
-	opener opener
+	keys   *keyring.Keyring
 	miners *roster.Roster
+	shards *fetch.Source
 
 	memory   int64 // capacity of reserve
 	reserve  *semaphore.Weighted
 	tails    tails
 	buffers  sync.Pool // *[]byte, encoded shards
-	chunks   sync.Pool // *[]byte of envelope.ChunkSealed
 	rows     sync.Pool // *[]byte, rows of bodies
 	packs    *packer.Packer[small]
 	use      use      // of users
@@ -114,25 +108,9 @@ type Store struct {
 // New returns a Store, and on a new catalog draws its first key. Code Conflict
 // if the catalog was written with another hotkey's secret. Close ends it.
 func New(ctx context.Context, o Options) (*Store, error) {
-	s := newStore(o)
-	s.memory = int64(cmp.Or(o.Memory, defaultMemory))
-	s.reserve = semaphore.NewWeighted(s.memory)
-	s.born = s.now()
-	var err error
-	if s.keys, err = keyring.Load(ctx, o.Catalog, o.Secret, s.now); err != nil {
-		return nil, err
-	}
-	s.opener = s.keys
-	s.life, s.end = context.WithCancel(context.Background())
-	s.packs = packer.New(s.life, s.now, s.sendPack)
-	return s, nil
-}
-
-// newStore returns what reading needs.
-func newStore(o Options) *Store {
 	s := &Store{
-		cat: o.Catalog, peers: o.Transport, prof: o.Profile,
-		timing: o.Timing.withDefaults(), now: o.Now, log: o.Log, wake: make(chan struct{}, 1),
+		cat: o.Catalog, peers: o.Transport, prof: o.Profile, timing: o.Timing.withDefaults(),
+		now: o.Now, log: o.Log, wake: make(chan struct{}, 1),
 	}
 	if s.now == nil {
 		s.now = time.Now
@@ -140,9 +118,21 @@ func newStore(o Options) *Store {
 	if s.log == nil {
 		s.log = slog.New(slog.DiscardHandler)
 	}
+	s.born = s.now()
+	var err error
+	if s.keys, err = keyring.Load(ctx, o.Catalog, o.Secret, s.now); err != nil {
+		return nil, err
+	}
 	s.miners = roster.New(o.Network, s.now)
-	s.chunks.New = func() any { b := make([]byte, envelope.ChunkSealed); return &b }
-	return s
+	s.shards = fetch.New(fetch.Options{
+		Miners: s.miners, Transport: o.Transport, Keys: s.keys, Records: o.Catalog,
+		Hedge: s.timing.Hedge, Used: s.use.touch, Now: s.now, Log: s.log,
+	})
+	s.memory = int64(cmp.Or(o.Memory, defaultMemory))
+	s.reserve = semaphore.NewWeighted(s.memory)
+	s.life, s.end = context.WithCancel(context.Background())
+	s.packs = packer.New(s.life, s.now, s.sendPack)
+	return s, nil
 }
 
 // Close ends the sends that go on in the background, and waits for them. What

@@ -19,6 +19,15 @@ type Layout struct {
 // LayoutOf returns the layout of a segment on record, which may not be valid.
 func LayoutOf(seg catalog.Segment) Layout { return Layout{seg.K, seg.Size} }
 
+// CheckedLayoutOf returns the layout of a segment on record, or code Corrupt.
+func CheckedLayoutOf(seg catalog.Segment) (Layout, error) {
+	l := LayoutOf(seg)
+	if !l.Valid() {
+		return l, strata.E(strata.Corrupt, "the record of segment %d of object %s is damaged: restore the metadata from a backup", seg.Number, seg.Origin)
+	}
+	return l, nil
+}
+
 // RowPlain returns the plaintext of a full row.
 func (l Layout) RowPlain() int64 { return int64(l.K) * envelope.ChunkPlain }
 

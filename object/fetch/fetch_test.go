@@ -1,4 +1,4 @@
-package object
+package fetch
 
 import (
 	"bytes"
@@ -13,13 +13,13 @@ import (
 	"strata/catalog"
 	"strata/envelope"
 	"strata/erasure"
+	"strata/object/roster"
 	"strata/object/segment"
 	"strata/wire"
 )
 
 // sluggish is a transport whose miners answer after a time of their own.
 type sluggish struct {
-	Transport
 	shards map[strata.Hotkey][]byte
 	after  map[strata.Hotkey]time.Duration
 	gets   atomic.Int32
@@ -56,8 +56,9 @@ func TestSparesGetTheirTime(t *testing.T) {
 	key := envelope.Key{1}
 	synctest.Test(t, func(t *testing.T) {
 		peers := &sluggish{shards: map[strata.Hotkey][]byte{}, after: map[strata.Hotkey]time.Duration{}}
-		s := newStore(Options{Transport: peers, Timing: Timing{Hedge: 500 * time.Millisecond}})
-		s.opener = oneKey(key)
+		s := New(Options{
+			Miners: roster.New(roster.Fixed(nil), time.Now), Transport: peers, Keys: oneKey(key), Hedge: 500 * time.Millisecond,
+		})
 		bodies := make([][]byte, total)
 		e, err := segment.NewEncoder(codec, key, 0, bodies)
 		if err != nil {
@@ -79,10 +80,11 @@ func TestSparesGetTheirTime(t *testing.T) {
 			}
 		}
 		seg := catalog.Segment{Codec: codec.Name(), K: k, Total: total, Size: e.Size(), Shards: shards}
-		f, err := s.newFetch(t.Context(), seg, at, newSpan(seg, 0, e.Size()))
+		r, err := s.open(seg, at)
 		if err != nil {
 			t.Fatal(err)
 		}
+		f := newFetch(t.Context(), r, newSpan(seg, 0, e.Size()))
 		defer func() { f.close(); time.Sleep(2 * drainLimit) }() // what is under way may end
 		f.enter(0)
 		began := time.Now()

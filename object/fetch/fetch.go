@@ -1,17 +1,12 @@
-package object
+package fetch
 
 import (
 	"context"
-	"io"
 	"slices"
 	"time"
 
 	"strata"
 	"strata/catalog"
-	"strata/envelope"
-	"strata/erasure"
-	"strata/object/segment"
-	"strata/wire"
 )
 
 // ahead is how many rows each shard is read ahead of the reader.
@@ -21,7 +16,7 @@ const ahead = 4
 // ends then by itself most often, and leaves a connection that can be used again.
 const drainLimit = 300 * time.Millisecond
 
-// patience is how many times Timing.Hedge may pass without a chunk from anybody
+// patience is how many times Options.Hedge may pass without a chunk from anybody
 // before a read fails.
 const patience = 60
 
@@ -29,13 +24,8 @@ const patience = 60
 // methods; each shard that is read has a goroutine of its own, which sends
 // chunks as events.
 type fetch struct {
-	s       *Store
-	segment catalog.Segment
-	layout  segment.Layout
-	codec   *erasure.Codec
-	key     envelope.Key
-	at      map[strata.Hotkey]wire.Endpoint
-	to      int // rows before this one are wanted
+	rows
+	to int // rows before this one are wanted
 
 	// wants lists the data chunks that are needed of a single row, nil when all
 	// are. goal is how many shards to read at once: as many as are wanted, or k
@@ -56,67 +46,28 @@ type fetch struct {
 	hurried      bool
 	idle         int
 
-	spares  []catalog.Shard // not read yet, the best first
 	streams []*stream
 	events  chan event
 	chunks  map[int][][]byte // by row, then by shard; a missing chunk is nil
-	lost    []int            // shards found missing or damaged
 	lastErr error
 
 	ctx  context.Context
 	stop context.CancelFunc
 }
 
-// stream is one shard being read. Its fields but credit belong to fetch's caller.
-type stream struct {
-	shard  catalog.Shard
-	from   int
-	next   int           // the row that it sends next
-	ended  bool          // it failed, or has sent everything
-	slow   bool          // no longer counted on
-	credit chan struct{} // one for each row that it may read
-	began  time.Time
-}
-
-// event is a chunk of a row, or the error that ends its stream.
-type event struct {
-	st    *stream
-	row   int
-	plain []byte // from Store.chunks
-	err   error
-}
-
-// newFetch starts reading rows from to to of a segment.
-func (s *Store) newFetch(ctx context.Context, seg catalog.Segment, at map[strata.Hotkey]wire.Endpoint, span span) (*fetch, error) {
-	f := &fetch{s: s, segment: seg, layout: segment.LayoutOf(seg), at: at, to: span.to, opening: span.opening, chunks: map[int][][]byte{}}
-	var err error
-	if f.codec, err = erasure.New(seg.Codec, seg.K, seg.Total); err != nil {
-		return nil, err
-	}
-	if f.key, err = s.opener.Open(seg.KeyID, seg.Wrapped, seg.Origin); err != nil {
-		return nil, err
-	}
-	f.spares = f.usable(s.miners.Order(seg.Shards, seg.K))
-	f.goal = seg.K
+// newFetch starts reading the rows of a span.
+func newFetch(ctx context.Context, r rows, span span) *fetch {
+	f := &fetch{rows: r, to: span.to, goal: r.segment.K, opening: span.opening, chunks: map[int][][]byte{}}
 	for _, h := range f.spares {
 		if f.expected(h) {
 			f.good++
 		}
 	}
 	f.prefer(span.wants)
-	f.events = make(chan event, seg.Total*(ahead+1))
+	f.events = make(chan event, r.segment.Total*(ahead+1))
 	f.ctx, f.stop = context.WithCancel(ctx)
 	f.top(span.from)
-	return f, nil
-}
-
-// usable drops shards that nothing can be read from: of miners that do not
-// serve, and records that no layout has.
-func (f *fetch) usable(shards []catalog.Shard) []catalog.Shard {
-	return slices.DeleteFunc(shards, func(h catalog.Shard) bool {
-		_, serves := f.at[h.Miner]
-		return !serves || h.Index < 0 || h.Index >= f.segment.Total || h.Length != f.layout.ShardLen()
-	})
+	return f
 }
 
 // expected says whether a miner is expected to give its shard.
@@ -143,7 +94,7 @@ func (f *fetch) prefer(wants []int) {
 // enter begins row r, higher than the one before, whose chunks it frees.
 func (f *fetch) enter(r int) {
 	f.forget(r)
-	f.waited, f.left, f.hurried, f.idle = 0, f.s.timing.Hedge, false, 0
+	f.waited, f.left, f.hurried, f.idle = 0, f.s.hedge, false, 0
 }
 
 // chunk returns data chunk i of row r, which was entered last, as soon as it is
@@ -158,7 +109,7 @@ func (f *fetch) chunk(r, i int) ([]byte, error) {
 	if c := f.chunks[r][i]; c != nil {
 		return c, nil
 	}
-	if err := f.s.complete(f.codec, f.chunks[r]); err != nil {
+	if err := f.complete(f.chunks[r]); err != nil {
 		return nil, err
 	}
 	return f.chunks[r][i], nil
@@ -188,7 +139,7 @@ func (f *fetch) await(r, i int) error {
 			// The rest should be here soon: most have come.
 			f.hurried = true
 			so := f.waited + f.s.now().Sub(began)
-			allow(min(f.s.timing.Hedge, max(f.s.timing.Hedge/8, 3*so)))
+			allow(min(f.s.hedge, max(f.s.hedge/8, 3*so)))
 		}
 		select {
 		case e := <-f.events:
@@ -197,7 +148,7 @@ func (f *fetch) await(r, i int) error {
 		case <-timer.C:
 			f.hedge(r)
 			f.idle++
-			allow(f.s.timing.Hedge)
+			allow(f.s.hedge)
 		case <-f.ctx.Done():
 			return f.ctx.Err()
 		}
@@ -310,10 +261,7 @@ func (f *fetch) fail(e event) {
 		return
 	}
 	f.lastErr = e.err
-	f.s.miners.Failed(e.st.shard.Miner)
-	if c := strata.CodeOf(e.err); c == strata.NotFound || c == strata.Corrupt {
-		f.lost = append(f.lost, e.st.shard.Index)
-	}
+	f.rows.fail(e.st.shard, e.err)
 }
 
 func (f *fetch) tooFew(r int) error {
@@ -339,130 +287,6 @@ func (f *fetch) forget(r int) {
 	}
 }
 
-// start reads a shard from row r on.
-func (f *fetch) start(h catalog.Shard, r int) {
-	st := &stream{shard: h, from: r, next: r, credit: make(chan struct{}, f.to-r+ahead), began: f.s.now()}
-	for range ahead {
-		st.credit <- struct{}{}
-	}
-	f.streams = append(f.streams, st)
-	go func() {
-		if err := f.read(st, r); err != nil {
-			f.send(event{st: st, err: err})
-		}
-	}()
-}
-
-// send passes an event on, unless the fetch has ended.
-func (f *fetch) send(e event) bool {
-	select {
-	case f.events <- e:
-		return true
-	case <-f.ctx.Done():
-		return false
-	}
-}
-
-// read runs in a stream's goroutine.
-func (f *fetch) read(st *stream, from int) error {
-	sealer, err := segment.NewSealer(f.key, f.segment.Number, st.shard.Index)
-	if err != nil {
-		return err
-	}
-	for r := from; r < f.to; {
-		to := f.ration(from, r)
-		if err := f.request(st, sealer, r, to); err != nil {
-			return err
-		}
-		r = to
-	}
-	return nil
-}
-
-// ration returns the end of the request that begins with row r, in a stream that
-// began at from.
-func (f *fetch) ration(from, r int) int {
-	switch {
-	case !f.opening || r-from >= ahead || f.to-from <= ahead:
-		return f.to
-	case r == from:
-		return min(f.to, r+1)
-	}
-	return min(f.to, from+ahead)
-}
-
-// request reads rows from to to of a shard with one request.
-func (f *fetch) request(st *stream, sealer *envelope.Sealer, from, to int) error {
-	if !f.credit(st) {
-		return f.ctx.Err()
-	}
-	ctx, small := f.ctx, to-from <= ahead
-	if small {
-		var end func()
-		ctx, end = outlasting(f.ctx, drainLimit)
-		defer end()
-	}
-	off := f.layout.ShardOff(from)
-	end := min(f.layout.ShardOff(to), st.shard.Length)
-	body, err := f.s.peers.GetShard(ctx, f.at[st.shard.Miner], st.shard.Root, uint64(st.shard.Length), uint64(off), uint64(end-off))
-	if err != nil {
-		return err
-	}
-	defer body.Close()
-	if small {
-		defer func() { _, _ = io.Copy(io.Discard, body) }() // nothing more is wanted but the end
-	}
-	for r := from; r < to; r++ {
-		if r > from && !f.credit(st) {
-			return f.ctx.Err()
-		}
-		plain, err := f.readChunk(body, sealer, r)
-		if err != nil {
-			return err
-		}
-		if !f.send(event{st: st, row: r, plain: plain}) {
-			return f.ctx.Err()
-		}
-	}
-	return nil
-}
-
-// credit waits until a stream may read another row; false when the fetch ends.
-func (f *fetch) credit(st *stream) bool {
-	select {
-	case <-st.credit:
-		return f.ctx.Err() == nil
-	case <-f.ctx.Done():
-		return false
-	}
-}
-
-// outlasting returns a context that ends a while after ctx. end frees it.
-func outlasting(ctx context.Context, d time.Duration) (out context.Context, end func()) {
-	out, cancel := context.WithCancel(context.WithoutCancel(ctx))
-	stop := context.AfterFunc(ctx, func() { time.AfterFunc(d, cancel) })
-	return out, func() { stop(); cancel() }
-}
-
-// readChunk reads and opens a shard's chunk of row r.
-func (f *fetch) readChunk(body io.Reader, sealer *envelope.Sealer, r int) ([]byte, error) {
-	buf := f.s.takeChunk()[:f.layout.ChunkLen(r)+envelope.Overhead]
-	if n, err := io.ReadFull(body, buf); err != nil {
-		f.s.giveChunk(buf)
-		if err == io.EOF || err == io.ErrUnexpectedEOF {
-			// Never io.EOF itself: a reader would take it for the file's end.
-			err = strata.E(strata.Unavailable, "a shard broke off %d bytes into chunk %d", n, r)
-		}
-		return nil, err
-	}
-	plain, err := sealer.OpenChunk(buf[:0], buf, uint64(r), f.layout.Last(r))
-	if err != nil {
-		f.s.giveChunk(buf)
-		return nil, err
-	}
-	return plain, nil
-}
-
 // close ends all streams and records shards found lost.
 func (f *fetch) close() {
 	f.stop()
@@ -470,42 +294,5 @@ func (f *fetch) close() {
 		f.s.giveRow(chunks)
 	}
 	f.chunks = nil
-	if len(f.lost) == 0 || f.s.cat == nil {
-		return
-	}
-	var news []catalog.ShardUpdate
-	for _, i := range f.lost {
-		news = append(news, catalog.ShardUpdate{Index: i, State: catalog.Lost})
-	}
-	ctx, cancel := context.WithTimeout(context.Background(), cleanupLimit)
-	defer cancel()
-	if err := f.s.cat.UpdateShards(ctx, f.segment.Origin, f.segment.Number, news); err != nil && strata.CodeOf(err) != strata.Conflict {
-		f.s.log.Warn("cannot record lost shards", "object", f.segment.Origin, "segment", f.segment.Number, "err", err)
-	}
-}
-
-func (s *Store) takeChunk() []byte { return *s.chunks.Get().(*[]byte) }
-
-func (s *Store) giveChunk(b []byte) {
-	b = b[:cap(b)]
-	s.chunks.Put(&b)
-}
-
-// complete makes the data chunks of a row that did not come.
-func (s *Store) complete(c *erasure.Codec, row [][]byte) error {
-	for i := range c.K() {
-		if row[i] == nil {
-			row[i] = s.takeChunk()[:0]
-		}
-	}
-	return c.ReconstructRow(row)
-}
-
-func (s *Store) giveRow(row [][]byte) {
-	for i, c := range row {
-		if c != nil {
-			s.giveChunk(c)
-		}
-		row[i] = nil
-	}
+	f.record()
 }
