@@ -19,6 +19,9 @@ import (
 	"strata/wallet"
 )
 
+// patience is how long a test waits for what comes, on a machine that is busy.
+const patience = 3 * time.Minute
+
 func TestMain(m *testing.M) {
 	testscript.Main(m, map[string]func(){"strata": main})
 }
@@ -167,7 +170,7 @@ func makeWallets(t *testing.T, dir string) map[string]keypair {
 // a block of the stake grid has seen them.
 func populate(t *testing.T, url string, keys map[string]keypair) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
 	c, err := subtensor.Dial(ctx, []string{url}, subtensor.Options{})
 	if err != nil {

@@ -71,7 +71,7 @@ func TestTypedSecretIsNotShown(t *testing.T) {
 			if _, err := said.ReadString(':'); err != nil {
 				t.Fatal(err)
 			}
-			for end := time.Now().Add(10 * time.Second); echoes(t, slave); runtime.Gosched() {
+			for end := time.Now().Add(patience); echoes(t, slave); runtime.Gosched() {
 				if time.Now().After(end) {
 					t.Fatal("the echo stays on")
 				}
