@@ -4,21 +4,12 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"os"
-	"path/filepath"
 	"sync"
 	"time"
 
 	"strata"
-	"strata/volume/layout"
+	"strata/volume/disk"
 	"strata/volume/pipeline"
-	"strata/volume/vfs"
-)
-
-// A disk that failed is tried again after a while, each time after twice as long.
-const (
-	probeFirst = 10 * time.Second
-	probeMost  = 10 * time.Minute
 )
 
 // sealing is one call of Seal: what is to be sealed on each disk, and which
@@ -34,7 +25,7 @@ type sealing struct {
 
 // lane is the sectors that wait for one disk.
 type lane struct {
-	disk  *disk
+	disk  *disk.Disk
 	jobs  []job
 	err   error         // why it is set aside, nil if it is not
 	again time.Time     // when it is tried
@@ -47,7 +38,7 @@ func newSealing(s *Store) *sealing {
 		q.lanes[i].disk = d
 	}
 	for _, j := range s.queued() {
-		q.lanes[j.c.disk.at].jobs = append(q.lanes[j.c.disk.at].jobs, j)
+		q.lanes[j.c.disk.At()].jobs = append(q.lanes[j.c.disk.At()].jobs, j)
 	}
 	return q
 }
@@ -104,7 +95,7 @@ func (q *sealing) least(load []int) (best *lane) {
 		if l.err != nil || len(l.jobs) == 0 {
 			continue
 		}
-		if best == nil || cmp.Or(cmp.Compare(load[i], load[best.disk.at]), l.jobs[0].compare(best.jobs[0])) < 0 {
+		if best == nil || cmp.Or(cmp.Compare(load[i], load[best.disk.At()]), l.jobs[0].compare(best.jobs[0])) < 0 {
 			best = l
 		}
 	}
@@ -121,11 +112,11 @@ func (q *sealing) Done(done pipeline.Job, err error) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	q.begun--
-	l := &q.lanes[j.c.disk.at]
+	l := &q.lanes[j.c.disk.At()]
 	switch {
 	case err == nil:
 		l.after = 0
-		l.disk.note(nil) // it took a sector, whatever a try before that has found
+		l.disk.Note(nil) // it took a sector, whatever a try before that has found
 	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
 		l.jobs = append([]job{j}, l.jobs...)
 	default:
@@ -139,9 +130,9 @@ func (q *sealing) Done(done pipeline.Job, err error) {
 // setAside stops sealing on a disk until it works again. The caller holds mu.
 func (q *sealing) setAside(l *lane, err error) {
 	if l.err == nil {
-		l.after = min(max(2*l.after, q.s.cfg.probe), probeMost)
+		l.after = min(max(2*l.after, q.s.cfg.probe), disk.ProbeMost)
 		l.again = time.Now().Add(l.after)
-		q.s.cfg.Log.Error("disk set aside: nothing is sealed on it until it works again", "dir", l.disk.dir, "next_try", l.after.String(), "err", err)
+		q.s.cfg.Log.Error("disk set aside: nothing is sealed on it until it works again", "dir", l.disk.Dir(), "next_try", l.after.String(), "err", err)
 	}
 	l.err = err
 }
@@ -175,70 +166,33 @@ func (q *sealing) retry(l *lane, now time.Time) {
 	defer q.mu.Unlock()
 	if err != nil {
 		l.err = err
-		l.after = min(2*l.after, probeMost)
+		l.after = min(2*l.after, disk.ProbeMost)
 		l.again = time.Now().Add(l.after)
 		return
 	}
-	q.s.cfg.Log.Info("disk works again: sealing on it goes on", "dir", l.disk.dir)
+	q.s.cfg.Log.Info("disk works again: sealing on it goes on", "dir", l.disk.Dir())
 	l.err = nil
 	close(q.wake)
 	q.wake = make(chan struct{})
 }
 
 // tryDisk says whether a sector could be written to a disk now.
-func (s *Store) tryDisk(d *disk) error {
+func (s *Store) tryDisk(d *disk.Disk) error {
 	if err := s.roomFor(d); err != nil {
 		return err
 	}
-	return d.try(context.Background())
+	return d.Try(context.Background())
 }
 
 // roomFor refuses another sector on a disk that has only its reserve left.
-func (s *Store) roomFor(d *disk) error {
-	total, free, err := s.cfg.fs.Space(d.dir)
+func (s *Store) roomFor(d *disk.Disk) error {
+	total, free, err := s.cfg.fs.Space(d.Dir())
 	if err != nil {
 		return err
 	}
 	if need := uint64(s.size()) + reserve(total); free < need {
 		return strata.E(strata.NoSpace, "disk full: %s has %s free, a sector and the reserve need %s: free some space and run again, it continues where it stopped",
-			d.dir, strata.ByteSize(free), strata.ByteSize(need))
-	}
-	return nil
-}
-
-// tryOnce writes to a disk, syncs, and forgets the files that were open, which
-// may be broken for good even if the disk is not: the next user opens them anew.
-// Whoever still uses one keeps it. Those who ask at once get one answer.
-func (d *disk) tryOnce() (err error) {
-	defer func() { d.note(err) }()
-	if err := d.present(); err != nil {
-		return d.reattach(err)
-	}
-	path := filepath.Join(d.dir, layout.ProbeFile)
-	f, err := d.fs.Open(path)
-	if err != nil {
-		return vfs.Classify(err, "trying", d.dir)
-	}
-	_, err = f.WriteAt(make([]byte, vfs.Align), 0)
-	if err == nil {
-		err = f.Sync()
-	}
-	if err = errors.Join(err, f.Close(), os.Remove(path)); err != nil {
-		return vfs.Classify(err, "trying", d.dir)
-	}
-	d.forget()
-	return nil
-}
-
-// present refuses a directory that is not the one that was opened: when a disk
-// is pulled out, its path leads to an empty place on another.
-func (d *disk) present() error {
-	now, err := os.Stat(filepath.Join(d.dir, layout.LockFile))
-	if err != nil {
-		return strata.E(strata.Unavailable, "the disk of %s is gone: attach it again: %w", d.dir, err)
-	}
-	if !os.SameFile(now, d.ix.Load().home) {
-		return strata.E(strata.Unavailable, "%s is not the directory that was opened: attach its disk again, or restart to use what is there", d.dir)
+			d.Dir(), strata.ByteSize(free), strata.ByteSize(need))
 	}
 	return nil
 }

@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"strata"
+	"strata/volume/disk"
 	"strata/volume/layout"
 	"strata/volume/vfs/faultfs"
 )
@@ -64,7 +65,7 @@ func twoDisks(t *testing.T, sectors uint64) (*Store, *faultfs.FS, *journal) {
 }
 
 // sealedOn counts the sealed sectors of a disk.
-func sealedOn(s *Store, d *disk) (n int) {
+func sealedOn(s *Store, d *disk.Disk) (n int) {
 	s.eachSector(func(_ *partition, c *sector) {
 		if c.disk == d && listed(c.state) {
 			n++
@@ -74,7 +75,7 @@ func sealedOn(s *Store, d *disk) (n int) {
 }
 
 // onceOn calls do when the disk has a sealed sector for the first time.
-func onceOn(s *Store, d *disk, do func()) func() {
+func onceOn(s *Store, d *disk.Disk, do func()) func() {
 	once := sync.OnceFunc(do)
 	return func() {
 		if sealedOn(s, d) > 0 {
@@ -88,10 +89,10 @@ func onceOn(s *Store, d *disk, do func()) func() {
 func TestDiskFailsAndComesBack(t *testing.T) {
 	s, fs, log := twoDisks(t, 6)
 	good, bad := s.disks[0], s.disks[1]
-	release := fs.Hang(filepath.Join(good.dir, layout.DataName(alice))) // it has sectors left when the other is back
-	fail := onceOn(s, bad, func() { fs.Fail(bad.dir) })
+	release := fs.Hang(filepath.Join(good.Dir(), layout.DataName(alice))) // it has sectors left when the other is back
+	fail := onceOn(s, bad, func() { fs.Fail(bad.Dir()) })
 	mend := sync.OnceFunc(func() {
-		fs.Mend(bad.dir)
+		fs.Mend(bad.Dir())
 		log.wait("disk works again")
 		release()
 	})
@@ -106,7 +107,7 @@ func TestDiskFailsAndComesBack(t *testing.T) {
 	}
 	// Whoever found the disk away just before it was back sets it aside once more.
 	aside := log.count("disk set aside")
-	if aside < 1 || aside > 2 || log.count("disk works again") != aside || log.count("dir="+bad.dir) != 2*aside {
+	if aside < 1 || aside > 2 || log.count("disk works again") != aside || log.count("dir="+bad.Dir()) != 2*aside {
 		t.Errorf("the log says\n%s", log.b.String())
 	}
 	if n := len(check(t, s, alice)); n != 12 {
@@ -120,9 +121,9 @@ func TestDiskFailsAndComesBack(t *testing.T) {
 func TestDiskStaysAway(t *testing.T) {
 	s, fs, log := twoDisks(t, 4)
 	bad := s.disks[1]
-	fail := onceOn(s, bad, func() { fs.Fail(bad.dir) })
+	fail := onceOn(s, bad, func() { fs.Fail(bad.Dir()) })
 	err := s.Seal(context.Background(), 2, func(_, _ strata.ByteSize) { fail() })
-	if err == nil || !strings.Contains(err.Error(), bad.dir) || strings.Contains(err.Error(), "\n") {
+	if err == nil || !strings.Contains(err.Error(), bad.Dir()) || strings.Contains(err.Error(), "\n") {
 		t.Fatalf("%v does not say which disk in one line", err)
 	}
 	if sealedOn(s, s.disks[0]) != 4 || log.count("disk set aside") != 1 {
@@ -131,7 +132,7 @@ func TestDiskStaysAway(t *testing.T) {
 	if err := s.Seal(context.Background(), 2, nil); err == nil {
 		t.Error("a disk that is away is no error")
 	}
-	fs.Mend(bad.dir)
+	fs.Mend(bad.Dir())
 	if err := s.tryDisk(bad); err != nil {
 		t.Fatal(err)
 	}
@@ -145,13 +146,13 @@ func TestDiskStaysAway(t *testing.T) {
 func TestDiskVanishes(t *testing.T) {
 	s, _, log := twoDisks(t, 3)
 	bad := s.disks[1]
-	away := bad.dir + ".away"
+	away := bad.Dir() + ".away"
 	vanish := func() {
 		t.Helper()
-		if err := os.Rename(bad.dir, away); err != nil {
+		if err := os.Rename(bad.Dir(), away); err != nil {
 			t.Fatal(err)
 		}
-		if err := os.MkdirAll(bad.dir, 0o700); err != nil {
+		if err := os.MkdirAll(bad.Dir(), 0o700); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -160,13 +161,13 @@ func TestDiskVanishes(t *testing.T) {
 	if err == nil || sealedOn(s, s.disks[0]) != 3 || log.count("disk set aside") != 1 {
 		t.Fatalf("%v, %d sectors on the disk that is there", err, sealedOn(s, s.disks[0]))
 	}
-	if left, err := os.ReadDir(bad.dir); err != nil || len(left) > 0 {
+	if left, err := os.ReadDir(bad.Dir()); err != nil || len(left) > 0 {
 		t.Errorf("%v was written to the place where the disk was, %v", left, err)
 	}
-	if err := os.Remove(bad.dir); err != nil {
+	if err := os.Remove(bad.Dir()); err != nil {
 		t.Fatal(err)
 	}
-	if err := os.Rename(away, bad.dir); err != nil {
+	if err := os.Rename(away, bad.Dir()); err != nil {
 		t.Fatal(err)
 	}
 	fill(t, s)

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"strata"
+	"strata/volume/disk"
 	"strata/volume/vfs/faultfs"
 	"strata/wire"
 )
@@ -31,12 +32,12 @@ func TestDiskAway(t *testing.T) {
 		for i := uint64(0); len(on[1]) == 0; i++ {
 			data, root := blob(i, tinySector/4)
 			r := put(t, s, alice, data)
-			at := s.ensurePartition(alice).sector(r.Sector).disk.at
+			at := s.ensurePartition(alice).sector(r.Sector).disk.At()
 			on[at] = append(on[at], root)
 		}
 		before, _ := manifest(t, s, alice, 0)
 
-		fs.Fail(s.disks[1].dir)
+		fs.Fail(s.disks[1].Dir())
 		if o := audit(t, s, alice, wire.LeafRef{Sector: 3, Leaf: 1023}); !o.Missing {
 			t.Error("a leaf of the disk that is away")
 		}
@@ -60,7 +61,7 @@ func TestDiskAway(t *testing.T) {
 			t.Errorf("a disk that is away for a moment changes the list: %+v", short)
 		}
 
-		time.Sleep(lostAfter + time.Second)
+		time.Sleep(disk.LostAfter + time.Second)
 		if err := s.Compact(t.Context()); err != nil {
 			t.Error(err)
 		}
@@ -69,7 +70,7 @@ func TestDiskAway(t *testing.T) {
 			t.Errorf("a disk that stays away is listed: %+v, %d entries", long, len(entries))
 		}
 
-		fs.Mend(s.disks[1].dir)
+		fs.Mend(s.disks[1].Dir())
 		if err := s.Compact(t.Context()); err != nil {
 			t.Error(err)
 		}
@@ -94,7 +95,7 @@ func TestDiskAway(t *testing.T) {
 func TestPutsAvoidADiskThatIsAway(t *testing.T) {
 	s, fs, _ := twoDisks(t, 2)
 	fill(t, s)
-	fs.Fail(s.disks[0].dir)
+	fs.Fail(s.disks[0].Dir())
 	stored := 0
 	for i := range uint64(6) {
 		data, root := blob(i, 10_000)
@@ -104,12 +105,12 @@ func TestPutsAvoidADiskThatIsAway(t *testing.T) {
 				t.Error(err)
 			}
 		}
-		_ = s.disks[0].try(t.Context()) // whoever met the failure has done so
+		_ = s.disks[0].Try(t.Context()) // whoever met the failure has done so
 	}
 	if stored < 5 {
 		t.Errorf("%d of 6 puts found the disk that works", stored)
 	}
-	fs.Mend(s.disks[0].dir)
+	fs.Mend(s.disks[0].Dir())
 	if err := s.Compact(context.Background()); err != nil {
 		t.Fatal(err)
 	}
@@ -121,20 +122,20 @@ func TestPutsAvoidADiskThatIsAway(t *testing.T) {
 func TestRemount(t *testing.T) {
 	s, _, log := twoDisks(t, 3)
 	d := s.disks[1]
-	away := d.dir + ".away"
+	away := d.Dir() + ".away"
 	fail := onceOn(s, d, func() {
-		if err := os.Rename(d.dir, away); err != nil {
+		if err := os.Rename(d.Dir(), away); err != nil {
 			t.Error(err)
 		}
 	})
 	mount := func() {
-		if err := os.CopyFS(d.dir, os.DirFS(away)); err != nil {
+		if err := os.CopyFS(d.Dir(), os.DirFS(away)); err != nil {
 			t.Error(err)
 		}
 	}
 	if err := s.Seal(context.Background(), 1, func(_, _ strata.ByteSize) { fail() }); err == nil {
 		// What was open may have sufficed; now it is all closed.
-		if err := d.try(t.Context()); err == nil {
+		if err := d.Try(t.Context()); err == nil {
 			t.Fatal("a disk that is gone works")
 		}
 	}
@@ -168,7 +169,7 @@ func TestAnotherDiskIsRefused(t *testing.T) {
 			}
 		},
 		"another disk of this hotkey": func(t *testing.T, dir string) {
-			if err := os.CopyFS(dir, os.DirFS(other.disks[0].dir)); err != nil {
+			if err := os.CopyFS(dir, os.DirFS(other.disks[0].Dir())); err != nil {
 				t.Fatal(err)
 			}
 		},
@@ -176,20 +177,20 @@ func TestAnotherDiskIsRefused(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			s := sealed(t, 2)
 			d := s.disks[0]
-			if err := os.Rename(d.dir, d.dir+".away"); err != nil {
+			if err := os.Rename(d.Dir(), d.Dir()+".away"); err != nil {
 				t.Fatal(err)
 			}
-			place(t, d.dir)
-			if err := d.try(t.Context()); strata.CodeOf(err) != strata.Unavailable {
+			place(t, d.Dir())
+			if err := d.Try(t.Context()); strata.CodeOf(err) != strata.Unavailable {
 				t.Errorf("%v", err)
 			}
-			if err := os.RemoveAll(d.dir); err != nil {
+			if err := os.RemoveAll(d.Dir()); err != nil {
 				t.Fatal(err)
 			}
-			if err := os.Rename(d.dir+".away", d.dir); err != nil {
+			if err := os.Rename(d.Dir()+".away", d.Dir()); err != nil {
 				t.Fatal(err)
 			}
-			if err := d.try(t.Context()); err != nil {
+			if err := d.Try(t.Context()); err != nil {
 				t.Error(err)
 			}
 			check(t, s, alice)

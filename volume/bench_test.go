@@ -21,7 +21,7 @@ func BenchmarkOpenMillionShards(b *testing.B) {
 	plan(b, s, alice, sectors)
 	d := s.disks[0]
 	for n := range uint64(sectors) {
-		if err := d.commit(func(tx index.Tx) error { return fakeShards(tx, n, each) }); err != nil {
+		if err := d.Commit(func(tx index.Tx) error { return fakeShards(tx, n, each) }); err != nil {
 			b.Fatal(err)
 		}
 	}

@@ -9,6 +9,7 @@ import (
 	"strata"
 	"strata/internal/hugepage"
 	"strata/merkle"
+	"strata/volume/disk"
 	"strata/volume/index"
 	"strata/wire"
 )
@@ -42,7 +43,7 @@ func (s *Store) Compact(ctx context.Context) error {
 }
 
 // purge forgets deleted shards of one disk, a transaction for each sector.
-func (s *Store) purge(ctx context.Context, d *disk, cutoff int64) error {
+func (s *Store) purge(ctx context.Context, d *disk.Disk, cutoff int64) error {
 	jobs, err := s.expired(ctx, d, cutoff)
 	if err != nil {
 		return err
@@ -56,8 +57,8 @@ func (s *Store) purge(ctx context.Context, d *disk, cutoff int64) error {
 }
 
 // expired lists the sectors of d with shards deleted at cutoff or before.
-func (s *Store) expired(ctx context.Context, d *disk, cutoff int64) ([]job, error) {
-	places, err := d.ix.Load().Expired(ctx, cutoff)
+func (s *Store) expired(ctx context.Context, d *disk.Disk, cutoff int64) ([]job, error) {
+	places, err := d.Index().Expired(ctx, cutoff)
 	if err != nil {
 		return nil, err
 	}
@@ -92,7 +93,7 @@ func (s *Store) wasted() []job {
 	var list []job
 	s.eachSector(func(p *partition, c *sector) {
 		used := c.state == wire.Data && (c.shards == 0 || c.live <= uint64(c.end)/4*3)
-		if (used || c.state == wire.Withdrawn) && !c.busy && c.puts == 0 && c.disk.works() {
+		if (used || c.state == wire.Withdrawn) && !c.busy && c.puts == 0 && c.disk.Works() {
 			list = append(list, job{p, c})
 		}
 	})
@@ -108,7 +109,7 @@ func (s *Store) compactSector(ctx context.Context, j job) error {
 		return nil
 	}
 	defer j.p.let(j.c, s.size())
-	rows, err := j.c.disk.shardsOf(ctx, j.p.validator, j.c.number)
+	rows, err := shardsOf(ctx, j.c.disk, j.p.validator, j.c.number)
 	if err != nil {
 		return err
 	}
@@ -161,7 +162,7 @@ func (s *Store) move(ctx context.Context, j job, seen index.Shard) error {
 	if err != nil || row == nil || row.disk != j.c.disk || row.Number != j.c.number {
 		return err
 	}
-	f, err := j.c.disk.open(j.p.validator)
+	f, err := j.c.disk.Open(j.p.validator)
 	if err != nil {
 		return err
 	}
@@ -169,7 +170,7 @@ func (s *Store) move(ctx context.Context, j job, seen index.Shard) error {
 	if err != nil {
 		return err
 	}
-	src := io.NewSectionReader(f.data, s.offset(j.c)+row.Start, row.Length)
+	src := io.NewSectionReader(f.Data, s.offset(j.c)+row.Start, row.Length)
 	if _, err := s.receive(ctx, j.p, r, row.Root, row.Length, src); err != nil {
 		j.p.giveBack(r, s.size())
 		return strata.E(strata.CodeOf(err), "shard %s cannot be moved out of sector %d: %w", row.Root, j.c.number, err)

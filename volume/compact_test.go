@@ -192,13 +192,13 @@ func TestDamageIsWithdrawn(t *testing.T) {
 
 func damage(t *testing.T, s *Store, name string, off int64) {
 	t.Helper()
-	f, err := s.disks[0].open(alice)
+	f, err := s.disks[0].Open(alice)
 	if err != nil {
 		t.Fatal(err)
 	}
-	target := f.data
+	target := f.Data
 	if name == layout.HashesName(alice) {
-		target = f.hashes
+		target = f.Hashes
 	}
 	if off < 0 {
 		if err := target.Truncate(2*tinySector + 5); err != nil {

@@ -76,12 +76,12 @@
 //
 // # Disks that fail
 //
-// A disk that fails is set aside and tried again until it works (aside.go); the
-// others go on. Its files are opened anew then, and its index too where it was
-// unmounted, provided that the same sectors are there (away.go). What fails to
-// be read on a disk that does not work is not damaged, and withdraws nothing. One
-// that hangs counts as away after half a minute (patience.go): no lock that users
-// of other disks need is held for longer while it is waited for.
+// A disk that fails is set aside and tried again until it works (package disk);
+// the others go on. Its files are opened anew then, and its index too where it
+// was unmounted, provided that the same sectors are there. What fails to be read
+// on a disk that does not work is not damaged, and withdraws nothing. One that
+// hangs counts as away after half a minute: no lock that users of other disks
+// need is held for longer while it is waited for.
 //
 // # Concurrency
 //

@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"strata"
+	"strata/volume/disk"
 	"strata/volume/index"
 	"strata/wire"
 )
@@ -11,7 +12,7 @@ import (
 // shardRow is the row of a shard, and where it was found.
 type shardRow struct {
 	index.Shard
-	disk  *disk
+	disk  *disk.Disk
 	nodes []byte // of its tree, where findTree found it
 }
 
@@ -34,16 +35,16 @@ func (s *Store) findTree(ctx context.Context, p *partition, root strata.Root) (*
 
 func (s *Store) find(ctx context.Context, look func(*index.Index, *shardRow) (bool, error)) (*shardRow, error) {
 	for _, d := range s.working() {
-		r, err := ask(ctx, d, func() (*shardRow, error) {
+		r, err := disk.Ask(ctx, d, func() (*shardRow, error) {
 			r := &shardRow{disk: d}
-			found, err := look(d.ix.Load().Index, r)
+			found, err := look(d.Index(), r)
 			if !found {
 				return nil, err
 			}
 			return r, nil
 		})
 		switch {
-		case err != nil && d.hush.silent.Load():
+		case err != nil && d.Silent():
 		case err != nil:
 			return nil, err
 		case r != nil:
@@ -54,11 +55,11 @@ func (s *Store) find(ctx context.Context, look func(*index.Index, *shardRow) (bo
 }
 
 // shardsOf returns the rows of a sector by offset.
-func (d *disk) shardsOf(ctx context.Context, v strata.Hotkey, number uint64) ([]index.Shard, error) {
-	return ask(ctx, d, func() ([]index.Shard, error) { return d.ix.Load().ShardsOf(ctx, v, number) })
+func shardsOf(ctx context.Context, d *disk.Disk, v strata.Hotkey, number uint64) ([]index.Shard, error) {
+	return disk.Ask(ctx, d, func() ([]index.Shard, error) { return d.Index().ShardsOf(ctx, v, number) })
 }
 
 // entries returns a sector's shards as the manifest lists them.
-func (d *disk) entries(ctx context.Context, v strata.Hotkey, number uint64) ([]wire.ShardEntry, error) {
-	return ask(ctx, d, func() ([]wire.ShardEntry, error) { return d.ix.Load().Entries(ctx, v, number) })
+func entries(ctx context.Context, d *disk.Disk, v strata.Hotkey, number uint64) ([]wire.ShardEntry, error) {
+	return disk.Ask(ctx, d, func() ([]wire.ShardEntry, error) { return d.Index().Entries(ctx, v, number) })
 }

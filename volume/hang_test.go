@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"strata"
+	"strata/volume/disk"
 	"strata/volume/vfs/faultfs"
 	"strata/wire"
 )
@@ -39,15 +40,15 @@ func newHanging(t *testing.T, change func(*Config)) *hanging {
 	fill(t, s)
 	for i := range h.shards {
 		other := s.disks[1-i]
-		h.fs.Fail(other.dir) // so that the put goes to this one
-		_ = other.try(t.Context())
+		h.fs.Fail(other.Dir()) // so that the put goes to this one
+		_ = other.Try(t.Context())
 		data, root := blob(uint64(i), tinySector/4)
 		if r := put(t, s, alice, data); h.disk(r.Sector) != i {
 			t.Fatalf("shard %d went to disk %d", i, h.disk(r.Sector))
 		}
 		h.shards[i] = root
-		h.fs.Mend(other.dir)
-		if err := other.try(t.Context()); err != nil {
+		h.fs.Mend(other.Dir())
+		if err := other.Try(t.Context()); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -55,7 +56,7 @@ func newHanging(t *testing.T, change func(*Config)) *hanging {
 }
 
 // disk returns the place of the disk that a sector lies on.
-func (h *hanging) disk(sector uint64) int { return h.s.ensurePartition(alice).sector(sector).disk.at }
+func (h *hanging) disk(sector uint64) int { return h.s.ensurePartition(alice).sector(sector).disk.At() }
 
 // filler returns the last leaf of each sector, and which disk it is on.
 func (h *hanging) filler() (leaves []wire.LeafRef, on []int) {
@@ -93,9 +94,9 @@ func TestDiskHangs(t *testing.T) {
 			}
 		}
 		before, _ := manifest(t, s, alice, 0)
-		release := h.fs.Hang(s.disks[1].dir)
+		release := h.fs.Hang(s.disks[1].Dir())
 		audited(s.cfg.Profile.Deadline - time.Millisecond)
-		if !s.disks[1].works() {
+		if !s.disks[1].Works() {
 			t.Error("one late answer is no hang")
 		}
 		// Whoever waits for a commit there is told why.
@@ -121,15 +122,15 @@ func TestDiskHangs(t *testing.T) {
 			t.Errorf("a list: %v", err)
 		}
 
-		time.Sleep(lostAfter + time.Minute)
+		time.Sleep(disk.LostAfter + time.Minute)
 		lost, entries := manifest(t, s, alice, 0)
 		if lost.Sectors != 2 || lost.Sequence <= before.Sequence || rootOf(entries) != lost.EntriesRoot {
 			t.Errorf("a disk that hangs for long is listed: %+v", lost)
 		}
 
 		release()
-		time.Sleep(probeMost)
-		if !s.disks[1].works() || s.disks[1].hush.doubt.Load() {
+		time.Sleep(disk.ProbeMost)
+		if !s.disks[1].Works() || s.disks[1].InDoubt() {
 			t.Fatal("the disk answers, and is away")
 		}
 		back, entries := manifest(t, s, alice, 0)
@@ -155,11 +156,13 @@ func TestDiskHangs(t *testing.T) {
 // TestHangHoldsNoLock: a change that waits for a disk that hangs lets the others
 // of its partition go on when patience ends: manifests, puts and openings.
 func TestHangHoldsNoLock(t *testing.T) {
-	h := newHanging(t, func(c *Config) { c.Profile.Deadline = 0 })
-	h.s.disks[1].hush.within = 4 * time.Second // the other has its time, however busy the machine is
+	h := newHanging(t, func(c *Config) {
+		c.Profile.Deadline = 0
+		c.patience = []time.Duration{0, 4 * time.Second} // the other has its time, however busy the machine is
+	})
 	defer func() { _ = h.s.Close() }()
 	leaves, on := h.filler()
-	release := h.fs.Hang(h.s.disks[1].dir)
+	release := h.fs.Hang(h.s.disks[1].Dir())
 	defer release()
 	var wg sync.WaitGroup
 	for range 20 {
@@ -189,7 +192,7 @@ func TestHangHoldsNoLock(t *testing.T) {
 		t.Error("a put went to the disk that hangs")
 	}
 	release()
-	for !h.s.disks[1].works() || h.s.disks[1].hush.doubt.Load() {
+	for !h.s.disks[1].Works() || h.s.disks[1].InDoubt() {
 		h.s.attend()
 	}
 	if m, entries := manifest(t, h.s, alice, 0); m.Sectors != 4 || rootOf(entries) != m.EntriesRoot {
@@ -197,43 +200,27 @@ func TestHangHoldsNoLock(t *testing.T) {
 	}
 }
 
-// TestHangIsBounded: what is left behind on a disk that hangs does not grow with
-// those who ask.
-func TestHangIsBounded(t *testing.T) {
+// TestHangIsNoticed: a disk that hangs is away though nobody waits for it any
+// more, and closing does not wait for it either.
+func TestHangIsNoticed(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		h := newHanging(t, nil)
 		leaves, on := h.filler()
-		release := h.fs.Hang(h.s.disks[1].dir)
 		d := h.s.disks[1]
+		release := h.fs.Hang(d.Dir())
 		for i, ref := range leaves {
-			if on[i] != 1 {
-				continue
+			if o := audit(t, h.s, alice, ref); on[i] == 1 && !o.Missing {
+				t.Error("a leaf of the disk that hangs")
 			}
-			var wg sync.WaitGroup
-			for range 2 * mostAsked {
-				wg.Go(func() {
-					if o := audit(t, h.s, alice, ref); !o.Missing {
-						t.Error("a leaf of the disk that hangs")
-					}
-				})
-			}
-			wg.Wait()
 		}
-		if got := len(d.hush.slots); got != mostAsked {
-			t.Errorf("%d requests are under way, want %d", got, mostAsked)
-		}
-		time.Sleep(answerWithin)
-		if d.works() {
+		time.Sleep(disk.AnswerWithin)
+		if d.Works() {
 			t.Error("nobody waits any more, and nobody noticed")
 		}
-		// Closing does not wait for it either.
 		if err := h.s.Close(); strata.CodeOf(err) != strata.Unavailable {
 			t.Errorf("closed: %v", err)
 		}
 		release()
 		synctest.Wait()
-		if got := len(d.hush.slots); got != 0 {
-			t.Errorf("%d requests have not come back", got)
-		}
 	})
 }

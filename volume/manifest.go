@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"strata"
+	"strata/volume/disk"
 	"strata/volume/index"
 	"strata/wire"
 )
@@ -46,7 +47,7 @@ func (s *Store) Manifest(ctx context.Context, q wire.ManifestQuery, limit int, s
 	size := len(page.Encode())
 	for _, number := range p.numbers() {
 		c := p.sector(number)
-		if number < q.After || c.changed <= q.Since || c.disk.lost.Load() || (c.state == index.Queued && c.root == (strata.Root{})) {
+		if number < q.After || c.changed <= q.Since || c.disk.Lost() || (c.state == index.Queued && c.root == (strata.Root{})) {
 			continue
 		}
 		e, err := s.entry(ctx, p, c)
@@ -93,7 +94,7 @@ func (s *Store) entry(ctx context.Context, p *partition, c *sector) (wire.Entry,
 	case index.Queued:
 		e.State = wire.Gone // released before, not here again yet
 	case wire.Data, wire.Withdrawn:
-		shards, err := d.entries(ctx, p.validator, e.Number)
+		shards, err := entries(ctx, d, p.validator, e.Number)
 		if err != nil {
 			return e, err
 		}
@@ -125,7 +126,7 @@ func (s *Store) makeHead(ctx context.Context, p *partition, sign SignHead) error
 		return s.storeHashes(p, fresh, wire.Head{})
 	}
 	for _, c := range p.sectors {
-		if c.disk.lost.Load() {
+		if c.disk.Lost() {
 			continue
 		}
 		if c.state == wire.Filler || c.state == wire.Data {
@@ -165,8 +166,8 @@ func (s *Store) rehash(ctx context.Context, p *partition) (fresh []*sector, move
 
 // storeHashes commits new entry hashes and, on every disk, the head, if there is one.
 func (s *Store) storeHashes(p *partition, fresh []*sector, head wire.Head) error {
-	return s.everywhere(func(d *disk) error {
-		return d.commit(func(tx index.Tx) error {
+	return s.everywhere(func(d *disk.Disk) error {
+		return d.Commit(func(tx index.Tx) error {
 			for _, c := range fresh {
 				if c.disk != d {
 					continue
@@ -214,8 +215,8 @@ func (s *Store) StoreSuperblock(ctx context.Context, validator strata.Hotkey, b 
 	case err != nil && strata.CodeOf(err) != strata.NotFound:
 		return err
 	}
-	return s.everywhere(func(d *disk) error {
-		return d.commit(func(tx index.Tx) error {
+	return s.everywhere(func(d *disk.Disk) error {
+		return d.Commit(func(tx index.Tx) error {
 			return tx.SetSuperblock(validator, b)
 		})
 	})
@@ -233,15 +234,15 @@ func (s *Store) LoadSuperblock(ctx context.Context, validator strata.Hotkey) (wi
 func (s *Store) superblock(ctx context.Context, validator strata.Hotkey) (wire.Superblock, error) {
 	var best *wire.Superblock
 	for _, d := range s.working() {
-		one, err := ask(ctx, d, func() (*wire.Superblock, error) {
-			b, found, err := d.ix.Load().Superblock(ctx, validator)
+		one, err := disk.Ask(ctx, d, func() (*wire.Superblock, error) {
+			b, found, err := d.Index().Superblock(ctx, validator)
 			if !found {
 				return nil, err
 			}
 			return &b, nil
 		})
 		switch {
-		case d.hush.silent.Load(), err == nil && one == nil:
+		case d.Silent(), err == nil && one == nil:
 		case err != nil:
 			return wire.Superblock{}, err
 		case best == nil || one.Version > best.Version:

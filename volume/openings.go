@@ -7,6 +7,7 @@ import (
 
 	"strata"
 	"strata/merkle"
+	"strata/volume/disk"
 	"strata/volume/hashes"
 	"strata/volume/index"
 	"strata/volume/vfs"
@@ -85,8 +86,8 @@ func (s *Store) openFiller(ctx context.Context, p *partition, ref wire.LeafRef) 
 	if c == nil || !before.ok || ref.Leaf >= s.cfg.Profile.Blocks {
 		return merkle.Opening{}, gone
 	}
-	o, err := reread(ctx, c.disk, func() (merkle.Opening, error) {
-		return ask(ctx, c.disk, func() (merkle.Opening, error) { return s.readFiller(p, c, ref.Leaf, before.root) })
+	o, err := disk.Reread(ctx, c.disk, func() (merkle.Opening, error) {
+		return disk.Ask(ctx, c.disk, func() (merkle.Opening, error) { return s.readFiller(p, c, ref.Leaf, before.root) })
 	})
 	if err == nil || strata.CodeOf(err) == strata.Unavailable {
 		return o, err
@@ -99,16 +100,16 @@ func (s *Store) openFiller(ctx context.Context, p *partition, ref wire.LeafRef) 
 }
 
 func (s *Store) readFiller(p *partition, c *sector, leaf uint32, root strata.Root) (merkle.Opening, error) {
-	f, err := c.disk.open(p.validator)
+	f, err := c.disk.Open(p.validator)
 	if err != nil {
 		return merkle.Opening{}, err
 	}
-	defer c.disk.gate.Serve()()
-	group, err := readGroup(f.data, s.offset(c), uint64(s.size()), uint64(leaf))
+	defer c.disk.Gate().Serve()()
+	group, err := readGroup(f.Data, s.offset(c), uint64(s.size()), uint64(leaf))
 	if err != nil {
 		return merkle.Opening{}, err
 	}
-	return openChecked(group, uint64(s.size()), uint64(leaf), root, f.hashes.Nodes(c.slot, &c.crown, s.crowns))
+	return openChecked(group, uint64(s.size()), uint64(leaf), root, f.Hashes.Nodes(c.slot, &c.crown, s.crowns))
 }
 
 func (s *Store) openShardLeaf(ctx context.Context, p *partition, ref wire.LeafRef) (merkle.Opening, error) {
@@ -126,49 +127,21 @@ func (s *Store) openShardLeaf(ctx context.Context, p *partition, ref wire.LeafRe
 		return merkle.Opening{}, err
 	}
 	read := func() (merkle.Opening, error) {
-		f, err := c.disk.open(p.validator)
+		f, err := c.disk.Open(p.validator)
 		if err != nil {
 			return merkle.Opening{}, err
 		}
-		group, err := readGroup(c.disk.gate.Reader(f.data), s.offset(c)+row.Start, size, leaf)
+		group, err := readGroup(c.disk.Gate().Reader(f.Data), s.offset(c)+row.Start, size, leaf)
 		if err != nil {
 			return merkle.Opening{}, err
 		}
 		return openChecked(group, size, leaf, ref.Shard, tree)
 	}
-	o, err := reread(ctx, c.disk, func() (merkle.Opening, error) { return ask(ctx, c.disk, read) })
+	o, err := disk.Reread(ctx, c.disk, func() (merkle.Opening, error) { return disk.Ask(ctx, c.disk, read) })
 	if err == nil || strata.CodeOf(err) == strata.Unavailable {
 		return o, err
 	}
 	return merkle.Opening{}, s.withdraw(p, c, err)
-}
-
-// reread reads, and once more with files opened anew if that failed and the
-// disk works: what was open may be broken for good though the disk is back. A
-// disk that does not work, or does not answer while ctx lasts, gives code
-// Unavailable: that damages no sector.
-func reread[T any](ctx context.Context, d *disk, read func() (T, error)) (T, error) {
-	v, err := read()
-	switch {
-	case err == nil || strata.CodeOf(err) == strata.Corrupt:
-		return v, err
-	case d.hush.silent.Load():
-		return v, d.silence()
-	case gaveUp(err):
-		return v, d.inVain(err)
-	}
-	if away := d.try(ctx); away != nil {
-		return v, strata.E(strata.Unavailable, "the disk does not work: %w", away)
-	}
-	if v, err = read(); err != nil && gaveUp(err) {
-		err = d.inVain(err)
-	}
-	return v, err
-}
-
-// inVain says that whoever asked did not wait for the answer.
-func (d *disk) inVain(err error) error {
-	return strata.E(strata.Unavailable, "the disk of %s did not answer in time: %w", d.dir, err)
 }
 
 // readGroup reads the 64 KiB group (less at the end) that holds a leaf of the
@@ -195,7 +168,7 @@ func openChecked(group []byte, size, leaf uint64, root strata.Root, nodes merkle
 // before the commit leaves it to be found again.
 func (s *Store) withdraw(p *partition, c *sector, why error) error {
 	c.crown.Drop(s.crowns)
-	s.cfg.Log.Error("sector damaged and withdrawn: check the disk", "validator", p.validator, "sector", c.number, "dir", c.disk.dir, "err", why)
+	s.cfg.Log.Error("sector damaged and withdrawn: check the disk", "validator", p.validator, "sector", c.number, "dir", c.disk.Dir(), "err", why)
 	err := s.alter(p, c, func(tx index.Tx, _ uint64) (bool, error) {
 		return tx.Withdraw(p.validator, c.number)
 	}, func(uint64) {
@@ -226,11 +199,11 @@ func (s *Store) Warm(ctx context.Context) error {
 		if s.crowns.Left() < hashes.CrownSize(s.size()) {
 			return nil
 		}
-		if err := j.c.disk.gate.Wait(ctx); err != nil {
+		if err := j.c.disk.Gate().Wait(ctx); err != nil {
 			return err
 		}
-		if f, err := j.c.disk.open(j.p.validator); err == nil {
-			_, _ = f.hashes.Nodes(j.c.slot, &j.c.crown, s.crowns).ReadCrown()
+		if f, err := j.c.disk.Open(j.p.validator); err == nil {
+			_, _ = f.Hashes.Nodes(j.c.slot, &j.c.crown, s.crowns).ReadCrown()
 		}
 	}
 	return ctx.Err()

@@ -37,14 +37,14 @@ func grand(t testing.TB, fs *faultfs.FS, p strata.Profile, n uint64) *Store {
 	tree := grandTree(t, data, uint64(p.SectorSize()))
 	for i := range n {
 		j := job{part, part.sector(i)}
-		f, err := j.c.disk.open(alice)
+		f, err := j.c.disk.Open(alice)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := f.data.Truncate(int64(n) * s.size()); err != nil {
+		if err := f.Data.Truncate(int64(n) * s.size()); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := f.data.WriteAt(data, s.offset(j.c)); err != nil {
+		if _, err := f.Data.WriteAt(data, s.offset(j.c)); err != nil {
 			t.Fatal(err)
 		}
 		if err := s.writeRecord(j, tree); err != nil {

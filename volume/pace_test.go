@@ -53,7 +53,7 @@ func TestSealRate(t *testing.T) {
 // While the disk answers requests, each piece that is written or read back
 // waits, but not for ever.
 func TestSealYields(t *testing.T) {
-	busy := func(s *Store) func() { return s.disks[0].gate.Serve() }
+	busy := func(s *Store) func() { return s.disks[0].Gate().Serve() }
 	got := sealTime(t, func(*Config) {}, busy)
 	if want := 12 * 2 * 4 * yield.Most; got < want || got > want+time.Second {
 		t.Errorf("96 pieces took %s beside requests without end, want %s", got, want)

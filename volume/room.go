@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"strata"
+	"strata/volume/disk"
 	"strata/wire"
 )
 
@@ -24,7 +25,7 @@ type spare struct {
 // assign picks a sector with room and takes a region of it: a sector with data,
 // else filler; of the sectors known, the one with the lowest number. The caller
 // holds mu.
-func (p *partition) assign(length, size int64, only *disk) (region, error) {
+func (p *partition) assign(length, size int64, only *disk.Disk) (region, error) {
 	target := uint64(0)
 	for _, n := range p.targets {
 		target += uint64(n)
@@ -56,10 +57,10 @@ func (p *partition) full(target uint64) error {
 }
 
 // candidate returns a sector with room for length bytes that spare knows, or nil.
-func (p *partition) candidate(length, size int64, only *disk) *sector {
+func (p *partition) candidate(length, size int64, only *disk.Disk) *sector {
 	var open, filler *sector
 	for at := range p.spare {
-		if only != nil && only.at != at {
+		if only != nil && only.At() != at {
 			continue
 		}
 		if c := p.fromOpen(at, length, size); c != nil {
@@ -71,7 +72,7 @@ func (p *partition) candidate(length, size int64, only *disk) *sector {
 	if open != nil || filler == nil {
 		return open
 	}
-	at := filler.disk.at
+	at := filler.disk.At()
 	p.spare[at].filler = p.spare[at].filler[1:]
 	p.offer(filler, size)
 	return filler
@@ -112,13 +113,13 @@ func (p *partition) fromFiller(at int) *sector {
 
 // usable says whether a put may go into the sector, if it has room.
 func (p *partition) usable(c *sector) bool {
-	return !c.busy && (c.state == wire.Data || c.state == wire.Filler) && p.sectors[c.number] == c && c.disk.works()
+	return !c.busy && (c.state == wire.Data || c.state == wire.Filler) && p.sectors[c.number] == c && c.disk.Works()
 }
 
 // offer makes a sector known as one that may have room. Of too many, the
 // fullest is let go.
 func (p *partition) offer(c *sector, size int64) {
-	s := &p.spare[c.disk.at]
+	s := &p.spare[c.disk.At()]
 	if slices.Contains(s.open, c) {
 		return
 	}
@@ -144,9 +145,9 @@ func (c *sector) widest(size int64) int64 {
 }
 
 // survey looks at all sectors, or at those of one disk, for room.
-func (p *partition) survey(size int64, only *disk) {
+func (p *partition) survey(size int64, only *disk.Disk) {
 	for at := range p.spare {
-		if only == nil || only.at == at {
+		if only == nil || only.At() == at {
 			p.spare[at] = spare{}
 		}
 	}
@@ -154,7 +155,7 @@ func (p *partition) survey(size int64, only *disk) {
 		switch {
 		case only != nil && c.disk != only, !p.usable(c):
 		case c.state == wire.Filler && c.end == 0:
-			s := &p.spare[c.disk.at]
+			s := &p.spare[c.disk.At()]
 			s.filler = append(s.filler, c)
 		case c.room(strata.BlockSize, size):
 			p.offer(c, size)

@@ -1,32 +1,47 @@
 package volume
 
 import (
+	"context"
 	"testing"
 
 	"pgregory.net/rapid"
 
 	"strata"
+	"strata/volume/disk"
 	"strata/volume/index"
 	"strata/wire"
 )
 
-// bare is a partition in memory with sectors of filler on each of n disks.
-func bare(n int, sectors uint64) (*partition, []*disk) {
-	p := &partition{sectors: map[uint64]*sector{}, targets: make([]uint32, n), spare: make([]spare, n)}
-	disks := make([]*disk, n)
+// bareDisks are disks with nothing on them.
+func bareDisks(t testing.TB, n int) []*disk.Disk {
+	disks := make([]*disk.Disk, n)
 	for at := range disks {
-		disks[at] = &disk{at: at}
+		d, err := disk.Open(context.Background(), disk.Config{Dir: t.TempDir(), At: at, FS: quick{}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { _ = d.Close() })
+		disks[at] = d
+	}
+	return disks
+}
+
+// bare is a partition in memory with sectors of filler on each disk.
+func bare(disks []*disk.Disk, sectors uint64) *partition {
+	n := len(disks)
+	p := &partition{sectors: map[uint64]*sector{}, targets: make([]uint32, n), spare: make([]spare, n)}
+	for at, d := range disks {
 		p.targets[at] = uint32(sectors)
 		for i := range sectors {
 			number := i*uint64(n) + uint64(at)
-			p.sectors[number] = &sector{disk: disks[at], number: number, slot: int64(i), state: wire.Filler}
+			p.sectors[number] = &sector{disk: d, number: number, slot: int64(i), state: wire.Filler}
 		}
 	}
-	return p, disks
+	return p
 }
 
 // fits says, by looking at all sectors, whether a put must find room.
-func (p *partition) fits(length int64, only *disk) bool {
+func (p *partition) fits(length int64, only *disk.Disk) bool {
 	for _, c := range p.sectors {
 		if p.usable(c) && (only == nil || c.disk == only) && c.room(length, tinySector) {
 			return true
@@ -38,8 +53,9 @@ func (p *partition) fits(length int64, only *disk) bool {
 // Whatever happened to sectors, a put finds room where there is any, and takes
 // a region that nobody else has.
 func TestAssignFindsWhatThereIs(t *testing.T) {
+	disks := bareDisks(t, 2)
 	rapid.Check(t, func(rt *rapid.T) {
-		p, disks := bare(2, rapid.Uint64Range(1, 40).Draw(rt, "sectors"))
+		p := bare(disks, rapid.Uint64Range(1, 40).Draw(rt, "sectors"))
 		pick := func() *sector {
 			return p.sectors[rapid.Uint64Range(0, uint64(len(p.sectors)-1)).Draw(rt, "which")]
 		}
@@ -60,7 +76,7 @@ func TestAssignFindsWhatThereIs(t *testing.T) {
 					taken = taken[1:]
 				}
 			default:
-				only := rapid.SampledFrom([]*disk{nil, disks[0], disks[1]}).Draw(rt, "only")
+				only := rapid.SampledFrom([]*disk.Disk{nil, disks[0], disks[1]}).Draw(rt, "only")
 				length := 1024 * rapid.Int64Range(1, 256).Draw(rt, "blocks")
 				want := p.fits(length, only)
 				r, err := p.assign(length, tinySector, only)
@@ -86,7 +102,7 @@ func TestAssignFindsWhatThereIs(t *testing.T) {
 	})
 }
 
-func checkRegion(rt *rapid.T, taken []region, r region, length int64, only *disk) {
+func checkRegion(rt *rapid.T, taken []region, r region, length int64, only *disk.Disk) {
 	if r.length != length || r.start < 0 || r.start+length > tinySector || (only != nil && r.c.disk != only) {
 		rt.Fatalf("region %+v of %d bytes", r, length)
 	}
@@ -99,7 +115,7 @@ func checkRegion(rt *rapid.T, taken []region, r region, length int64, only *disk
 
 // A shrunken partition takes no more than it is allotted, whatever room it has.
 func TestAssignKeepsToTheTarget(t *testing.T) {
-	p, _ := bare(1, 4)
+	p := bare(bareDisks(t, 1), 4)
 	p.become(p.sectors[0], wire.Data)
 	p.become(p.sectors[1], wire.Data)
 	p.targets[0] = 1
@@ -114,7 +130,7 @@ func TestAssignKeepsToTheTarget(t *testing.T) {
 
 // BenchmarkAssign finds room among 100,000 sectors, half of them full.
 func BenchmarkAssign(b *testing.B) {
-	p, _ := bare(1, 100_000)
+	p := bare(bareDisks(b, 1), 100_000)
 	for n, c := range p.sectors {
 		if n < 50_000 {
 			p.become(c, wire.Data)

@@ -15,6 +15,7 @@ import (
 	"strata"
 	"strata/internal/durable"
 	"strata/merkle"
+	"strata/volume/disk"
 	"strata/volume/layout"
 	"strata/volume/pipeline"
 	"strata/volume/vfs"
@@ -92,7 +93,7 @@ func (s *Store) Scrub(ctx context.Context, bytes strata.ByteSize, report Progres
 
 // toScrub lists a disk's sealed sectors in order, from where the last scrub
 // stopped.
-func (s *Store) toScrub(d *disk) []job {
+func (s *Store) toScrub(d *disk.Disk) []job {
 	var list []job
 	s.eachSector(func(p *partition, c *sector) {
 		if c.disk == d && listed(c.state) {
@@ -100,7 +101,7 @@ func (s *Store) toScrub(d *disk) []job {
 		}
 	})
 	slices.SortFunc(list, func(a, b job) int { return a.mark().compare(b.mark()) })
-	if last, ok := d.scrubbed(); ok {
+	if last, ok := scrubbed(d); ok {
 		list = slices.DeleteFunc(list, func(j job) bool { return j.mark().compare(last) <= 0 })
 	}
 	return list
@@ -117,8 +118,8 @@ func (m scrubMark) compare(o scrubMark) int {
 
 // scrubbed returns how far the last scrub came, if it did not end. A note that
 // cannot be read is none.
-func (d *disk) scrubbed() (m scrubMark, ok bool) {
-	b, err := os.ReadFile(filepath.Join(d.dir, layout.ScrubFile))
+func scrubbed(d *disk.Disk) (m scrubMark, ok bool) {
+	b, err := os.ReadFile(filepath.Join(d.Dir(), layout.ScrubFile))
 	if err != nil || len(b) > 1<<10 || json.Unmarshal(b, &m) != nil {
 		return scrubMark{}, false
 	}
@@ -139,8 +140,8 @@ type scrubbing struct {
 
 // disk scrubs the sectors of one disk. A crash leaves an old note: what came
 // after it is read again.
-func (r *scrubbing) disk(ctx context.Context, d *disk, list []job) error {
-	note := filepath.Join(d.dir, layout.ScrubFile)
+func (r *scrubbing) disk(ctx context.Context, d *disk.Disk, list []job) error {
+	note := filepath.Join(d.Dir(), layout.ScrubFile)
 	unnoted := int64(0)
 	for i, j := range list {
 		err := r.sector(ctx, j)
@@ -150,7 +151,7 @@ func (r *scrubbing) disk(ctx context.Context, d *disk, list []job) error {
 		case ctx.Err() != nil:
 			return ctx.Err()
 		case err != nil:
-			return strata.E(strata.Unavailable, "the disk of %s does not work, it was not scrubbed: %w", d.dir, err)
+			return strata.E(strata.Unavailable, "the disk of %s does not work, it was not scrubbed: %w", d.Dir(), err)
 		}
 		if unnoted += r.s.size(); unnoted >= markEach {
 			unnoted = 0
@@ -160,7 +161,7 @@ func (r *scrubbing) disk(ctx context.Context, d *disk, list []job) error {
 		}
 	}
 	if err := os.Remove(note); err != nil && !errors.Is(err, os.ErrNotExist) {
-		return vfs.Classify(err, "ending a scrub of", d.dir)
+		return vfs.Classify(err, "ending a scrub of", d.Dir())
 	}
 	return nil
 }
@@ -244,7 +245,7 @@ func (r *scrubbing) mend(ctx context.Context, j job, why error) error {
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}
-	d := DamagedSector{j.p.validator, j.c.number, j.c.disk.dir, why.Error()}
+	d := DamagedSector{j.p.validator, j.c.number, j.c.disk.Dir(), why.Error()}
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if err == nil && j.state() == wire.Filler {
@@ -256,8 +257,8 @@ func (r *scrubbing) mend(ctx context.Context, j job, why error) error {
 }
 
 // place is where a scrub reads.
-func (r *scrubbing) place(d *disk, f *files, off int64) pipeline.Place {
-	return pipeline.Place{File: f.data, Off: off, Pace: d.gate.Reading(r.rate), Piece: r.s.cfg.piece}
+func (r *scrubbing) place(d *disk.Disk, f *disk.Files, off int64) pipeline.Place {
+	return pipeline.Place{File: f.Data, Off: off, Pace: d.Gate().Reading(r.rate), Piece: r.s.cfg.piece}
 }
 
 // filler compares a sector's filler with its root. why is what is wrong with it.
@@ -267,7 +268,7 @@ func (r *scrubbing) filler(ctx context.Context, j *visit) (why, err error) {
 		if c != j.c || !before.ok {
 			return nil, nil // it holds no filler, or is no more
 		}
-		_, why = reread(ctx, j.c.disk, func() (struct{}, error) { return struct{}{}, r.readFiller(ctx, j) })
+		_, why = disk.Reread(ctx, j.c.disk, func() (struct{}, error) { return struct{}{}, r.readFiller(ctx, j) })
 		switch {
 		case ctx.Err() != nil:
 			return nil, ctx.Err()
@@ -288,7 +289,7 @@ func (r *scrubbing) filler(ctx context.Context, j *visit) (why, err error) {
 // a record that is damaged is written again.
 func (r *scrubbing) readFiller(ctx context.Context, j *visit) error {
 	s := r.s
-	f, err := j.c.disk.open(j.p.validator)
+	f, err := j.c.disk.Open(j.p.validator)
 	if err != nil {
 		return err
 	}
@@ -298,7 +299,7 @@ func (r *scrubbing) readFiller(ctx context.Context, j *visit) error {
 	if tail == 0 {
 		return r.readWhole(ctx, j, f, root)
 	}
-	tree, err := f.hashes.ReadRecord(j.c.slot, j.c.number, root)
+	tree, err := f.Hashes.ReadRecord(j.c.slot, j.c.number, root)
 	if err != nil {
 		return err
 	}
@@ -325,7 +326,7 @@ func (p *partition) overlaid(c *sector, group uint64) bool {
 	return group*merkle.GroupSize < uint64(c.tail)*strata.BlockSize
 }
 
-func (r *scrubbing) readWhole(ctx context.Context, j *visit, f *files, root strata.Root) error {
+func (r *scrubbing) readWhole(ctx context.Context, j *visit, f *disk.Files, root strata.Root) error {
 	b := merkle.NewBuilder(uint64(r.s.size()))
 	err := r.place(j.c.disk, f, r.s.offset(j.c)).Read(ctx, r.s.size(), func(piece []byte) error {
 		_, err := b.Write(piece)
@@ -344,7 +345,7 @@ func (r *scrubbing) readWhole(ctx context.Context, j *visit, f *files, root stra
 		}
 		return strata.E(strata.Corrupt, "its bytes are not those that were sealed")
 	}
-	if _, err := f.hashes.ReadRecord(j.c.slot, j.c.number, root); strata.CodeOf(err) != strata.Corrupt {
+	if _, err := f.Hashes.ReadRecord(j.c.slot, j.c.number, root); strata.CodeOf(err) != strata.Corrupt {
 		return err
 	}
 	return r.renew(j.job, tree)
@@ -361,17 +362,17 @@ func (r *scrubbing) renew(j job, tree merkle.Tree) error {
 		return err
 	}
 	j.c.crown.Drop(r.s.crowns)
-	r.s.cfg.Log.Warn("damaged nodes of a sector were written again", "validator", j.p.validator, "sector", j.c.number, "dir", j.c.disk.dir)
+	r.s.cfg.Log.Warn("damaged nodes of a sector were written again", "validator", j.p.validator, "sector", j.c.number, "dir", j.c.disk.Dir())
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.found.Mended = append(r.found.Mended, DamagedSector{j.p.validator, j.c.number, j.c.disk.dir, "its tree's nodes were damaged"})
+	r.found.Mended = append(r.found.Mended, DamagedSector{j.p.validator, j.c.number, j.c.disk.Dir(), "its tree's nodes were damaged"})
 	return nil
 }
 
 // shards compares the shards of a sector with their roots and returns those
 // that are damaged.
 func (r *scrubbing) shards(ctx context.Context, j *visit) (bad []DamagedShard, err error) {
-	rows, err := j.c.disk.shardsOf(ctx, j.p.validator, j.c.number)
+	rows, err := shardsOf(ctx, j.c.disk, j.p.validator, j.c.number)
 	if err != nil {
 		return nil, err
 	}
@@ -381,8 +382,8 @@ func (r *scrubbing) shards(ctx context.Context, j *visit) (bad []DamagedShard, e
 			return bad, err
 		}
 		if why != nil {
-			r.s.cfg.Log.Error("shard damaged", "validator", j.p.validator, "sector", j.c.number, "shard", row.Root, "dir", j.c.disk.dir, "err", why)
-			bad = append(bad, DamagedShard{j.p.validator, row.Root, j.c.number, j.c.disk.dir})
+			r.s.cfg.Log.Error("shard damaged", "validator", j.p.validator, "sector", j.c.number, "shard", row.Root, "dir", j.c.disk.Dir(), "err", why)
+			bad = append(bad, DamagedShard{j.p.validator, row.Root, j.c.number, j.c.disk.Dir()})
 		}
 	}
 	return bad, nil
@@ -397,8 +398,8 @@ func (r *scrubbing) shard(ctx context.Context, j *visit, root strata.Root) (why,
 		return nil, err
 	}
 	defer j.p.unpin(c)
-	has, why := reread(ctx, c.disk, func() (strata.Root, error) {
-		f, err := c.disk.open(j.p.validator)
+	has, why := disk.Reread(ctx, c.disk, func() (strata.Root, error) {
+		f, err := c.disk.Open(j.p.validator)
 		if err != nil {
 			return root, err
 		}

@@ -13,6 +13,7 @@ import (
 
 	"strata"
 	"strata/merkle"
+	"strata/volume/disk"
 	"strata/volume/hashes"
 	"strata/volume/layout"
 	"strata/wire"
@@ -28,9 +29,9 @@ func scrub(t testing.TB, s *Store) Scrubbed {
 }
 
 // harm flips one bit of a file, past the store's own descriptors' knowledge.
-func harm(t testing.TB, d *disk, name string, at int64) {
+func harm(t testing.TB, d *disk.Disk, name string, at int64) {
 	t.Helper()
-	f, err := os.OpenFile(filepath.Join(d.dir, name), os.O_RDWR, 0)
+	f, err := os.OpenFile(filepath.Join(d.Dir(), name), os.O_RDWR, 0)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -161,7 +162,7 @@ func TestScrubNamesDamagedShards(t *testing.T) {
 	}
 	harm(t, s.disks[0], layout.DataName(alice), int64(first.Sector)*tinySector+int64(first.Offset)*strata.BlockSize+12_345)
 	r := scrub(t, s)
-	want := DamagedShard{alice, badRoot, first.Sector, s.disks[0].dir}
+	want := DamagedShard{alice, badRoot, first.Sector, s.disks[0].Dir()}
 	if r.Whole() || len(r.Shards) != 1 || r.Shards[0] != want || len(r.Left) != 1 {
 		t.Fatalf("%+v", r)
 	}
@@ -205,7 +206,7 @@ func TestScrubGoesOn(t *testing.T) {
 	if r := scrub(t, s); r.Sectors != 8 || len(r.Mended) != 1 {
 		t.Errorf("all of them: %+v", r)
 	}
-	if err := os.WriteFile(filepath.Join(s.disks[0].dir, layout.ScrubFile), []byte("{"), 0o600); err != nil {
+	if err := os.WriteFile(filepath.Join(s.disks[0].Dir(), layout.ScrubFile), []byte("{"), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	if r := scrub(t, s); r.Sectors != 8 {
@@ -238,7 +239,7 @@ func TestScrubRate(t *testing.T) {
 func TestScrubOfAFailedDisk(t *testing.T) {
 	s, fs, _ := twoDisks(t, 3)
 	fill(t, s)
-	fs.Fail(s.disks[1].dir)
+	fs.Fail(s.disks[1].Dir())
 	r, err := s.Scrub(context.Background(), 0, nil)
 	if strata.CodeOf(err) != strata.Unavailable || r.Sectors != 3 || !r.Whole() {
 		t.Errorf("%+v, %v", r, err)
@@ -252,7 +253,7 @@ func TestScrubOfAFailedDisk(t *testing.T) {
 			t.Errorf("sector %d is in state %v", number, c.state)
 		}
 	}
-	fs.Mend(s.disks[1].dir)
+	fs.Mend(s.disks[1].Dir())
 	if r := scrub(t, s); r.Sectors != 6 || len(r.Mended) > 0 {
 		t.Errorf("when it is back: %+v", r)
 	}

@@ -8,6 +8,7 @@ import (
 
 	"strata"
 	"strata/merkle"
+	"strata/volume/disk"
 	"strata/volume/index"
 	"strata/volume/pipeline"
 	"strata/volume/vfs"
@@ -89,7 +90,7 @@ type filling struct {
 }
 
 // Lane implements pipeline.Job.
-func (j filling) Lane() int { return j.c.disk.at }
+func (j filling) Lane() int { return j.c.disk.At() }
 
 // Fill implements pipeline.Job.
 func (j filling) Fill(ctx context.Context, buf []byte, watch pipeline.Watch) error {
@@ -126,26 +127,26 @@ func (j filling) Store(ctx context.Context, buf []byte, free func(), watch pipel
 // writeSector writes buf to the start of the sector's slot, syncs it and makes
 // sure that the disk holds it.
 func (s *Store) writeSector(ctx context.Context, j job, buf []byte, free func(), watch pipeline.Watch) (merkle.Tree, error) {
-	f, err := j.c.disk.open(j.p.validator)
+	f, err := j.c.disk.Open(j.p.validator)
 	if err != nil {
 		return merkle.Tree{}, err
 	}
 	if err := s.claim(j, f, int64(len(buf))); err != nil {
-		return merkle.Tree{}, vfs.Classify(err, "reserving space in", j.c.disk.dir)
+		return merkle.Tree{}, vfs.Classify(err, "reserving space in", j.c.disk.Dir())
 	}
-	place := pipeline.Place{File: f.data, Off: s.offset(j.c), Sync: f.syncData, Pace: j.c.disk.gate.Writing(s.sealRate), Piece: s.cfg.piece}
+	place := pipeline.Place{File: f.Data, Off: s.offset(j.c), Sync: f.SyncData, Pace: j.c.disk.Gate().Writing(s.sealRate), Piece: s.cfg.piece}
 	tree, err := place.Write(ctx, buf, free, watch)
 	if err != nil {
-		return tree, vfs.Classify(err, "sealing in", j.c.disk.dir)
+		return tree, vfs.Classify(err, "sealing in", j.c.disk.Dir())
 	}
 	return tree, nil
 }
 
 // claim takes disk space for the first n bytes of the sector's slot.
-func (s *Store) claim(j job, f *files, n int64) error {
+func (s *Store) claim(j job, f *disk.Files, n int64) error {
 	s.claiming.RLock()
 	defer s.claiming.RUnlock()
-	if err := f.data.Allocate(s.offset(j.c), n); err != nil {
+	if err := f.Data.Allocate(s.offset(j.c), n); err != nil {
 		return err
 	}
 	j.p.mu.Lock()
@@ -157,9 +158,9 @@ func (s *Store) claim(j job, f *files, n int64) error {
 // writeRecord writes and syncs the sector's record. A crash leaves a torn
 // record, which its checksum shows, of a sector that the index calls queued.
 func (s *Store) writeRecord(j job, tree merkle.Tree) error {
-	f, err := j.c.disk.open(j.p.validator)
+	f, err := j.c.disk.Open(j.p.validator)
 	if err != nil {
 		return err
 	}
-	return f.hashes.WriteRecord(j.c.slot, j.c.number, tree)
+	return f.Hashes.WriteRecord(j.c.slot, j.c.number, tree)
 }

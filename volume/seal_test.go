@@ -20,7 +20,7 @@ func partitionBytes(t *testing.T, s *Store) (data, hashes []byte) {
 	t.Helper()
 	var out [2][]byte
 	for i, name := range []string{layout.DataName(alice), layout.HashesName(alice)} {
-		b, err := os.ReadFile(filepath.Join(s.disks[0].dir, name))
+		b, err := os.ReadFile(filepath.Join(s.disks[0].Dir(), name))
 		if err != nil {
 			t.Fatal(err)
 		}

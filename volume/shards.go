@@ -11,6 +11,7 @@ import (
 
 	"strata"
 	"strata/merkle"
+	"strata/volume/disk"
 	"strata/volume/index"
 	"strata/volume/vfs"
 	"strata/wire"
@@ -151,7 +152,7 @@ func (r *shardRow) receipt(v strata.Hotkey) wire.Receipt {
 // reserve gives a region for size bytes, on one disk if only is not nil. Before
 // it returns, the index says that the sector's filler tail starts after the
 // region: a crash while the region is written damages nothing that is claimed.
-func (s *Store) reserve(p *partition, size int64, only *disk) (region, error) {
+func (s *Store) reserve(p *partition, size int64, only *disk.Disk) (region, error) {
 	length := (size + strata.BlockSize - 1) / strata.BlockSize * strata.BlockSize
 	p.mu.Lock()
 	r, err := p.assign(length, s.size(), only)
@@ -246,7 +247,7 @@ func (p *partition) giveBack(r region, size int64) {
 // receive streams body into the region, syncs it and checks its root. A crash
 // leaves bytes in a region that is claimed neither as filler nor as a shard.
 func (s *Store) receive(ctx context.Context, p *partition, r region, root strata.Root, size int64, body io.Reader) (merkle.Tree, error) {
-	f, err := r.c.disk.open(p.validator)
+	f, err := r.c.disk.Open(p.validator)
 	if err != nil {
 		return merkle.Tree{}, err
 	}
@@ -265,7 +266,7 @@ func (s *Store) receive(ctx context.Context, p *partition, r region, root strata
 		if _, err := b.Write(piece); err != nil {
 			return merkle.Tree{}, err
 		}
-		if err := r.c.disk.write(f, piece, at+size-left); err != nil {
+		if err := write(r.c.disk, f, piece, at+size-left); err != nil {
 			return merkle.Tree{}, err
 		}
 		left -= int64(len(piece))
@@ -280,9 +281,9 @@ func (s *Store) receive(ctx context.Context, p *partition, r region, root strata
 	if tree.Root() != root {
 		return merkle.Tree{}, strata.E(strata.Invalid, "the bytes sent are not shard %s but %s: send it again", root, tree.Root())
 	}
-	defer r.c.disk.gate.Serve()()
-	if err := f.syncData(); err != nil {
-		return merkle.Tree{}, vfs.Classify(err, "syncing a shard to", r.c.disk.dir)
+	defer r.c.disk.Gate().Serve()()
+	if err := f.SyncData(); err != nil {
+		return merkle.Tree{}, vfs.Classify(err, "syncing a shard to", r.c.disk.Dir())
 	}
 	return tree, nil
 }
@@ -290,10 +291,10 @@ func (s *Store) receive(ctx context.Context, p *partition, r region, root strata
 // write writes a piece of a shard, past the system's cache where it is aligned:
 // it would be copied there only to be synced at once. Background work on the
 // disk waits meanwhile.
-func (d *disk) write(f *files, piece []byte, at int64) error {
-	defer d.gate.Serve()()
-	if _, err := f.data.WriteDirect(piece, at); err != nil {
-		return vfs.Classify(err, "writing a shard to", d.dir)
+func write(d *disk.Disk, f *disk.Files, piece []byte, at int64) error {
+	defer d.Gate().Serve()()
+	if _, err := f.Data.WriteDirect(piece, at); err != nil {
+		return vfs.Classify(err, "writing a shard to", d.Dir())
 	}
 	return nil
 }
@@ -370,14 +371,14 @@ func (s *Store) OpenShard(ctx context.Context, validator strata.Hotkey, root str
 		release()
 		return wire.ShardSource{}, err
 	}
-	f, err := c.disk.open(validator)
+	f, err := c.disk.Open(validator)
 	if err != nil {
 		release()
 		return wire.ShardSource{}, err
 	}
 	return wire.ShardSource{
 		Size: uint64(row.Length), Tree: tree,
-		Data:  io.NewSectionReader(c.disk.gate.Reader(f.data), s.offset(c)+row.Start, row.Length),
+		Data:  io.NewSectionReader(c.disk.Gate().Reader(f.Data), s.offset(c)+row.Start, row.Length),
 		Close: func() error { release(); return nil },
 	}, nil
 }
@@ -432,7 +433,7 @@ func (p *partition) unpin(c *sector) {
 }
 
 // load returns the tree of a row that findTree has found.
-func (r *shardRow) load() (merkle.Tree, error) { return r.disk.ix.Load().LoadTree(r.Shard, r.nodes) }
+func (r *shardRow) load() (merkle.Tree, error) { return r.disk.Index().LoadTree(r.Shard, r.nodes) }
 
 // DeleteShard marks a shard deleted. It counts as live, and can be read and
 // put back, until the profile's undelete window ends. Deleting again changes
@@ -474,8 +475,8 @@ func (s *Store) Retain(ctx context.Context, validator strata.Hotkey, list wire.R
 	return res, nil
 }
 
-func (s *Store) retainOn(ctx context.Context, p *partition, d *disk, list wire.Retain, found []bool, res *wire.RetainResult) error {
-	odd, err := d.sift(ctx, p.validator, list, found, res)
+func (s *Store) retainOn(ctx context.Context, p *partition, d *disk.Disk, list wire.Retain, found []bool, res *wire.RetainResult) error {
+	odd, err := sift(ctx, d, p.validator, list, found, res)
 	if err != nil {
 		return err
 	}
@@ -514,9 +515,9 @@ func (s *Store) remark(ctx context.Context, p *partition, seen index.Shard) (boo
 
 // sift walks the shards of one disk, counts the live ones and returns those
 // whose mark must change.
-func (d *disk) sift(ctx context.Context, v strata.Hotkey, list wire.Retain, found []bool, res *wire.RetainResult) ([]index.Shard, error) {
+func sift(ctx context.Context, d *disk.Disk, v strata.Hotkey, list wire.Retain, found []bool, res *wire.RetainResult) ([]index.Shard, error) {
 	var odd []index.Shard
-	err := d.ix.Load().EachShard(ctx, v, func(r index.Shard) {
+	err := d.Index().EachShard(ctx, v, func(r index.Shard) {
 		i, wanted := slices.BinarySearchFunc(list.Roots, r.Root, func(a, b strata.Root) int { return bytes.Compare(a[:], b[:]) })
 		if wanted {
 			found[i] = true

@@ -496,9 +496,10 @@ func TestDataSectorFull(t *testing.T) {
 
 // Regions given out and back never overlap.
 func TestRegions(t *testing.T) {
+	disks := bareDisks(t, 1)
 	rapid.Check(t, func(rt *rapid.T) {
 		p := &partition{spare: make([]spare, 1)}
-		c := &sector{disk: &disk{}}
+		c := &sector{disk: disks[0]}
 		var taken []span
 		for i := range rapid.IntRange(1, 60).Draw(rt, "steps") {
 			if len(taken) > 0 && rapid.Bool().Draw(rt, "back") {

@@ -85,11 +85,11 @@ func TestSpaceStaysTheSameWhileSealing(t *testing.T) {
 		t.Fatal("the cancelled call went through")
 	}
 	// The power goes when the next sector has its space.
-	f, err := s.disks[0].open(alice)
+	f, err := s.disks[0].Open(alice)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := f.data.Truncate(6 * tinySector); err != nil {
+	if err := f.Data.Truncate(6 * tinySector); err != nil {
 		t.Fatal(err)
 	}
 	s = reopen(t, s)

@@ -5,6 +5,7 @@ import (
 
 	"strata"
 	"strata/allocation"
+	"strata/volume/disk"
 	"strata/volume/hashes"
 	"strata/volume/index"
 	"strata/wire"
@@ -28,7 +29,7 @@ func (s *Store) Disks() ([]allocation.Disk, error) {
 	list := make([]allocation.Disk, len(s.disks))
 	sharing := s.sharing()
 	for i, d := range s.disks {
-		total, free, err := s.cfg.fs.Space(d.dir)
+		total, free, err := s.cfg.fs.Space(d.Dir())
 		if err != nil {
 			return nil, err
 		}
@@ -38,7 +39,7 @@ func (s *Store) Disks() ([]allocation.Disk, error) {
 	}
 	s.eachSector(func(_ *partition, c *sector) {
 		if listed(c.state) || c.claimed {
-			list[c.disk.at].Used += strata.ByteSize(s.size())
+			list[c.disk.At()].Used += strata.ByteSize(s.size())
 		}
 	})
 	return list, nil
@@ -46,15 +47,15 @@ func (s *Store) Disks() ([]allocation.Disk, error) {
 
 // findClaimed marks the queued sectors whose slots a stopped Seal may have
 // claimed: those that the file reaches over.
-func (s *Store) findClaimed(p *partition, d *disk) error {
+func (s *Store) findClaimed(p *partition, d *disk.Disk) error {
 	if p.slotsOn(d) == 0 {
 		return nil
 	}
-	f, err := d.open(p.validator)
+	f, err := d.Open(p.validator)
 	if err != nil {
 		return err
 	}
-	length, err := f.data.Size()
+	length, err := f.Data.Size()
 	if err != nil {
 		return err
 	}
@@ -69,9 +70,9 @@ func (s *Store) sharing() []uint64 {
 	n := map[string]uint64{}
 	names := make([]string, len(s.disks))
 	for i, d := range s.disks {
-		id, ok := s.cfg.fs.Device(d.dir)
+		id, ok := s.cfg.fs.Device(d.Dir())
 		if names[i] = fmt.Sprint(id); !ok {
-			names[i] = "path " + d.dir
+			names[i] = "path " + d.Dir()
 		}
 		n[names[i]]++
 	}
@@ -109,9 +110,9 @@ func (s *Store) Partitions() []allocation.Partition {
 			if c.slot < 0 {
 				continue
 			}
-			holdings[c.disk.at].Sectors++
+			holdings[c.disk.At()].Sectors++
 			if c.shards > 0 || c.puts > 0 {
-				holdings[c.disk.at].Live++
+				holdings[c.disk.At()].Live++
 			}
 		}
 		p.mu.Unlock()

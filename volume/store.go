@@ -5,8 +5,6 @@ import (
 	"errors"
 	"log/slog"
 	"maps"
-	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
@@ -16,10 +14,9 @@ import (
 	"golang.org/x/time/rate"
 
 	"strata"
-	"strata/internal/batch"
-	"strata/internal/durable"
 	"strata/merkle"
 	"strata/seal"
+	"strata/volume/disk"
 	"strata/volume/hashes"
 	"strata/volume/index"
 	"strata/volume/layout"
@@ -50,10 +47,10 @@ type Config struct {
 	Clock func() time.Time // nil: time.Now
 	Log   *slog.Logger     // nil: nothing is logged
 
-	fs       vfs.FS        // nil: the operating system's
-	piece    int           // written at a time; 0: pipeline.Piece
-	probe    time.Duration // before a disk that failed is tried again, at first; 0: probeFirst
-	patience time.Duration // with a disk that does not answer; 0: answerWithin
+	fs       vfs.FS          // nil: the operating system's
+	piece    int             // written at a time; 0: pipeline.Piece
+	probe    time.Duration   // before a disk that failed is tried again, at first; 0: disk.ProbeFirst
+	patience []time.Duration // by disk, with one that does not answer; nil: disk.AnswerWithin
 }
 
 // On returns the configuration with its files on another file system than the
@@ -94,12 +91,10 @@ func Found(paths []string, wallet, hotkey string) (Config, error) {
 type Store struct {
 	cfg      Config
 	domain   wire.Domain
-	disks    []*disk
+	disks    []*disk.Disk
 	sealRate *rate.Limiter
 	crowns   *hashes.Crowns
 	leaving  atomic.Bool // what the next heads say
-	closed   chan struct{}
-	closing  sync.Once
 
 	planning   sync.Mutex   // one SetTargets at a time
 	claiming   sync.RWMutex // held shared while a slot takes space on a disk
@@ -108,49 +103,10 @@ type Store struct {
 	parts      map[strata.Hotkey]*partition
 }
 
-// disk is a hotkey's directory on one db_path.
-type disk struct {
-	at  int // place in Config.Paths
-	dir string
-	fs  vfs.FS
-	id  layout.Identity
-	ix  atomic.Pointer[held] // another one when the disk was away and is back
-
-	gate  yield.Gate // what serves goes first
-	tries batch.Group[struct{}]
-	again func() (*held, error) // opens the directory anew
-	nurse func()                // tries it from time to time while it hangs
-	hush  hush
-	log   *slog.Logger
-
-	opening sync.Mutex // held while files are opened or forgotten, before mu: a disk that hangs then holds up nobody but its own users
-	mu      sync.Mutex // guards what follows; never held while the disk is asked
-	files   map[strata.Hotkey]*files
-	away    time.Time // since when the disk does not work; zero: it does
-
-	lost atomic.Bool // its sectors are out of the manifests; changes under every publish
-}
-
-// held is what is held open of a directory beside sector files.
-type held struct {
-	*index.Index
-	lock *durable.Lock
-	home os.FileInfo // of the lock's file, by which the directory is known
-}
-
-func (x *held) close() error { return errors.Join(x.Close(), x.lock.Release()) }
-
-// files are the two files of one partition on one disk.
-type files struct {
-	data   vfs.File
-	hashes hashes.File
-	syncs  batch.Group[struct{}] // fsyncs of data
-}
-
 // sector is one sector in memory: what sectors holds, and what is under way.
 // The partition's mu guards all but disk, number and slot, which never change.
 type sector struct {
-	disk   *disk
+	disk   *disk.Disk
 	number uint64
 	slot   int64
 
@@ -208,13 +164,21 @@ func Open(ctx context.Context, cfg Config) (*Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Store{cfg: cfg, domain: wire.Domain{Genesis: cfg.Genesis, Netuid: cfg.Netuid}, sealRate: yield.Limiter(cfg.SealRate), crowns: hashes.NewCrowns(hashes.CrownMemory), closed: make(chan struct{}), parts: map[strata.Hotkey]*partition{}}
+	s := &Store{cfg: cfg, domain: wire.Domain{Genesis: cfg.Genesis, Netuid: cfg.Netuid}, sealRate: yield.Limiter(cfg.SealRate), crowns: hashes.NewCrowns(hashes.CrownMemory), parts: map[strata.Hotkey]*partition{}}
 	for i, path := range cfg.Paths {
-		d, err := openDisk(ctx, cfg, i, layout.Dir(path, cfg.Wallet, cfg.Hotkey))
+		var d *disk.Disk
+		var patience time.Duration
+		if cfg.patience != nil {
+			patience = cfg.patience[i]
+		}
+		d, err = disk.Open(ctx, disk.Config{
+			Dir: layout.Dir(path, cfg.Wallet, cfg.Hotkey), At: i, Identity: cfg.identity(), FS: cfg.fs, Log: cfg.Log, Probe: cfg.probe, Patience: patience,
+			Same:   func(ctx context.Context, x *index.Index) error { return s.sameSectors(ctx, d, x) },
+			Attend: func() { s.attendTo(d) },
+		})
 		if err != nil {
 			return nil, errors.Join(err, s.Close())
 		}
-		d.again, d.nurse = func() (*held, error) { return s.reopen(d) }, func() { s.nurse(d) }
 		s.disks = append(s.disks, d)
 	}
 	if err := s.load(ctx); err != nil {
@@ -244,57 +208,9 @@ func (cfg Config) complete() (Config, error) {
 		cfg.fs = vfs.OS{}
 	}
 	if cfg.probe == 0 {
-		cfg.probe = probeFirst
-	}
-	if cfg.patience == 0 {
-		cfg.patience = answerWithin
+		cfg.probe = disk.ProbeFirst
 	}
 	return cfg, nil
-}
-
-func openDisk(ctx context.Context, cfg Config, at int, dir string) (*disk, error) {
-	if err := durable.MkdirAll(dir); err != nil {
-		return nil, err
-	}
-	x, err := attach(ctx, cfg, dir)
-	if err != nil {
-		return nil, err
-	}
-	d := &disk{at: at, dir: dir, fs: cfg.fs, id: cfg.identity(), log: cfg.Log, hush: newHush(cfg.patience), files: map[strata.Hotkey]*files{}}
-	d.ix.Store(x)
-	return d, nil
-}
-
-// attach locks a directory, which must be there, and opens its index.
-func attach(ctx context.Context, cfg Config, dir string) (*held, error) {
-	lock, err := durable.AcquireLock(filepath.Join(dir, layout.LockFile))
-	if err != nil {
-		return nil, err
-	}
-	x := &held{lock: lock}
-	list, err := layout.Read(dir)
-	if err == nil {
-		x.home, err = os.Stat(filepath.Join(dir, layout.LockFile))
-	}
-	if err == nil {
-		err = checkPartitions(cfg, dir, list)
-	}
-	if err == nil {
-		x.Index, err = index.Open(ctx, cfg.fs, dir, cfg.identity(), slices.ContainsFunc(list, func(e layout.Entry) bool { return e.NChunks > 0 }))
-	}
-	if err != nil {
-		return nil, errors.Join(err, lock.Release())
-	}
-	return x, nil
-}
-
-func checkPartitions(cfg Config, dir string, list []layout.Entry) error {
-	for _, e := range list {
-		if what := cfg.identity().Differs(e.Identity()); what != "" {
-			return strata.E(strata.Conflict, "%s belongs to something else (%s): nothing was touched; use another --db_path", dir, what)
-		}
-	}
-	return nil
 }
 
 // load reads every index, then repairs what a crash may have left behind the
@@ -314,7 +230,7 @@ func (s *Store) load(ctx context.Context) error {
 		}
 	}
 	for _, d := range s.disks {
-		if err := layout.Write(d.dir, s.partitionList(d)); err != nil {
+		if err := layout.Write(d.Dir(), s.partitionList(d)); err != nil {
 			return err
 		}
 	}
@@ -322,20 +238,20 @@ func (s *Store) load(ctx context.Context) error {
 }
 
 // read fills parts from one disk's index: partitions and sectors, never shards.
-func (s *Store) read(ctx context.Context, d *disk) error {
-	parts, err := d.ix.Load().Partitions(ctx)
+func (s *Store) read(ctx context.Context, d *disk.Disk) error {
+	parts, err := d.Index().Partitions(ctx)
 	if err != nil {
 		return err
 	}
 	for _, row := range parts {
 		p := s.ensurePartition(row.Validator)
-		p.targets[d.at] = row.Target
+		p.targets[d.At()] = row.Target
 		// Several disks keep the head; after a crash between them the highest counts.
 		if row.Head.Sequence > p.head.Sequence {
 			p.head = row.Head
 		}
 	}
-	return d.ix.Load().EachSector(ctx, func(r index.Sector) error {
+	return d.Index().EachSector(ctx, func(r index.Sector) error {
 		s.ensurePartition(r.Validator).adopt(&sector{disk: d, number: r.Number, slot: r.Slot, state: r.State, root: r.Root, tail: r.Tail,
 			changed: r.Changed, hash: r.Hash, hashed: r.Hashed, shards: r.Shards, live: r.Live, end: r.Used})
 		return nil
@@ -359,7 +275,7 @@ func (p *partition) settle() {
 func listed(st wire.State) bool { return st != index.Queued && st != wire.Gone }
 
 // listed says whether the sector counts in a manifest now.
-func (c *sector) listed() bool { return listed(c.state) && !c.disk.lost.Load() }
+func (c *sector) listed() bool { return listed(c.state) && !c.disk.Lost() }
 
 // adopt takes a sector that an index holds. When two disks know a number (it
 // was released on one and came to the other), the one with a slot counts.
@@ -403,12 +319,12 @@ func (s *Store) Validators() []strata.Hotkey {
 }
 
 // partitionList is what partition.json says of one disk.
-func (s *Store) partitionList(d *disk) []layout.Entry {
+func (s *Store) partitionList(d *disk.Disk) []layout.Entry {
 	var list []layout.Entry
 	for _, v := range s.Validators() {
 		p := s.ensurePartition(v)
 		p.mu.Lock()
-		n := max(p.targets[d.at], p.slotsOn(d))
+		n := max(p.targets[d.At()], p.slotsOn(d))
 		p.mu.Unlock()
 		if n > 0 {
 			list = append(list, layout.OfData(s.cfg.identity(), v, n))
@@ -418,7 +334,7 @@ func (s *Store) partitionList(d *disk) []layout.Entry {
 }
 
 // slotsOn counts the sectors that have a slot on d. The caller holds mu.
-func (p *partition) slotsOn(d *disk) uint32 {
+func (p *partition) slotsOn(d *disk.Disk) uint32 {
 	n := uint32(0)
 	for _, c := range p.sectors {
 		if c.disk == d && c.slot >= 0 {
@@ -426,63 +342,6 @@ func (p *partition) slotsOn(d *disk) uint32 {
 		}
 	}
 	return n
-}
-
-// open returns the two files of a partition on d, opening them at first use.
-func (d *disk) open(v strata.Hotkey) (*files, error) {
-	if f := d.opened(v); f != nil {
-		return f, nil
-	}
-	d.opening.Lock()
-	defer d.opening.Unlock()
-	if f := d.opened(v); f != nil {
-		return f, nil
-	}
-	if err := d.present(); err != nil {
-		return nil, err
-	}
-	data, err := d.fs.Open(filepath.Join(d.dir, layout.DataName(v)))
-	if err != nil {
-		return nil, vfs.Classify(err, "opening", d.dir)
-	}
-	records, err := d.fs.Open(filepath.Join(d.dir, layout.HashesName(v)))
-	if err != nil {
-		return nil, errors.Join(vfs.Classify(err, "opening", d.dir), data.Close())
-	}
-	f := &files{data: data, hashes: hashes.File{File: records, Dir: d.dir, Sector: d.id.SectorSize()}}
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	d.files[v] = f
-	return f, nil
-}
-
-// opened returns the files of a partition if they are open, or nil.
-func (d *disk) opened(v strata.Hotkey) *files {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	return d.files[v]
-}
-
-// forget has the next users open files anew; whoever still uses one keeps it.
-func (d *disk) forget() {
-	d.opening.Lock()
-	defer d.opening.Unlock()
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	clear(d.files)
-}
-
-// syncData makes the data file's writes permanent, together with others who
-// ask at the same moment.
-func (f *files) syncData() error {
-	return f.syncs.Do(struct{}{}, func(all []struct{}) []error {
-		errs := make([]error, len(all))
-		err := f.data.Sync()
-		for i := range errs {
-			errs[i] = err
-		}
-		return errs
-	})
 }
 
 func (s *Store) size() int64 { return int64(s.cfg.Profile.SectorSize()) }
@@ -502,7 +361,7 @@ func (s *Store) alter(p *partition, c *sector, fn func(tx index.Tx, sequence uin
 	p.publish.RLock()
 	defer p.publish.RUnlock()
 	next, done := p.nextSequence(), false
-	err := c.disk.commit(func(tx index.Tx) (err error) {
+	err := c.disk.Commit(func(tx index.Tx) (err error) {
 		if done, err = fn(tx, next); err != nil || !done {
 			return err
 		}
@@ -531,22 +390,11 @@ func (p *partition) nextSequence() uint64 {
 
 // Close releases the directories. Nothing may be under way.
 func (s *Store) Close() error {
-	s.closing.Do(func() { close(s.closed) })
 	errs := make([]error, len(s.disks))
 	var wg sync.WaitGroup
 	for i, d := range s.disks {
-		wg.Go(func() { errs[i] = d.close() })
+		wg.Go(func() { errs[i] = d.Close() })
 	}
 	wg.Wait()
 	return errors.Join(errs...)
-}
-
-func (d *disk) closeNow() error {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	var errs []error
-	for _, f := range d.files {
-		errs = append(errs, f.data.Close(), f.hashes.Close())
-	}
-	return errors.Join(append(errs, d.ix.Load().close())...)
 }

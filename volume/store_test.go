@@ -40,7 +40,7 @@ func TestOpenRefusals(t *testing.T) {
 				if err := s.Close(); err != nil {
 					t.Fatal(err)
 				}
-				before := snapshot(t, s.disks[0].dir)
+				before := snapshot(t, s.disks[0].Dir())
 				cfg := s.cfg
 				c.change(&cfg)
 				_, err := Open(context.Background(), cfg)
@@ -50,7 +50,7 @@ func TestOpenRefusals(t *testing.T) {
 				if err := Reset(cfg); !empty && strata.CodeOf(err) != strata.Conflict {
 					t.Fatalf("reset: %v", err)
 				}
-				if !empty && snapshot(t, s.disks[0].dir) != before {
+				if !empty && snapshot(t, s.disks[0].Dir()) != before {
 					t.Fatal("the refused directory was changed")
 				}
 			})
@@ -86,7 +86,7 @@ func TestOpenLocked(t *testing.T) {
 		"open":  func() error { _, err := Open(context.Background(), s.cfg); return err }(),
 		"reset": Reset(s.cfg),
 	} {
-		if strata.CodeOf(err) != strata.Locked || !strings.Contains(err.Error(), fmt.Sprint(os.Getpid())) || !strings.Contains(err.Error(), s.disks[0].dir) {
+		if strata.CodeOf(err) != strata.Locked || !strings.Contains(err.Error(), fmt.Sprint(os.Getpid())) || !strings.Contains(err.Error(), s.disks[0].Dir()) {
 			t.Errorf("%s: %v; want Locked with pid and path", name, err)
 		}
 	}
@@ -126,7 +126,7 @@ func TestOpenDamaged(t *testing.T) {
 			if err := s.Close(); err != nil {
 				t.Fatal(err)
 			}
-			dir := s.disks[0].dir
+			dir := s.disks[0].Dir()
 			c.damage(t, dir)
 			before, err := os.ReadFile(filepath.Join(dir, layout.DataName(alice)))
 			if err != nil {
@@ -186,7 +186,7 @@ func TestForeignDatabase(t *testing.T) {
 
 func TestReset(t *testing.T) {
 	s := sealed(t, 2)
-	dir := s.disks[0].dir
+	dir := s.disks[0].Dir()
 	overwrite(t, filepath.Join(dir, "notes.txt"), "mine")
 	if err := s.Close(); err != nil {
 		t.Fatal(err)
@@ -218,7 +218,7 @@ func TestPartitionFile(t *testing.T) {
 	s := mustOpen(t, testConfig(t.TempDir()))
 	plan(t, s, alice, 2)
 	plan(t, s, bob, 1)
-	b, err := os.ReadFile(filepath.Join(s.disks[0].dir, layout.ListFile))
+	b, err := os.ReadFile(filepath.Join(s.disks[0].Dir(), layout.ListFile))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -7,6 +7,7 @@ import (
 
 	"strata"
 	"strata/allocation"
+	"strata/volume/disk"
 	"strata/volume/index"
 	"strata/volume/layout"
 	"strata/volume/vfs"
@@ -39,7 +40,7 @@ func (s *Store) SetTargets(ctx context.Context, targets []allocation.Target) err
 	}
 	for _, d := range s.disks {
 		// A crash before this leaves an old list, which Open writes anew.
-		if err := layout.Write(d.dir, s.partitionList(d)); err != nil {
+		if err := layout.Write(d.Dir(), s.partitionList(d)); err != nil {
 			return err
 		}
 	}
@@ -63,7 +64,7 @@ func (s *Store) retarget(ctx context.Context, p *partition, counts []uint32) err
 	// Every disk learns of the validator before any sector is there, since a
 	// head is kept on all of them.
 	for i, d := range s.disks {
-		if err := d.commit(func(tx index.Tx) error {
+		if err := d.Commit(func(tx index.Tx) error {
 			return tx.SetTarget(p.validator, counts[i])
 		}); err != nil {
 			return err
@@ -95,14 +96,14 @@ func (s *Store) retarget(ctx context.Context, p *partition, counts []uint32) err
 // surplus picks what to release and marks it busy: on each disk, filler with a
 // number that the partition as a whole no longer reaches, then the highest
 // numbers above the disk's count. The caller holds mu.
-func (p *partition) surplus(disks []*disk) []*sector {
+func (p *partition) surplus(disks []*disk.Disk) []*sector {
 	total := uint64(0)
 	for _, n := range p.targets {
 		total += uint64(n)
 	}
 	var out []*sector
 	for _, d := range disks {
-		keep := int(p.targets[d.at])
+		keep := int(p.targets[d.At()])
 		var free []*sector
 		for _, c := range p.sectors {
 			switch {
@@ -161,24 +162,24 @@ func (s *Store) release(p *partition, c *sector) error {
 
 // vacate clears the record of a released slot and gives its space back.
 func (s *Store) vacate(p *partition, c *sector) error {
-	f, err := c.disk.open(p.validator)
+	f, err := c.disk.Open(p.validator)
 	if err != nil {
 		return err
 	}
-	if length, err := f.data.Size(); err != nil || length <= s.offset(c) {
+	if length, err := f.Data.Size(); err != nil || length <= s.offset(c) {
 		return err // nothing was ever written there
 	}
-	if err := f.hashes.ClearRecord(c.slot); err != nil {
+	if err := f.Hashes.ClearRecord(c.slot); err != nil {
 		return err
 	}
-	if err := f.data.Punch(s.offset(c), s.size()); err != nil {
-		return vfs.Classify(err, "giving back space in", c.disk.dir)
+	if err := f.Data.Punch(s.offset(c), s.size()); err != nil {
+		return vfs.Classify(err, "giving back space in", c.disk.Dir())
 	}
 	return nil
 }
 
 // trim cuts both files after the last slot in use.
-func (s *Store) trim(p *partition, d *disk) error {
+func (s *Store) trim(p *partition, d *disk.Disk) error {
 	p.mu.Lock()
 	slots, known := int64(0), false
 	for _, c := range p.sectors {
@@ -191,14 +192,14 @@ func (s *Store) trim(p *partition, d *disk) error {
 	if !known {
 		return nil
 	}
-	f, err := d.open(p.validator)
+	f, err := d.Open(p.validator)
 	if err != nil {
 		return err
 	}
 	for _, cut := range []struct {
 		f    vfs.File
 		want int64
-	}{{f.data, slots * s.size()}, {f.hashes, slots * f.hashes.RecordSize()}} {
+	}{{f.Data, slots * s.size()}, {f.Hashes, slots * f.Hashes.RecordSize()}} {
 		length, err := cut.f.Size()
 		if err != nil {
 			return err
@@ -207,7 +208,7 @@ func (s *Store) trim(p *partition, d *disk) error {
 			continue
 		}
 		if err := cut.f.Truncate(cut.want); err != nil {
-			return vfs.Classify(err, "cutting files in", d.dir)
+			return vfs.Classify(err, "cutting files in", d.Dir())
 		}
 	}
 	return nil
@@ -215,13 +216,13 @@ func (s *Store) trim(p *partition, d *disk) error {
 
 // enqueue gives numbers and slots on d to as many sectors as are missing
 // there. They are durable before anything is written to the slots.
-func (s *Store) enqueue(p *partition, d *disk, want uint32) error {
+func (s *Store) enqueue(p *partition, d *disk.Disk, want uint32) error {
 	p.publish.RLock() // a queued number keeps its last manifest entry: no head in between
 	defer p.publish.RUnlock()
 	p.mu.Lock()
 	fresh := p.missing(d, int(want))
 	p.mu.Unlock()
-	err := d.commit(func(tx index.Tx) error {
+	err := d.Commit(func(tx index.Tx) error {
 		for _, c := range fresh {
 			if err := tx.Enqueue(index.Sector{Validator: p.validator, Number: c.number, Slot: c.slot, Root: c.root, Changed: c.changed}); err != nil {
 				return err
@@ -242,7 +243,7 @@ func (s *Store) enqueue(p *partition, d *disk, want uint32) error {
 
 // missing makes the sectors that d lacks: the lowest numbers that no disk has,
 // in the lowest free slots. The caller holds mu.
-func (p *partition) missing(d *disk, want int) []*sector {
+func (p *partition) missing(d *disk.Disk, want int) []*sector {
 	slots := map[int64]bool{}
 	for _, c := range p.sectors {
 		if c.disk == d && c.slot >= 0 {

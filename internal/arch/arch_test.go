@@ -21,7 +21,7 @@ var layers = []struct {
 	{"codecs", []string{"erasure", "envelope", "internal/sr25519"}},
 	{"protocol", []string{"wire"}},
 	{"tools", []string{"internal/batch", "internal/durable", "internal/hugepage", "internal/background", "internal/leaks", "internal/lifecycle", "internal/recorded"}},
-	{"adapters", []string{"chain", "chain/scale", "chain/scale/listing", "chain/timelock", "chain/subtensor", "chain/subtensor/link", "chain/devchain", "chain/devchain/jsonrpc", "chain/devchain/state", "chain/devchain/storage", "chain/devchain/metadata", "chain/devchain/pallets", "chain/devchain/runtimeapi", "chain/devchain/pool", "chain/devchain/ledger", "chain/devchain/devchaintest", "wallet", "volume", "volume/vfs", "volume/vfs/faultfs", "volume/layout", "volume/index", "volume/hashes", "volume/pipeline", "volume/yield", "peer", "catalog", "catalog/catalogtest", "catalog/sqlite", "auditlog", "auditlog/onchain"}},
+	{"adapters", []string{"chain", "chain/scale", "chain/scale/listing", "chain/timelock", "chain/subtensor", "chain/subtensor/link", "chain/devchain", "chain/devchain/jsonrpc", "chain/devchain/state", "chain/devchain/storage", "chain/devchain/metadata", "chain/devchain/pallets", "chain/devchain/runtimeapi", "chain/devchain/pool", "chain/devchain/ledger", "chain/devchain/devchaintest", "wallet", "volume", "volume/vfs", "volume/vfs/faultfs", "volume/layout", "volume/index", "volume/hashes", "volume/pipeline", "volume/yield", "volume/disk", "peer", "catalog", "catalog/catalogtest", "catalog/sqlite", "auditlog", "auditlog/onchain"}},
 	{"services", []string{"object/segment", "object/packer", "object/keyring", "object/roster", "object/fetch", "object", "object/objecttest", "repair", "backup"}},
 	{"roles", []string{"miner", "validator", "gateway", "gateway/client", "gateway/client/agefile", "gateway/files"}},
 	{"composition", []string{"web", "devnet", "bench", "bench/attack", "bench/audit", "bench/cheaters", "bench/objects", "bench/pipeline", "bench/profile", "bench/seal", "sim", "cmd/strata"}},
@@ -56,7 +56,8 @@ var sideways = map[string][]string{
 	"volume/hashes":      {"volume/vfs", "volume/layout"},
 	"volume/pipeline":    {"volume/vfs"},
 	"volume/yield":       {"volume/pipeline"},
-	"volume":             {"volume/vfs", "volume/layout", "volume/index", "volume/hashes", "volume/pipeline", "volume/yield"},
+	"volume/disk":        {"volume/vfs", "volume/layout", "volume/index", "volume/hashes", "volume/yield"},
+	"volume":             {"volume/vfs", "volume/layout", "volume/index", "volume/hashes", "volume/pipeline", "volume/yield", "volume/disk"},
 
 	// Users' files, from a segment's bytes up to the store.
 	"object/fetch":      {"object/segment", "object/roster"},

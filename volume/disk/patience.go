@@ -1,4 +1,4 @@
-package volume
+package disk
 
 import (
 	"context"
@@ -15,14 +15,14 @@ import (
 // somebody who waits, or holds a lock that other disks' users need, asks in a
 // goroutine of its own and leaves it there when patience ends.
 const (
-	answerWithin = 30 * time.Second // a disk that does not answer for so long is away
-	mostAsked    = 256              // requests to one disk that are under way at once
+	AnswerWithin = 30 * time.Second // a disk that does not answer for so long is away
+	MostAsked    = 256              // requests to one disk that are under way at once
 )
 
 // hush is what is known of a disk's answers. Safe for concurrent use.
 type hush struct {
-	slots  chan struct{} // of mostAsked places
-	within time.Duration // answerWithin, but for tests
+	slots  chan struct{} // of MostAsked places
+	within time.Duration // AnswerWithin, but for tests
 
 	silent atomic.Bool  // it has not answered for that long, and not been tried well since
 	doubt  atomic.Bool  // since it fell silent: a commit may have been made that nobody knows of
@@ -31,56 +31,66 @@ type hush struct {
 }
 
 func newHush(within time.Duration) hush {
-	return hush{slots: make(chan struct{}, mostAsked), within: within}
+	return hush{slots: make(chan struct{}, MostAsked), within: within}
 }
 
+// Silent says whether the disk hangs, as far as is known.
+func (d *Disk) Silent() bool { return d.hush.silent.Load() }
+
+// InDoubt says whether a commit may have been made that nobody knows of.
+func (d *Disk) InDoubt() bool { return d.hush.doubt.Load() }
+
+// Sure ends the doubt: all that was under way has come back, and the caller has
+// looked what was done.
+func (d *Disk) Sure() { d.hush.doubt.Store(false) }
+
 // silence is the error of a disk that does not answer.
-func (d *disk) silence() error {
-	return strata.E(strata.Unavailable, "the disk of %s does not answer for %s; its sectors are reported unavailable: check it, and whatever it is attached to", d.dir, d.hush.within)
+func (d *Disk) silence() error {
+	return strata.E(strata.Unavailable, "the disk of %s does not answer for %s; its sectors are reported unavailable: check it, and whatever it is attached to", d.cfg.Dir, d.hush.within)
 }
 
 // fallSilent makes a disk count as away, until it is tried well.
-func (d *disk) fallSilent() error {
+func (d *Disk) fallSilent() error {
 	err := d.silence()
 	d.hush.doubt.Store(true)
 	if !d.hush.silent.Swap(true) {
-		d.note(err)
-		d.log.Error("disk hangs", "dir", d.dir, "err", err)
+		d.Note(err)
+		d.cfg.Log.Error("disk hangs", "dir", d.cfg.Dir, "err", err)
 		go d.nurse()
 	}
 	return err
 }
 
-// nurse tries a disk that hangs until it answers: Compact may hang with it and
-// not attend to the disks. It ends with the store.
-func (s *Store) nurse(d *disk) {
+// nurse tries a disk that hangs until it answers: whoever attends to the disks may
+// hang with it. It ends with the disk's use.
+func (d *Disk) nurse() {
 	if d.hush.nursed.Swap(true) {
 		return
 	}
 	defer d.hush.nursed.Store(false)
-	for wait := s.cfg.probe; !d.works(); wait = min(2*wait, probeMost) {
+	for wait := d.cfg.Probe; !d.Works(); wait = min(2*wait, ProbeMost) {
 		pause := time.NewTimer(wait)
 		select {
-		case <-s.closed:
+		case <-d.closed:
 			pause.Stop()
 			return
 		case <-pause.C:
-			s.attendTo(d)
+			d.cfg.Attend()
 		}
 	}
 }
 
-// ask runs what a disk is asked for and waits for the answer as long as ctx and
+// Ask runs what a disk is asked for and waits for the answer as long as ctx and
 // patience last. What is left behind goes on, so it must touch nothing that its
-// caller uses after an error. At most mostAsked are under way on one disk; who
+// caller uses after an error. At most MostAsked are under way on one disk; who
 // comes then waits for a place as for an answer.
-func ask[T any](ctx context.Context, d *disk, op func() (T, error)) (T, error) {
+func Ask[T any](ctx context.Context, d *Disk, op func() (T, error)) (T, error) {
 	type answer struct {
 		v   T
 		err error
 	}
 	var none T
-	if d.hush.silent.Load() {
+	if d.Silent() {
 		return none, d.silence()
 	}
 	patience := time.NewTimer(d.hush.within)
@@ -111,14 +121,42 @@ func ask[T any](ctx context.Context, d *disk, op func() (T, error)) (T, error) {
 	}
 }
 
+// Reread reads, and once more with files opened anew if that failed and the
+// disk works: what was open may be broken for good though the disk is back. A
+// disk that does not work, or does not answer while ctx lasts, gives code
+// Unavailable: that damages no sector.
+func Reread[T any](ctx context.Context, d *Disk, read func() (T, error)) (T, error) {
+	v, err := read()
+	switch {
+	case err == nil || strata.CodeOf(err) == strata.Corrupt:
+		return v, err
+	case d.Silent():
+		return v, d.silence()
+	case gaveUp(err):
+		return v, d.inVain(err)
+	}
+	if away := d.Try(ctx); away != nil {
+		return v, strata.E(strata.Unavailable, "the disk does not work: %w", away)
+	}
+	if v, err = read(); err != nil && gaveUp(err) {
+		err = d.inVain(err)
+	}
+	return v, err
+}
+
+// inVain says that whoever asked did not wait for the answer.
+func (d *Disk) inVain(err error) error {
+	return strata.E(strata.Unavailable, "the disk of %s did not answer in time: %w", d.cfg.Dir, err)
+}
+
 // gaveUp says whether an error is the asker's, not the disk's.
 func gaveUp(err error) bool {
 	return errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded)
 }
 
-// try finds out whether a disk works, see tryOnce. While the last try of one
-// that is silent has not come back, it is not tried again.
-func (d *disk) try(ctx context.Context) error {
+// Try finds out whether a disk works, and takes it up again if it does. While the
+// last try of one that is silent has not come back, it is not tried again.
+func (d *Disk) Try(ctx context.Context) error {
 	if d.hush.silent.Load() && d.hush.trying.Load() > 0 {
 		return d.silence()
 	}
@@ -147,15 +185,15 @@ func (d *disk) try(ctx context.Context) error {
 	}
 }
 
-// commit adds fn to the next transaction of the index and returns when that is
+// Commit adds fn to the next transaction of the index and returns when that is
 // on disk. A crash before leaves nothing of fn, a crash after all of it. After an
 // error of a disk that hangs it may still happen; fn itself is not begun any
 // more then.
-func (d *disk) commit(fn index.Change) error {
+func (d *Disk) Commit(fn index.Change) error {
 	var late atomic.Bool
 	defer late.Store(true)
-	_, err := ask(context.Background(), d, func() (struct{}, error) {
-		return struct{}{}, d.ix.Load().Commit(func(tx index.Tx) error {
+	_, err := Ask(context.Background(), d, func() (struct{}, error) {
+		return struct{}{}, d.Index().Commit(func(tx index.Tx) error {
 			if late.Load() {
 				return d.silence()
 			}
@@ -163,39 +201,4 @@ func (d *disk) commit(fn index.Change) error {
 		})
 	})
 	return err
-}
-
-// clear ends the doubt about a disk that hung and answers again: what was under
-// way has been done or not, and entries are hashed anew from its index.
-func (s *Store) clear(d *disk) {
-	if !d.hush.doubt.Load() || d.commit(func(index.Tx) error { return nil }) != nil {
-		return
-	}
-	s.republish(func() {
-		s.eachSector(func(p *partition, c *sector) {
-			if c.disk == d {
-				c.hashed = false
-			}
-		})
-		d.hush.doubt.Store(false)
-	})
-}
-
-// close gives up a disk's directory. One that hangs is left as it is: the
-// process ends, and the next start finds what a crash leaves.
-func (d *disk) close() error {
-	got := make(chan error, 1)
-	go func() { got <- d.closeNow() }()
-	within := d.hush.within
-	if d.hush.silent.Load() {
-		within = 0
-	}
-	patience := time.NewTimer(within)
-	defer patience.Stop()
-	select {
-	case err := <-got:
-		return err
-	case <-patience.C:
-		return d.silence()
-	}
 }
