@@ -128,6 +128,7 @@ type Audit struct {
 	Took      int64         `json:"took"`             // nanoseconds
 	Limit     int64         `json:"limit"`            // nanoseconds allowed
 	Void      uint64        `json:"void,omitempty"`   // leaves that a newer manifest explains
+	Read      uint64        `json:"read,omitempty"`   // bytes of a shard, if it was read as users read them
 }
 
 // Proof is a proof of fraud by its name (wire.FraudProof.Name).

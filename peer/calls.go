@@ -8,6 +8,8 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/zeebo/blake3"
+
 	"strata"
 	"strata/merkle"
 	"strata/wire"
@@ -150,6 +152,25 @@ func (c *Client) PutShard(ctx context.Context, ep wire.Endpoint, root strata.Roo
 		return wire.Receipt{}, malformed(ep, err)
 	}
 	return r, nil
+}
+
+// ReadShard reads a range as GetShard does, to its end. It returns the BLAKE3-256
+// of the bytes and the time that passed, with errors too.
+func (c *Client) ReadShard(ctx context.Context, ep wire.Endpoint, root strata.Root, size, off, n uint64) (strata.Root, time.Duration, error) {
+	began := time.Now()
+	body, err := c.GetShard(ctx, ep, root, size, off, n)
+	if err != nil {
+		return strata.Root{}, time.Since(began), err
+	}
+	defer body.Close()
+	h := blake3.New()
+	got, err := io.Copy(h, body)
+	if err == nil && got != int64(n) {
+		err = strata.E(strata.Corrupt, "miner %s gave %d bytes of a shard, not %d", ep.Hotkey.Short(), got, n)
+	}
+	var digest strata.Root
+	h.Sum(digest[:0])
+	return digest, time.Since(began), err
 }
 
 // GetShard reads bytes [off, off+n) of a shard of size bytes. Every 64 KiB

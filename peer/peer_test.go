@@ -10,6 +10,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/zeebo/blake3"
+
 	"strata"
 	"strata/wire"
 )
@@ -192,6 +194,10 @@ func TestShard(t *testing.T) {
 		if err := body.Close(); err != nil {
 			t.Errorf("%v: close: %v", span, err)
 		}
+		digest, took, err := n.client.ReadShard(ctx, n.ep, root, uint64(len(data)), span[0], span[1])
+		if err != nil || digest != blake3.Sum256(data[span[0]:span[0]+span[1]]) || took <= 0 {
+			t.Errorf("%v: read to its end gives %s after %s, %v", span, digest, took, err)
+		}
 	}
 	if err := n.client.DeleteShard(ctx, n.ep, root); err != nil {
 		t.Fatal(err)
@@ -206,6 +212,8 @@ func TestShard(t *testing.T) {
 	}
 	_, err = n.client.GetShard(ctx, n.ep, root, uint64(len(data)), 0, 1)
 	wantCode(t, "read a deleted shard", err, strata.NotFound)
+	_, _, err = n.client.ReadShard(ctx, n.ep, root, uint64(len(data)), 0, 1)
+	wantCode(t, "read a deleted shard to its end", err, strata.NotFound)
 }
 
 // TestConnectionIsKept: all calls in a row, ranges included, use one

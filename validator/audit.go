@@ -40,7 +40,11 @@ func (v *Validator) auditLoop(ctx context.Context, b *book) {
 		if lifecycle.Sleep(ctx, v.exponential(time.Hour/time.Duration(perHour))) != nil {
 			return
 		}
-		if err := v.audit(ctx, b); err != nil && ctx.Err() == nil {
+		err := v.audit(ctx, b)
+		if err == nil {
+			err = v.maybeRead(ctx, b)
+		}
+		if err != nil && ctx.Err() == nil {
 			v.Log.Warn("an audit was not made", "miner", b.hotkey, "err", err)
 		}
 	}

@@ -37,7 +37,10 @@ type book struct {
 	holdings map[strata.Hotkey]*holding
 	status   wire.Partition // the miner's own words about our partition
 	lastErr  string
-	puts     puts // what it did to shards since the last look
+	sight    time.Time // of the last look that showed our partition, or when looks began
+	inVain   bool      // the last look did not
+	looking  bool      // one is under way
+	puts     puts      // what it did to shards since the last look
 	rtt      roundTrips
 	// waiting is the block since when sectors wait for a cohort, 0 while none do.
 	waiting uint64
@@ -102,7 +105,7 @@ func newBook(v *Validator, r catalog.MinerRecord) *book {
 		r.NextCohort = 1
 	}
 	return &book{
-		v: v, hotkey: r.Hotkey, rec: r, turn: make(turn, 1),
+		v: v, hotkey: r.Hotkey, rec: r, turn: make(turn, 1), sight: v.Now(),
 		holdings: map[strata.Hotkey]*holding{}, unchecked: map[uint64]*sample{},
 	}
 }

@@ -8,6 +8,7 @@
 //	pull.go       manifests
 //	check.go      commitment checks
 //	audit.go      snap audits
+//	read.go       reads of users' shards, as users read them
 //	reconcile.go  shards that should be on a miner and are not
 //	orphans.go    shards that are on a miner and should not be
 //	standing.go   what the shards on a miner are worth, for repair

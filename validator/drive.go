@@ -92,14 +92,17 @@ func (d *Driver) NextAudit(miner strata.Hotkey) (time.Duration, bool) {
 	return d.v.exponential(time.Hour / time.Duration(perHour)), true
 }
 
-// Audit sends a miner one snap audit and counts the answer. What the miner does
-// wrong is no error.
+// Audit sends a miner one snap audit, reads one of our shards on it now and then,
+// and counts the answers. What the miner does wrong is no error.
 func (d *Driver) Audit(ctx context.Context, miner strata.Hotkey) error {
 	b := d.book(miner)
 	if b == nil {
 		return nil
 	}
-	return d.v.audit(ctx, b)
+	if err := d.v.audit(ctx, b); err != nil {
+		return err
+	}
+	return d.v.maybeRead(ctx, b)
 }
 
 // Check makes one commitment check, if any is due, and says whether it was.

@@ -12,6 +12,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/zeebo/blake3"
+
 	"strata"
 	"strata/chain"
 	"strata/merkle"
@@ -116,6 +118,35 @@ func (n *network) Audit(ctx context.Context, ep wire.Endpoint, r wire.AuditReque
 	return a, m.late, nil
 }
 
+// ReadShard reads a shard that the miner has, through its groups' proofs.
+func (n *network) ReadShard(ctx context.Context, ep wire.Endpoint, root strata.Root, size, off, length uint64) (strata.Root, time.Duration, error) {
+	m, err := n.reach(ctx, ep)
+	if err != nil {
+		return strata.Root{}, 0, err
+	}
+	if m.reading != nil {
+		if err := m.reading(); err != nil {
+			return strata.Root{}, m.slow, err
+		}
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.reads++
+	for _, p := range m.parts {
+		for _, s := range p.sectors {
+			body, ok := s.body[root]
+			switch {
+			case !ok:
+			case uint64(len(body)) != size || merkle.Build(body).Root() != root:
+				return strata.Root{}, m.slow, strata.E(strata.Corrupt, "other bytes than shard %s", root)
+			default:
+				return blake3.Sum256(body[off : off+length]), m.slow, nil
+			}
+		}
+	}
+	return strata.Root{}, m.slow, strata.E(strata.NotFound, "no shard %s", root)
+}
+
 func (n *network) RoundTrip(ctx context.Context, ep wire.Endpoint) (time.Duration, error) {
 	_, err := n.reach(ctx, ep)
 	return time.Millisecond, err
@@ -139,6 +170,7 @@ type fakeMiner struct {
 	key   *wallet.Key
 	plan  []wire.Partition
 	late  time.Duration // what an audit takes
+	slow  time.Duration // what a read takes
 	dead  bool          // refuses connections
 	hangs bool          // takes connections and is silent
 	busy  bool          // says of every audit that it is too many
@@ -151,7 +183,10 @@ type fakeMiner struct {
 	shown func()
 	// asked is called with every audit before it is answered.
 	asked func(wire.AuditRequest)
-	pages int // entries in a page, 0: all
+	// reading is called with every read before it is answered, with its error if
+	// it gives one.
+	reading func() error
+	pages   int // entries in a page, 0: all
 	// restored are the shards whose deletion was taken back; one that forgets
 	// does not.
 	restored []strata.Root
@@ -161,6 +196,7 @@ type fakeMiner struct {
 	leaving bool
 
 	mu    sync.Mutex // guards what follows
+	reads int
 	parts map[strata.Hotkey]*part
 }
 

@@ -71,7 +71,6 @@ func (v *Validator) visit(ctx context.Context, b *book, t *visits) error {
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}
-	b.seen(err)
 	if err != nil {
 		v.Log.Debug("a miner's manifests were not read", "miner", b.hotkey, "err", err)
 	}
@@ -102,18 +101,25 @@ func (v *Validator) timeConnect(ctx context.Context, b *book) error {
 	return nil
 }
 
-// look asks a miner for its status and for what is new in each partition. What
-// is wrong with one partition does not keep the others from being seen; the
-// first such error is returned.
+// look asks a miner for its status and for what is new in each partition, ours
+// first. What is wrong with one partition does not keep the others from being
+// seen; the first such error is returned.
 func (v *Validator) look(ctx context.Context, b *book) error {
 	partitions := v.partitions(b)
+	b.look(true)
+	defer b.look(false)
 	if err := v.askStatus(ctx, b); err != nil {
 		b.shown(ctx, err, partitions...)
+		b.looked(ctx, err, err)
 		return err
 	}
-	var first error
+	var first, own error
+	defer func() { b.looked(ctx, own, first) }()
 	for i, validator := range partitions {
 		err := v.pull(ctx, b, validator)
+		if validator == v.self && strata.CodeOf(err) != strata.NotFound { // an empty partition is an answer
+			own = err
+		}
 		if strata.CodeOf(err) == strata.NotFound && b.head(validator) == (wire.Head{}) {
 			err = nil // it has never had anything for this validator
 		}
@@ -155,12 +161,47 @@ func (b *book) shown(ctx context.Context, err error, partitions ...strata.Hotkey
 
 // hidden says whether a partition's manifest could not be read for so long that
 // audits of the last good one would let the miner do with new shards what it
-// likes.
+// likes; or ours, so that it gets none.
 func (b *book) hidden(validator strata.Hotkey) bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	now := b.v.Now()
 	h := b.holdings[validator]
-	return h != nil && !h.vain.IsZero() && b.v.Now().Sub(h.vain) > patience*b.v.Pace.Pull
+	return b.silent(now) || h != nil && !h.vain.IsZero() && now.Sub(h.vain) > patience*b.v.Pace.Pull
+}
+
+// look notes that a look is under way, or is over.
+func (b *book) look(underWay bool) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.looking = underWay
+}
+
+// looked notes whether a look has shown what a miner says of our partition, and
+// the first thing that was wrong anywhere. A look that was given up says nothing.
+func (b *book) looked(ctx context.Context, own, first error) {
+	if ctx.Err() != nil {
+		return
+	}
+	b.seen(own)
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.inVain = own != nil; !b.inVain {
+		b.sight = b.v.Now()
+	}
+	if first != nil {
+		b.lastErr = first.Error()
+	}
+}
+
+// silent says whether looks have not shown our partition for so long that the
+// miner gets no shards (candidate). Its audits fail then: else it could answer
+// some of the looks only, and be spared shards without being paid less. A look
+// that is under way, however long the miner draws it out, spares it nothing. The
+// caller holds mu.
+func (b *book) silent(now time.Time) bool {
+	since := now.Sub(b.sight)
+	return b.inVain && since >= b.v.Pace.Fresh || b.looking && since >= max(b.v.Pace.Fresh, patience*b.v.Pace.Pull)
 }
 
 // partitions returns the validators whose partitions are looked at: those with

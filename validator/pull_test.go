@@ -3,6 +3,7 @@ package validator
 import (
 	"context"
 	"fmt"
+	"math/rand/v2"
 	"slices"
 	"strings"
 	"sync"
@@ -429,46 +430,142 @@ func TestTurns(t *testing.T) {
 }
 
 // TestHiddenManifest: a miner that answers audits and shows no manifest any more
-// could do with new shards what it likes, so its audits fail until it does.
+// could do with new shards what it likes, so its audits fail until it does: after
+// ten looks those of another validator's partition, after two minutes all of them
+// if it is ours, as it gets no shards from then on.
 func TestHiddenManifest(t *testing.T) {
+	for name, own := range map[string]bool{"ours": true, "another validator's": false} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t)
+			w.pace.Pull = time.Minute
+			m, of := w.miner("//Miner"), w.key.Hotkey()
+			looks := uint64(2)
+			if !own {
+				other := newKey(t, "//Other").Hotkey()
+				w.chain.neuron(other, true, false)
+				of, looks = other, patience
+			}
+			m.seal(of, 0, 3)
+			w.start()
+			w.admit(m)
+			w.audit(m, 1)
+			w.wantLeaves(m, 16, 0)
+			m.forge = func(p *wire.ManifestPage) { p.Head.Sectors++; m.sign(&p.Head) }
+			m.seal(of, 3, 4)
+			for range looks {
+				if w.look(m) == nil {
+					t.Fatal("the forged manifest was believed")
+				}
+				w.audit(m, 1)
+				w.now = w.now.Add(time.Minute)
+			}
+			w.wantLeaves(m, 16+16*looks, 0)
+			w.now = w.now.Add(time.Nanosecond)
+			w.audit(m, 1)
+			w.wantLeaves(m, 16+16*looks, 16)
+			m.forge, m.dead = nil, true
+			if w.look(m) == nil {
+				t.Fatal("a dead miner was read")
+			}
+			m.dead = false
+			w.audit(m, 1)
+			w.wantLeaves(m, 16+16*looks, 32)
+			w.seen(m)
+			w.audit(m, 1)
+			w.wantLeaves(m, 32+16*looks, 32)
+			// A look that the validator gave up says nothing about the miner.
+			ctx, cancel := context.WithCancel(t.Context())
+			cancel()
+			w.book(m).shown(ctx, ctx.Err(), of)
+			w.book(m).looked(ctx, ctx.Err(), ctx.Err())
+			if !w.book(m).holdings[of].vain.IsZero() || w.book(m).inVain {
+				t.Error("a look that was given up counts")
+			}
+		})
+	}
+}
+
+// TestSparedIsUnpaid: whenever a miner that answers audits gets no shards because
+// of what looks have shown, its audits fail, and the other way round.
+func TestSparedIsUnpaid(t *testing.T) {
+	w := newWorld(t)
+	w.pace.Pull = time.Minute
+	m, other := w.miner("//Miner"), newKey(t, "//Other").Hotkey()
+	w.chain.neuron(other, true, false)
+	self := w.key.Hotkey()
+	m.seal(self, 0, 3)
+	m.seal(other, 3, 4)
+	w.start()
+	w.admit(m)
+	b := w.book(m)
+	rng := rand.New(rand.NewPCG(1, 2))
+	spared := 0
+	for range 300 {
+		m.forge = nil
+		switch rng.IntN(4) {
+		case 0:
+			m.dead = true // for this look
+		case 1:
+			m.forge = func(p *wire.ManifestPage) { // of one partition
+				if p.Head.Validator == self {
+					p.Head.Sequence--
+					m.sign(&p.Head)
+				}
+			}
+		case 2:
+			m.forge = func(p *wire.ManifestPage) {
+				if p.Head.Validator == other {
+					p.Head.Sequence--
+					m.sign(&p.Head)
+				}
+			}
+		}
+		_ = w.look(m)
+		m.dead = false
+		for range 3 {
+			w.now = w.now.Add(20 * time.Second)
+			list, err := w.v.Candidates(t.Context())
+			if err != nil || len(list) != 1 {
+				t.Fatal(list, err)
+			}
+			if list[0].Free == 0 {
+				spared++
+			}
+			if hidden := b.hidden(self); hidden != (list[0].Free == 0) {
+				t.Fatalf("%s free, and its audits fail: %v", list[0].Free, hidden)
+			}
+			w.audit(m, 1)
+		}
+	}
+	if spared == 0 || spared == 900 {
+		t.Errorf("spared %d of 900 times: nothing is shown", spared)
+	}
+}
+
+// TestDrawnOutLook: a miner that draws a look out is not spared by it.
+func TestDrawnOutLook(t *testing.T) {
 	w := newWorld(t)
 	w.pace.Pull = time.Minute
 	m := w.miner("//Miner")
-	self := w.key.Hotkey()
-	m.seal(self, 0, 3)
+	m.seal(w.key.Hotkey(), 0, 3)
 	w.start()
 	w.admit(m)
-	w.audit(m, 1)
-	w.wantLeaves(m, 16, 0)
-	m.forge = func(p *wire.ManifestPage) { p.Head.Sectors++; m.sign(&p.Head) }
-	m.seal(self, 3, 4)
-	for range patience {
-		if w.look(m) == nil {
-			t.Fatal("the forged manifest was believed")
+	m.seal(w.key.Hotkey(), 3, 4)
+	m.shown = func() {
+		for range patience {
+			list, err := w.v.Candidates(t.Context())
+			if err != nil || len(list) != 1 || list[0].Free == 0 {
+				t.Fatalf("candidates = %+v, %v", list, err)
+			}
+			w.now = w.now.Add(time.Minute)
 		}
-		w.audit(m, 1)
-		w.now = w.now.Add(time.Minute)
+		if !w.book(m).hidden(w.key.Hotkey()) {
+			t.Error("a look of ten minutes costs nothing")
+		}
 	}
-	w.wantLeaves(m, 16+16*patience, 0)
-	w.now = w.now.Add(time.Nanosecond)
-	w.audit(m, 1)
-	w.wantLeaves(m, 16+16*patience, 16)
-	m.forge, m.dead = nil, true
-	if w.look(m) == nil {
-		t.Fatal("a dead miner was read")
-	}
-	m.dead = false
-	w.audit(m, 1)
-	w.wantLeaves(m, 16+16*patience, 32)
 	w.seen(m)
-	w.audit(m, 1)
-	w.wantLeaves(m, 32+16*patience, 32)
-	// A look that the validator gave up says nothing about the miner.
-	ctx, cancel := context.WithCancel(t.Context())
-	cancel()
-	w.book(m).shown(ctx, ctx.Err(), self)
-	if !w.book(m).holdings[self].vain.IsZero() {
-		t.Error("a look that was given up counts")
+	if w.book(m).hidden(w.key.Hotkey()) {
+		t.Error("hidden after a good look")
 	}
 }
 

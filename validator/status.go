@@ -3,7 +3,6 @@ package validator
 import (
 	"context"
 	"slices"
-	"time"
 
 	"strata"
 	"strata/gateway"
@@ -12,9 +11,6 @@ import (
 	"strata/score"
 	"strata/wire"
 )
-
-// fresh is how long a miner that does not answer still gets new shards.
-const fresh = 2 * time.Minute
 
 // Status returns the network as this validator sees it.
 func (v *Validator) Status(ctx context.Context) (gateway.NetworkStatus, error) {
@@ -61,22 +57,25 @@ func (v *Validator) weightOf(h strata.Hotkey) uint16 {
 func (v *Validator) Candidates(context.Context) ([]roster.Candidate, error) {
 	var out []roster.Candidate
 	rules, block := v.clock()
+	v.mu.Lock()
+	onlooker := v.onlooker
+	v.mu.Unlock()
 	for _, b := range v.all() {
-		if c, ok := b.candidate(rules, block); ok {
+		if c, ok := b.candidate(rules, block, onlooker); ok {
 			out = append(out, c)
 		}
 	}
 	return out, nil
 }
 
-func (b *book) candidate(rules score.Rules, block uint64) (roster.Candidate, bool) {
+func (b *book) candidate(rules score.Rules, block uint64, onlooker bool) (roster.Candidate, bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if !b.present {
 		return roster.Candidate{}, false
 	}
 	free := uint64(0)
-	if h := b.holdings[b.v.self]; h != nil && !b.rec.Score.Leaving && b.rec.Score.Standing == score.Good && b.v.Now().Sub(b.rec.LastSeen) < fresh {
+	if h := b.holdings[b.v.self]; h != nil && !b.rec.Score.Leaving && b.rec.Score.Standing == score.Good && b.answers(onlooker) {
 		free = h.free
 	}
 	l := b.rec.Score.Leaves(rules, block)
@@ -87,4 +86,18 @@ func (b *book) candidate(rules score.Rules, block uint64) (roster.Candidate, boo
 		},
 		Endpoint: wire.Endpoint{Hotkey: b.hotkey, Addr: b.row.Axon.Addr},
 	}, true
+}
+
+// answers says whether the miner has answered of late: one that only looks at
+// another's ledger knows no more than when it last did. The caller holds mu.
+func (b *book) answers(onlooker bool) bool {
+	now, p := b.v.Now(), b.v.Pace
+	if onlooker {
+		return now.Sub(b.rec.LastSeen) < p.Fresh
+	}
+	limit := p.Fresh
+	if b.looking {
+		limit = max(limit, patience*p.Pull)
+	}
+	return !b.silent(now) && now.Sub(b.rec.LastSeen) < limit
 }

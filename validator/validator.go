@@ -33,6 +33,9 @@ type Miners interface {
 	// Audit returns the answer and the time from the request's last byte to
 	// the answer's last byte.
 	Audit(ctx context.Context, ep wire.Endpoint, r wire.AuditRequest) (wire.AuditResponse, time.Duration, error)
+	// ReadShard reads n bytes from off of a shard of size bytes, as a gateway does.
+	// It returns the BLAKE3 of them, all verified against the root, and the time.
+	ReadShard(ctx context.Context, ep wire.Endpoint, root strata.Root, size, off, n uint64) (strata.Root, time.Duration, error)
 	// Retain tells the miner which shards to keep.
 	Retain(ctx context.Context, ep wire.Endpoint, list wire.Retain) (wire.RetainResult, error)
 	// RestoreShard takes back a shard's deletion.
@@ -54,6 +57,7 @@ type Pace struct {
 	Recheck   time.Duration // before a failed leaf is compared with a new manifest
 	Reconcile time.Duration // between two searches for missing shards
 	Flush     time.Duration // between two writes of audit results
+	Fresh     time.Duration // of silence, before a miner gets no shards and its audits fail unasked
 	Doubt     time.Duration // of silence, before a miner's shards are doubtful
 	Gone      time.Duration // of silence, before they count as lost
 	// CheckShare is what commitment checks take, in per cent of one core: over
@@ -66,7 +70,7 @@ type Pace struct {
 
 func (p Pace) withDefaults(prof strata.Profile) Pace {
 	d := Pace{Pull: time.Minute, Recheck: 10 * time.Second, Reconcile: 10 * time.Minute, Flush: time.Second, CheckShare: 50, Cohort: 1800, First: 25,
-		Doubt: 10 * time.Minute, Gone: 4 * time.Hour}
+		Fresh: 2 * time.Minute, Doubt: 10 * time.Minute, Gone: 4 * time.Hour}
 	if prof.Name == strata.LocalProfile.Name {
 		d.Doubt, d.Gone = 6*time.Second, 15*time.Second
 		d.Pull, d.Recheck, d.Reconcile, d.Cohort, d.First = time.Second, 2*time.Second, 5*time.Second, 10, 10
@@ -75,6 +79,7 @@ func (p Pace) withDefaults(prof strata.Profile) Pace {
 	set(&p.Recheck, d.Recheck)
 	set(&p.Reconcile, d.Reconcile)
 	set(&p.Flush, d.Flush)
+	set(&p.Fresh, d.Fresh)
 	set(&p.Doubt, d.Doubt)
 	set(&p.Gone, d.Gone)
 	set(&p.CheckShare, d.CheckShare)

@@ -204,9 +204,9 @@ func TestStatusAndCandidates(t *testing.T) {
 	if got := free(); len(got) != 3 || got[m.key.Hotkey()] != 10*sectorSize-64<<10 || got[bad.key.Hotkey()] != 0 || got[away.key.Hotkey()] != 0 {
 		t.Errorf("free = %v", got)
 	}
-	w.now = w.now.Add(fresh)
+	w.now = w.now.Add(w.v.Pace.Fresh)
 	if got := free()[m.key.Hotkey()]; got != 0 {
-		t.Errorf("a miner that has not answered for %s has %s free", fresh, got)
+		t.Errorf("a miner that has not answered for %s has %s free", w.v.Pace.Fresh, got)
 	}
 	w.chain.change(m.key.Hotkey(), func(n *chain.Neuron) { n.Axon = chain.Axon{} })
 	w.blocks(refreshEach)

@@ -2,9 +2,14 @@ package cheaters
 
 import (
 	"context"
+	"errors"
+	"io"
 	"time"
 
+	"github.com/zeebo/blake3"
+
 	"strata"
+	"strata/merkle"
 	"strata/peer"
 	"strata/wire"
 )
@@ -119,6 +124,26 @@ func (l *line) RestoreShard(ctx context.Context, ep wire.Endpoint, root strata.R
 		return err
 	}
 	return m.RestoreShard(ctx, l.caller, root)
+}
+
+// ReadShard reads a piece of a shard; the time is the wire's and what the miner
+// spends, which is cut off at the context's by nobody here.
+func (l *line) ReadShard(ctx context.Context, ep wire.Endpoint, root strata.Root, size, off, n uint64) (strata.Root, time.Duration, error) {
+	clock := &meter{took: roundTrip}
+	ctx = context.WithValue(ctx, meterKey{}, clock)
+	m, err := l.reach(ctx, ep, wire.ActionGet, l.caller)
+	if err != nil {
+		return strata.Root{}, clock.took, err
+	}
+	src, err := m.ShardRange(ctx, l.caller, root)
+	if err != nil {
+		return strata.Root{}, clock.took, err
+	}
+	body := make([]byte, size)
+	if _, err := src.Data.ReadAt(body, 0); err != nil && err != io.EOF || src.Size != size || merkle.Build(body).Root() != root {
+		return strata.Root{}, clock.took, errors.Join(strata.E(strata.Corrupt, "other bytes than shard %s", root), src.Close())
+	}
+	return blake3.Sum256(body[off : off+n]), clock.took, src.Close()
 }
 
 // RoundTrip times a connect, which the miner can draw out.

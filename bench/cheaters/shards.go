@@ -23,6 +23,12 @@ type keeper struct {
 	unlists bool          // and takes it out of the manifest, filler again
 	frozen  bool          // and shows no manifest any more once it has credit
 	failing bool
+	// reads is how many of ten reads of shards it refuses, after the time that it
+	// lets them wait.
+	reads, asked int
+	stalls       time.Duration
+	// skips is how many looks it does not answer for each that it does.
+	skips int
 	// leaves says at which blocks its heads say that it leaves; nil: never.
 	leaves func(block uint64) bool
 }
@@ -75,8 +81,21 @@ func (k *keeper) spread(v strata.Hotkey, root strata.Root, size int64, body io.R
 	return k.disk.PutShard(context.Background(), v, root, size, body, o)
 }
 
-// Manifest shows nothing new if the miner froze it.
+// ShardRange refuses some reads.
+func (k *keeper) ShardRange(ctx context.Context, v strata.Hotkey, root strata.Root) (wire.ShardSource, error) {
+	if k.asked++; k.asked*7%10 < k.reads { // any ten in a row have one of each remainder
+		spend(ctx, k.stalls)
+		return wire.ShardSource{}, strata.E(strata.Unavailable, "the disk is busy")
+	}
+	return k.disk.ShardRange(ctx, v, root)
+}
+
+// Manifest shows nothing new if the miner froze it, or at a look that it skips.
 func (k *keeper) Manifest(ctx context.Context, q wire.ManifestQuery) (wire.ManifestPage, error) {
+	look := k.w.now.Unix() / int64(k.w.rules.Pace.Pull/time.Second)
+	if k.skips > 0 && look%int64(k.skips+1) > 0 {
+		return wire.ManifestPage{}, strata.E(strata.Unavailable, "no answer")
+	}
 	if k.failing {
 		return wire.ManifestPage{}, strata.E(strata.Internal, "manifest database is busy")
 	}

@@ -132,6 +132,21 @@ func joinSelective(w *world, sectors int, cheat bool) error {
 	return s.told.seal(0, sectors)
 }
 
+// joinShunner divides the disk among all validators but the last.
+func joinShunner(w *world, sectors int, cheat bool) error {
+	d, err := newDisk(w, "Cheater0")
+	if err != nil {
+		return err
+	}
+	w.member(d.hotkey(), d)
+	if cheat {
+		all := w.validators
+		w.validators = all[:len(all)-1]
+		defer func() { w.validators = all }()
+	}
+	return d.seal(0, sectors)
+}
+
 // replayer is a miner that keeps half of its sectors and every answer that it
 // gave while it still had all. Of a missing leaf it shows what it once showed of
 // it, or of another leaf of the sector.

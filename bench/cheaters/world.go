@@ -34,7 +34,7 @@ func Fast() Rules {
 	p.Deadline, p.RTTCap = strata.MainProfile.Deadline, strata.MainProfile.RTTCap
 	return Rules{
 		Name: "fast", Profile: p, Tempo: 19, Block: time.Second, Check: 50 * time.Millisecond,
-		Pace: validator.Pace{Pull: 3 * time.Second, Recheck: time.Nanosecond, Reconcile: 10 * time.Second, Cohort: 10, First: 5},
+		Pace: validator.Pace{Pull: 3 * time.Second, Recheck: time.Nanosecond, Reconcile: 10 * time.Second, Fresh: 6 * time.Second, Cohort: 10, First: 5},
 	}
 }
 
@@ -44,7 +44,7 @@ func Main() Rules {
 	return Rules{
 		Name: "main", Profile: strata.MainProfile, Tempo: 360, Block: 12 * time.Second,
 		Check: 2 * fillTime(strata.MainProfile),
-		Pace:  validator.Pace{Pull: 10 * time.Minute, Recheck: time.Nanosecond, Reconcile: 10 * time.Minute},
+		Pace:  validator.Pace{Pull: 10 * time.Minute, Recheck: time.Nanosecond, Reconcile: 10 * time.Minute, Fresh: 20 * time.Minute},
 	}
 }
 

@@ -11,9 +11,10 @@ import (
 const atMost = 0.9
 
 // openMost is what those get at most that the rule does not stop, of an honest
-// reward, beside two honest miners: the league's disk, and a sector of 40 more,
+// reward, beside two honest miners: one that shuns a validator what it would have
+// with it; the league's disk, and a sector of 40 more,
 // count for 1 / (1 − 9/8 × 0.05) of their bytes, in thousandths that chance moves.
-var openMost = map[string]float64{"league": 3 * leagueBytes / (2 + leagueBytes) * 1.005}
+var openMost = map[string]float64{"league": 3 * leagueBytes / (2 + leagueBytes) * 1.005, "shuns-one": 1.005}
 
 const leagueBytes = (1 + 1.0/40) / (1 - 9.0/8*0.05)
 
