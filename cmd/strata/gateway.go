@@ -18,6 +18,7 @@ type gatewayCmd struct {
 	dbFlags
 	logFlags
 	gatewayFlags
+	metricsFlags
 	supervised
 }
 
@@ -37,8 +38,11 @@ func (c *gatewayCmd) Run(ctx context.Context, s streams) error {
 		return abandon(g, err)
 	}
 	g.Go("onlooker", o.run)
-	addresses, err := c.serveGateway(g, n, o, o.witness.Watch(n.peers), s)
+	addresses, shown, err := c.serveGateway(g, n, o, o.witness.Watch(n.peers), s)
 	if err != nil {
+		return abandon(g, err)
+	}
+	if err := c.network(g, addresses, shown); err != nil {
 		return abandon(g, err)
 	}
 	if err := c.ready(addresses); err != nil {

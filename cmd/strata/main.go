@@ -32,6 +32,7 @@ type program struct {
 	Undelete undeleteCmd `cmd:"" help:"Bring a deleted file back."`
 	Stat     statCmd     `cmd:"" help:"Show a stored file and its health."`
 
+	Status statusCmd `cmd:"" help:"Show the network as a gateway sees it: miners, repair, backup."`
 	Verify verifyCmd `cmd:"" help:"Ask the miners whether a stored file is whole; the exit status says so."`
 	Export exportCmd `cmd:"" help:"Write what reads a stored file without the gateway; it discloses the keys."`
 	Fetch  fetchCmd  `cmd:"" help:"Fetch a file from the miners with what export wrote."`

@@ -7,6 +7,7 @@ import (
 	"net"
 
 	"strata"
+	"strata/internal/lifecycle"
 	"strata/miner"
 	"strata/peer"
 	"strata/volume"
@@ -19,6 +20,7 @@ type minerCmd struct {
 	logFlags
 	spaceFlags
 	axonFlags
+	metricsFlags
 	StepsPerReallocate uint64 `name:"steps_per_reallocate" default:"1000" help:"Blocks between two looks at the allocation."`
 	Exit               bool   `help:"Leave: ask the validators to move their shards elsewhere, serve until they have, then end. Filler earns nothing meanwhile, shards do."`
 	supervised
@@ -54,7 +56,8 @@ func (c *minerCmd) Run(ctx context.Context, s streams) error {
 	if err != nil {
 		return abandon(g, err)
 	}
-	m, server, err := c.build(sess, store, ln)
+	addresses := map[string]string{}
+	m, server, err := c.build(g, sess, store, ln, addresses)
 	if err != nil {
 		return abandon(g, err)
 	}
@@ -72,7 +75,8 @@ func (c *minerCmd) Run(ctx context.Context, s streams) error {
 		}
 		return err
 	})
-	if err := c.ready(map[string]string{"axon": m.External.String()}); err != nil {
+	addresses["axon"] = m.External.String()
+	if err := c.ready(addresses); err != nil {
 		return abandon(g, err)
 	}
 	return g.Wait()
@@ -89,7 +93,7 @@ func (c *minerCmd) fits(ctx context.Context, sess session, store *volume.Store) 
 	return err
 }
 
-func (c *minerCmd) build(sess session, store *volume.Store, ln net.Listener) (*miner.Miner, *peer.Server, error) {
+func (c *minerCmd) build(g *lifecycle.Group, sess session, store *volume.Store, ln net.Listener, addresses map[string]string) (*miner.Miner, *peer.Server, error) {
 	external, err := c.external(ln, sess.chain.Endpoint(), sess.profile, sess.log)
 	if err != nil {
 		return nil, nil, err
@@ -109,8 +113,12 @@ func (c *minerCmd) build(sess session, store *volume.Store, ln net.Listener) (*m
 		Chain: sess.chain, Key: sess.key, Space: store, Domain: sess.domain(), Profile: sess.profile,
 		Amount: amount, External: external, Workers: n, LookEach: c.StepsPerReallocate, Leave: c.Exit, Version: version(), Log: sess.log,
 	})
+	answers, err := c.metricsFlags.miner(g, addresses, m, store)
+	if err != nil {
+		return nil, nil, err
+	}
 	server, err := peer.NewServer(peer.ServerConfig{
-		Hotkey: sess.hotkey, Signer: sess.key, Domain: sess.domain(), Miner: m, Limits: peer.DefaultLimits(sess.profile), Share: m.Share, Log: sess.log,
+		Hotkey: sess.hotkey, Signer: sess.key, Domain: sess.domain(), Miner: answers, Limits: peer.DefaultLimits(sess.profile), Share: m.Share, Log: sess.log,
 	})
 	if err == nil && c.TLSKey {
 		m.Certificates = certificates{server, sess}

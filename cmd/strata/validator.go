@@ -32,6 +32,7 @@ type validatorCmd struct {
 	gatewayFlags
 	auditFlags
 	verifyFlags
+	metricsFlags
 	NoBridge bool `name:"no_bridge" help:"Do not run the gateway in this process."`
 	supervised
 }
@@ -63,13 +64,16 @@ func (c *validatorCmd) Run(ctx context.Context, s streams) error {
 		return abandon(g, err)
 	}
 	g.Go("validator", v.Run)
-	addresses := map[string]string{}
+	addresses, shown := map[string]string{}, gateway.Network(v)
 	if !c.NoBridge {
-		if addresses, err = c.serveGateway(g, n, v, v.Judge(n.peers), s); err != nil {
+		if addresses, shown, err = c.serveGateway(g, n, v, v.Judge(n.peers), s); err != nil {
 			return abandon(g, err)
 		}
 	} else {
 		c.watchBackup(g, n, v)
+	}
+	if err := c.network(g, addresses, shown); err != nil {
+		return abandon(g, err)
 	}
 	if err := c.serveLog(g, n, addresses); err != nil {
 		return abandon(g, err)
@@ -168,16 +172,17 @@ type gatewayFlags struct {
 	backupFlags
 }
 
-// serveGateway starts the gateway in a group and returns its addresses.
-func (f gatewayFlags) serveGateway(g *lifecycle.Group, n *node, net network, t object.Transport, s streams) (map[string]string, error) {
+// serveGateway starts the gateway in a group and returns its addresses, and the
+// network as it shows it.
+func (f gatewayFlags) serveGateway(g *lifecycle.Group, n *node, net network, t object.Transport, s streams) (map[string]string, gateway.Network, error) {
 	if err := files.EnsureBucket(g.Context(), n.db); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	store, err := object.New(g.Context(), object.Options{
 		Catalog: n.db, Transport: t, Network: net, Secret: n.key, Profile: n.profile, Log: n.log,
 	})
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	g.OnClose("objects", func() error { store.Close(); return nil })
 	g.Go("objects", store.Run)
@@ -187,7 +192,7 @@ func (f gatewayFlags) serveGateway(g *lifecycle.Group, n *node, net network, t o
 	_, missing := os.Stat(tokenFile)
 	token, err := gateway.LoadToken(tokenFile)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	server, err := gateway.New(gateway.Config{
 		Token: token, Objects: files.Objects{Store: store, Backups: n.db}, Owner: files.Owner{Store: store, Net: net, Hotkey: n.key.Hotkey(), Signer: n.key, Domain: n.domain(), KeyFrom: hotkeyOf},
@@ -195,11 +200,11 @@ func (f gatewayFlags) serveGateway(g *lifecycle.Group, n *node, net network, t o
 		Version: version(), Log: n.log,
 	})
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	ln, err := gateway.Listen(g.Context(), f.Listen)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	g.OnStop("gateway", server.Close)
 	g.Go("gateway", func(context.Context) error { return server.Serve(ln) })
@@ -207,7 +212,7 @@ func (f gatewayFlags) serveGateway(g *lifecycle.Group, n *node, net network, t o
 		fmt.Fprintf(s.out, "open %s\nthe token is kept in %s\n", gateway.Address(ln, token), tokenFile)
 	}
 	n.log.Info("the gateway serves", "address", "http://"+ln.Addr().String(), "token_file", tokenFile)
-	return map[string]string{"gateway": "http://" + ln.Addr().String(), "token_file": tokenFile}, nil
+	return map[string]string{"gateway": "http://" + ln.Addr().String(), "token_file": tokenFile}, watched, nil
 }
 
 // hotkeyOf returns the public key that a seed makes.

@@ -24,7 +24,7 @@ var layers = []struct {
 	{"adapters", []string{"chain", "chain/scale", "chain/scale/listing", "chain/timelock", "chain/subtensor", "chain/subtensor/link", "chain/devchain", "chain/devchain/jsonrpc", "chain/devchain/state", "chain/devchain/storage", "chain/devchain/metadata", "chain/devchain/pallets", "chain/devchain/runtimeapi", "chain/devchain/pool", "chain/devchain/ledger", "chain/devchain/devchaintest", "wallet", "volume", "volume/vfs", "volume/vfs/faultfs", "volume/layout", "volume/index", "volume/hashes", "volume/pipeline", "volume/yield", "volume/disk", "peer", "catalog", "catalog/catalogtest", "catalog/sqlite", "auditlog", "auditlog/onchain"}},
 	{"services", []string{"object/segment", "object/packer", "object/keyring", "object/roster", "object/fetch", "object", "object/objecttest", "repair", "backup"}},
 	{"roles", []string{"miner", "validator", "gateway", "gateway/client", "gateway/client/agefile", "gateway/files"}},
-	{"composition", []string{"web", "devnet", "bench", "bench/attack", "bench/audit", "bench/cheaters", "bench/objects", "bench/pipeline", "bench/profile", "bench/seal", "sim", "cmd/strata"}},
+	{"composition", []string{"web", "metrics", "devnet", "bench", "bench/attack", "bench/audit", "bench/cheaters", "bench/objects", "bench/pipeline", "bench/profile", "bench/seal", "sim", "cmd/strata"}},
 }
 
 // sideways lists the imports allowed within one layer: an adapter may import
@@ -70,7 +70,7 @@ var sideways = map[string][]string{
 	"gateway/client": {"gateway"},
 	"gateway/files":  {"gateway"},
 	"bench/audit":    {"bench"},
-	"cmd/strata":     {"bench/pipeline", "devnet", "web", "bench", "bench/attack", "bench/audit", "bench/cheaters", "bench/objects", "bench/profile", "bench/seal", "sim"},
+	"cmd/strata":     {"bench/pipeline", "devnet", "metrics", "web", "bench", "bench/attack", "bench/audit", "bench/cheaters", "bench/objects", "bench/profile", "bench/seal", "sim"},
 	"devnet":         {"web"},
 	"bench/objects":  {"bench", "devnet"},
 	"bench/profile":  {"bench/seal"},
