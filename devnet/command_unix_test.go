@@ -41,27 +41,40 @@ func TestNoProcessOutlivesTheDevnet(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			ctx, dir := within(t), t.TempDir()
-			cmd, _, stderr := devnetCommand(ctx, "--dir", dir)
-			pids := startUntil(ctx, t, cmd, dir, tt.running)
-			if err := cmd.Process.Signal(tt.signal); err != nil {
-				t.Fatal(err)
+			got := endDevnet(t, tt.running, tt.signal)
+			for tries := 1; got == 0 && !slices.Contains(tt.status, got) && tries < 5; tries++ {
+				t.Log("it had started before the signal came")
+				got = endDevnet(t, tt.running, tt.signal)
 			}
-			err := cmd.Wait()
-			if got := cmd.ProcessState.ExitCode(); !slices.Contains(tt.status, got) {
-				t.Errorf("the devnet ended with status %d (%v), want %v:\n%s", got, err, tt.status, stderr)
-			}
-			if strings.Contains(stderr.String(), "did not stop") {
-				t.Errorf("a process had to be killed:\n%s", stderr)
-			}
-			until(ctx, t, "every process has ended", func() bool {
-				return !slices.ContainsFunc(pids, alive) && len(mentioning(dir)) == 0
-			})
-			if t.Failed() {
-				showLogs(t, dir)
+			if !slices.Contains(tt.status, got) {
+				t.Errorf("the devnet ended with status %d, want %v", got, tt.status)
 			}
 		})
 	}
+}
+
+// endDevnet starts a devnet, sends it a signal once so many processes serve, and
+// returns its status when all of them have ended.
+func endDevnet(t *testing.T, running int, signal syscall.Signal) (status int) {
+	t.Helper()
+	ctx, dir := within(t), t.TempDir()
+	cmd, _, stderr := devnetCommand(ctx, "--dir", dir)
+	pids := startUntil(ctx, t, cmd, dir, running)
+	if err := cmd.Process.Signal(signal); err != nil {
+		t.Fatal(err)
+	}
+	err := cmd.Wait()
+	t.Logf("ended with %v:\n%s", err, stderr)
+	if strings.Contains(stderr.String(), "did not stop") {
+		t.Error("a process had to be killed")
+	}
+	until(ctx, t, "every process has ended", func() bool {
+		return !slices.ContainsFunc(pids, alive) && len(mentioning(dir)) == 0
+	})
+	if t.Failed() {
+		showLogs(t, dir)
+	}
+	return cmd.ProcessState.ExitCode()
 }
 
 // startUntil starts a devnet and returns the pids of its processes once so many
