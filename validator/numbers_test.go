@@ -2,6 +2,7 @@ package validator
 
 import (
 	"maps"
+	"math/rand/v2"
 	"slices"
 	"testing"
 
@@ -57,6 +58,7 @@ func TestNumbers(t *testing.T) {
 func TestSampleIsUniform(t *testing.T) {
 	w := newWorld(t)
 	w.start()
+	w.v.Chance = rand.NewChaCha8([32]byte{7}).Uint64 // one draw for ever, not one that is seldom off
 	hits := make([]int, 4*sampleSize)
 	for range 400 {
 		var s sample
