@@ -192,6 +192,12 @@ func (c *Client) send(ctx context.Context, q request) (*http.Response, wire.Auth
 		return nil, wire.Auth{}, err
 	}
 	resp, err := c.transport.RoundTrip(r)
+	if err == nil && ctx.Err() != nil {
+		// The miner's answer to this side's hanging up, which came before the
+		// connection was closed, says nothing about the request.
+		_ = resp.Body.Close()
+		err = ctx.Err()
+	}
 	if err != nil {
 		return nil, wire.Auth{}, c.failed(q.ep, err)
 	}

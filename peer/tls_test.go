@@ -9,6 +9,7 @@ import (
 	"crypto/x509"
 	"errors"
 	"net"
+	"net/http"
 	"net/netip"
 	"testing"
 	"time"
@@ -149,6 +150,27 @@ func TestSilentMiner(t *testing.T) {
 	if took > all || all < c.cfg.Timeout {
 		t.Errorf("took %s of %s", took, all)
 	}
+	if !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("got %v", err)
+	}
+}
+
+// parting is a transport on which the miner answers when its caller hangs up.
+type parting struct{}
+
+func (parting) RoundTrip(r *http.Request) (*http.Response, error) {
+	<-r.Context().Done()
+	return &http.Response{StatusCode: http.StatusInternalServerError, Header: http.Header{}, Body: http.NoBody, Request: r}, nil
+}
+
+// TestPartingAnswer: what a miner answers because its caller's time is over is no
+// answer of its own, for which it would have to answer.
+func TestPartingAnswer(t *testing.T) {
+	n := newNetwork(t, nil)
+	c := n.newClient(n.validator, func(c *ClientConfig) { c.Timeout = time.Millisecond })
+	c.transport.RegisterProtocol("https", parting{})
+	_, err := c.Status(context.Background(), n.ep)
+	wantCode(t, "an answer after the end", err, strata.Unavailable)
 	if !errors.Is(err, context.DeadlineExceeded) {
 		t.Errorf("got %v", err)
 	}
