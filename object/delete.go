@@ -101,7 +101,7 @@ func (s *Store) deleteDue(ctx context.Context) error {
 // deleteOne asks a miner once and records the outcome; the error is the
 // catalog's. A crash before it is recorded asks again, which does no harm.
 func (s *Store) deleteOne(ctx context.Context, d catalog.Deletion, at map[strata.Hotkey]wire.Endpoint) error {
-	if s.inflight.has(d.Root) {
+	if s.sends.Held(d.Root) {
 		d.Next = s.now().Add(s.timing.DeleteRetry)
 		return s.cat.Retry(ctx, d)
 	}

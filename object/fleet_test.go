@@ -37,7 +37,6 @@ type world struct {
 	timing object.Timing
 	memory strata.ByteSize
 	mortal *mortal // between the store and all else, if it is set
-	causes *causes // between the store and the miners, if it is set
 }
 
 // patient is a timing under which an honest miner is never late, however busy the
@@ -77,9 +76,6 @@ func (w *world) open() {
 	if w.mortal != nil {
 		w.mortal.Catalog, w.mortal.Transport = w.db, w.fleet
 		o.Catalog, o.Transport = w.mortal, w.mortal
-	}
-	if w.causes != nil {
-		w.causes.Transport, o.Transport = o.Transport, w.causes
 	}
 	w.store, err = object.New(w.t.Context(), o)
 	if err != nil && errors.Is(err, errKilled) {

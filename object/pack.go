@@ -143,10 +143,10 @@ func (s *Store) storePack(batch []*packer.Item[small]) (n int, errs []error, err
 		n++
 	}
 	if errs, err = w.sendPack(plain, packed); err != nil {
-		w.abandon()
+		w.sends.Abandon()
 		return n, nil, errors.Join(err, s.undo(s.life, w.id))
 	}
-	w.release()
+	w.sends.Release()
 	return n, errs, nil
 }
 
@@ -166,13 +166,15 @@ func (w *writer) sendPack(plain []byte, packed []catalog.Packed) (errs []error, 
 	if err != nil {
 		return nil, err
 	}
-	p.enter = func(ctx context.Context) error { return w.s.cat.BeginPack(ctx, w.id, w.s.now(), p.record) }
-	p.count = func(ctx context.Context, stored []catalog.ShardUpdate) error {
+	p.Enter = func(ctx context.Context, seg catalog.Segment) error {
+		return w.s.cat.BeginPack(ctx, w.id, w.s.now(), seg)
+	}
+	p.Count = func(ctx context.Context, stored []catalog.ShardUpdate) error {
 		var err error
 		errs, err = w.s.cat.CommitPack(ctx, catalog.Pack{ID: w.id, Size: int64(len(plain)), At: w.s.now(), Shards: stored, Objects: packed})
 		return err
 	}
-	return errs, p.send(w.s.life)
+	return errs, w.sends.Send(w.s.life, p)
 }
 
 // small returns the bytes of an object that lies in a pack. They are fetched

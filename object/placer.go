@@ -4,7 +4,6 @@ import (
 	"context"
 	"slices"
 	"sync"
-	"time"
 
 	"strata"
 	"strata/catalog"
@@ -109,18 +108,8 @@ func (p *placer) send(ctx context.Context, to roster.Candidate, h catalog.Shard,
 	if err := s.cat.Reserve(ctx, p.segment.Ref(), to.Hotkey, h.Root, s.now().Add(s.timing.Reserve)); err != nil {
 		return err
 	}
-	s.inflight.add(h.Root, 1)
-	defer s.inflight.add(h.Root, -1)
-	sctx, cancel := context.WithTimeout(ctx, s.timing.SendSlow+time.Duration(len(body))*sendSlowPerMiB/time.Duration(strata.MiB))
-	defer cancel()
-	receipt, err := s.peers.PutShard(sctx, to.Endpoint, h.Root, body)
-	if err == nil && (receipt.Root != h.Root || receipt.Length != uint64(len(body))) {
-		err = strata.E(strata.Corrupt, "miner %s signed for another shard than it was sent", to.Hotkey.Short())
-	}
-	if err != nil {
-		if strata.CodeOf(err) != strata.NoSpace {
-			s.miners.Failed(to.Hotkey)
-		}
+	defer s.sends.Hold(h.Root)()
+	if err := s.sends.One(ctx, to, h.Root, body); err != nil {
 		p.withdraw(ctx, to, h)
 		return err
 	}

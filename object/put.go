@@ -4,8 +4,6 @@ import (
 	"context"
 	"errors"
 	"maps"
-	"sync"
-	"sync/atomic"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -16,6 +14,7 @@ import (
 	"strata/erasure"
 	"strata/object/roster"
 	"strata/object/segment"
+	"strata/object/send"
 	"strata/placement"
 )
 
@@ -55,7 +54,7 @@ func (s *Store) ingest(ctx context.Context, r PutRequest, commit func(context.Co
 	o := catalog.Object{ID: w.id, Bucket: r.Bucket, Key: r.Name, ContentType: r.ContentType, Meta: maps.Clone(r.Meta), Created: s.now()}
 	// A crash from here to the commit leaves a pending object; Run deletes it.
 	if err := s.cat.Begin(ctx, o); err != nil {
-		w.abandon()
+		w.sends.Abandon()
 		return Info{}, err
 	}
 	err = w.stream(ctx, r, &o)
@@ -65,10 +64,10 @@ func (s *Store) ingest(ctx context.Context, r PutRequest, commit func(context.Co
 		err = commit(context.WithoutCancel(ctx), o)
 	}
 	if err != nil {
-		w.abandon()
+		w.sends.Abandon()
 		return Info{}, errors.Join(err, s.undo(ctx, w.id))
 	}
-	w.release()
+	w.sends.Release()
 	s.nudge() // the version superseded, if any, is in the queue
 	return infoOf(o), nil
 }
@@ -102,8 +101,7 @@ func (s *Store) undo(ctx context.Context, id strata.ObjectID) error {
 	return err
 }
 
-// writer is one object on its way. Its context carries the sends: it belongs to
-// the store, because they may outlive the request.
+// writer is one object on its way.
 type writer struct {
 	s       *Store
 	id      strata.ObjectID
@@ -112,13 +110,7 @@ type writer struct {
 	keyID   string
 	scheme  segment.Scheme
 	codec   *erasure.Codec
-
-	ctx   context.Context
-	stop  context.CancelFunc
-	users atomic.Int32 // the request and each parcel; the last one ends ctx
-
-	mu  sync.Mutex
-	out map[strata.Hotkey]bool // miners that failed or refused this object; guarded by mu
+	sends   *send.Delivery
 }
 
 func (s *Store) newWriter(ctx context.Context, size int64) (*writer, error) {
@@ -137,27 +129,15 @@ func (s *Store) newWriter(ctx context.Context, size int64) (*writer, error) {
 		return nil, strata.E(strata.NoSpace, "the file has %s and the miners have room for %s: delete files or wait for more space",
 			strata.ByteSize(size), strata.ByteSize(room))
 	}
-	w := &writer{s: s, id: newID(), scheme: segment.NewScheme(k, success, total, s.prof, s.memory), out: map[strata.Hotkey]bool{}}
+	w := &writer{s: s, id: newID(), scheme: segment.NewScheme(k, success, total, s.prof, s.memory.Size())}
 	if w.codec, err = erasure.New(erasure.RS8, k, total); err != nil {
 		return nil, err
 	}
 	if w.key, w.wrapped, w.keyID, err = s.keys.Wrap(w.id); err != nil {
 		return nil, err
 	}
-	w.ctx, w.stop = context.WithCancel(s.life)
-	w.users.Store(1)
+	w.sends = s.sends.Begin()
 	return w, nil
-}
-
-// abandon ends all sends.
-func (w *writer) abandon() { w.stop() }
-
-// release says that one user needs the context no more. Sends that go on after
-// the request are bounded in time.
-func (w *writer) release() {
-	if w.users.Add(-1) == 0 {
-		w.stop()
-	}
 }
 
 // stream reads the body, encodes it and sends it; it returns when all segments
@@ -218,69 +198,65 @@ func (w *writer) segments(ctx context.Context, g *errgroup.Group, rows *rowReade
 		if err != nil {
 			return err
 		}
-		left -= p.record.Size
+		left -= p.Record.Size
 		if size < 0 {
 			left = -1
 		}
-		g.Go(func() error { return p.send(ctx) })
+		g.Go(func() error { return w.sends.Send(ctx, p) })
 	}
 }
 
-// encode reads one segment. The memory that it reserves belongs to the parcel.
-func (w *writer) encode(ctx context.Context, number uint64, first row, rows *rowReader, left int64) (*parcel, error) {
-	w.s.use.touch()
+// encode reads one segment. Its memory belongs to the parcel.
+func (w *writer) encode(ctx context.Context, number uint64, first row, rows *rowReader, left int64) (send.Parcel, error) {
 	p, e, err := w.begin(ctx, number, w.expect(first, left))
 	if err != nil {
 		rows.recycle(first)
-		return nil, err
+		return p, err
 	}
-	return p, p.finish(e, w.fill(e, first, rows))
+	return finish(p, e, w.fill(e, first, rows))
 }
 
 // encodeAll makes one segment, the object's only one, of bytes at hand.
-func (w *writer) encodeAll(ctx context.Context, plain []byte) (*parcel, error) {
-	w.s.use.touch()
+func (w *writer) encodeAll(ctx context.Context, plain []byte) (send.Parcel, error) {
 	p, e, err := w.begin(ctx, 0, w.scheme.ShardLen(int64(len(plain))))
 	if err != nil {
-		return nil, err
+		return p, err
 	}
 	for full := w.scheme.RowPlain(); len(plain) > 0 && err == nil; {
 		n := min(full, len(plain))
 		err = e.Add(plain[:n:n], n == len(plain))
 		plain = plain[n:]
 	}
-	return p, p.finish(e, err)
+	return finish(p, e, err)
 }
 
-// begin reserves memory for a segment with shards of that length, at most.
-func (w *writer) begin(ctx context.Context, number uint64, shardLen int64) (*parcel, *segment.Encoder, error) {
-	p := &parcel{w: w, weight: min(w.s.memory, shardLen*int64(w.scheme.Total))}
-	p.left = p.weight
-	p.enter, p.count = p.add, p.note
-	if err := w.s.acquire(ctx, p.weight); err != nil {
-		return nil, nil, err
-	}
-	p.bodies = w.s.takeShards(w.scheme.Total, shardLen)
-	e, err := segment.NewEncoder(w.codec, w.key, number, p.bodies)
-	if err != nil {
-		w.s.reserve.Release(p.weight)
-		return nil, nil, err
-	}
-	p.record = catalog.Segment{
+// begin waits for memory for a segment with shards of that length, at most.
+func (w *writer) begin(ctx context.Context, number uint64, shardLen int64) (p send.Parcel, e *segment.Encoder, err error) {
+	w.s.use.touch()
+	p.Record = catalog.Segment{
 		Origin: w.id, Number: number, Codec: w.codec.Name(), K: w.scheme.K, Total: w.scheme.Total, Success: w.scheme.Success,
 		Wrapped: w.wrapped, KeyID: w.keyID,
 	}
-	return p, e, nil
+	p.Enter = func(ctx context.Context, seg catalog.Segment) error {
+		return w.s.cat.AddSegment(ctx, w.id, number, seg)
+	}
+	if p.Memory, err = w.s.memory.Acquire(ctx, w.scheme.Total, shardLen); err != nil {
+		return p, nil, err
+	}
+	if e, err = segment.NewEncoder(w.codec, w.key, number, p.Memory.Bodies); err != nil {
+		p.Memory.Close()
+	}
+	return p, e, err
 }
 
-// finish takes over what was encoded, or frees the parcel if that failed.
-func (p *parcel) finish(e *segment.Encoder, err error) error {
+// finish completes the record of what was encoded, or frees its memory if that failed.
+func finish(p send.Parcel, e *segment.Encoder, err error) (send.Parcel, error) {
 	if err != nil {
-		p.w.s.reserve.Release(p.weight)
-		return err
+		p.Memory.Close()
+		return p, err
 	}
-	p.record.Size, p.record.Shards = e.Size(), e.Records()
-	return nil
+	p.Record.Size, p.Record.Shards = e.Size(), e.Records()
+	return p, nil
 }
 
 // expect returns how long the next segment's shards will be, at most.

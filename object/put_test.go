@@ -17,7 +17,6 @@ import (
 	"strata"
 	"strata/internal/leaks"
 	"strata/object"
-	"strata/wire"
 )
 
 func TestMain(m *testing.M) { leaks.Main(m) }
@@ -216,88 +215,6 @@ func TestReplaced(t *testing.T) {
 			})
 		})
 	}
-}
-
-// causes notes why sends that failed were ended, by miner.
-type causes struct {
-	object.Transport
-	mu sync.Mutex
-	of map[strata.Hotkey][]error
-}
-
-func (c *causes) PutShard(ctx context.Context, to wire.Endpoint, root strata.Root, body []byte) (wire.Receipt, error) {
-	r, err := c.Transport.PutShard(ctx, to, root, body)
-	if err != nil {
-		c.mu.Lock()
-		defer c.mu.Unlock()
-		c.of[to.Hotkey] = append(c.of[to.Hotkey], context.Cause(ctx))
-	}
-	return r, err
-}
-
-// TestSlowMinersAreNamed: a transport can tell that a send was ended because the
-// miner was too slow for it, which it was only if the others were not.
-func TestSlowMinersAreNamed(t *testing.T) {
-	for name, c := range map[string]struct {
-		others mood
-		named  bool
-	}{"others are quick": {honest, true}, "all are slow": {crawls, false}} {
-		t.Run(name, func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
-				w := newWorldWith(t, 6, func(w *world) {
-					w.causes, w.timing = &causes{of: map[strata.Hotkey][]error{}}, object.Timing{}
-				})
-				w.fleet.Set(c.others, 0, 2, 3, 5)
-				w.fleet.Set(hangs, 1)
-				w.fleet.Set(refuses, 4)
-				w.put("f", noise(1, 100_000))
-				time.Sleep(time.Minute) // all sends have ended
-				w.causes.mu.Lock()
-				defer w.causes.mu.Unlock()
-				for i, m := range w.fleet.Miners {
-					got := w.causes.of[m.Hotkey]
-					if (len(got) > 0) != (i == 1 || i == 4) {
-						t.Errorf("miner %d: sends ended by %v", i, got)
-					}
-					for _, cause := range got {
-						if want := c.named && i == 1; errors.Is(cause, object.ErrSlow) != want || i == 1 && cause == nil {
-							t.Errorf("miner %d: a send ended by %v, too slow: %v", i, cause, want)
-						}
-					}
-				}
-			})
-		})
-	}
-}
-
-// TestTailIsBounded: sends that never end are given up after the object counts.
-func TestTailIsBounded(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		w := newWorldWith(t, 6, func(w *world) {
-			w.causes = &causes{of: map[strata.Hotkey][]error{}}
-			w.timing = object.Timing{SendSlow: time.Hour, SendTail: time.Minute}
-		})
-		w.fleet.Set(hangs, 0, 5)
-		info := w.put("f", noise(1, 100))
-		ended := func() int {
-			synctest.Wait()
-			w.causes.mu.Lock()
-			defer w.causes.mu.Unlock()
-			return len(w.causes.of)
-		}
-		time.Sleep(time.Minute - 1)
-		if n := ended(); n != 0 {
-			t.Errorf("%d sends were ended before their time", n)
-		}
-		time.Sleep(1)
-		if n := ended(); n != 2 {
-			t.Errorf("%d of 2 hanging sends were ended", n)
-		}
-		h, err := w.store.Stat(t.Context(), info.ID)
-		if err != nil || h.Segments[0].Stored != 4 || h.Segments[0].Lost+h.Segments[0].Sending != 2 {
-			t.Errorf("%+v, %v", h.Segments, err)
-		}
-	})
 }
 
 // TestMemoryBound: while miners take nothing, no more of the body is read than

@@ -12,6 +12,7 @@ import (
 	"strata"
 	"strata/catalog"
 	"strata/object/fetch"
+	"strata/object/memory"
 	"strata/object/segment"
 )
 
@@ -19,8 +20,6 @@ const (
 	// renewLimit bounds one Rebuild or Copy. Timing.Reserve is much longer, so
 	// that no reservation falls due while its shard is still on the way.
 	renewLimit = 10 * time.Minute
-	// renewPatience is how long a repair waits for memory that users may want.
-	renewPatience = time.Minute
 )
 
 // Renewal asks for shards of one segment to be stored anew.
@@ -66,7 +65,7 @@ func (s *Store) Rebuild(ctx context.Context, r Renewal) (Renewed, error) {
 	if err := w.make(ctx); err != nil {
 		return Renewed{Read: w.from.BytesRead()}, err
 	}
-	out, err := s.place(ctx, p, w.shards, w.bodies)
+	out, err := s.place(ctx, p, w.shards, w.memory.Bodies)
 	out.Read = w.from.BytesRead()
 	return out, err
 }
@@ -106,41 +105,18 @@ func (s *Store) copyShard(ctx context.Context, p *placer, h catalog.Shard) (out 
 	if !ok || h.Length <= 0 || h.Length > segment.MaxSize {
 		return out, strata.E(strata.Unavailable, "miner %s does not serve, so its shard cannot be copied", h.Miner.Short())
 	}
-	bodies, free, err := s.renewBuffers(ctx, 1, h.Length)
+	m, err := s.memory.AcquireLast(ctx, 1, h.Length)
 	if err != nil {
 		return out, err
 	}
-	defer free()
-	bodies[0] = bodies[0][:h.Length]
-	if out.Read, err = s.shards.Shard(ctx, from.Endpoint, h, bodies[0]); err != nil {
+	defer m.Close()
+	m.Bodies[0] = m.Bodies[0][:h.Length]
+	if out.Read, err = s.shards.Shard(ctx, from.Endpoint, h, m.Bodies[0]); err != nil {
 		return out, err
 	}
-	placed, err := s.place(ctx, p, []catalog.Shard{h}, bodies)
+	placed, err := s.place(ctx, p, []catalog.Shard{h}, m.Bodies)
 	placed.Read = out.Read
 	return placed, err
-}
-
-// renewBuffers reserves memory for n shards and returns buffers for them. Users
-// come first: it waits until they leave enough, for a while.
-func (s *Store) renewBuffers(ctx context.Context, n int, size int64) (bodies [][]byte, free func(), err error) {
-	weight := min(s.memory, int64(n)*size)
-	tick := time.NewTicker(100 * time.Millisecond)
-	defer tick.Stop()
-	for wait := renewPatience; !s.reserve.TryAcquire(weight); wait -= 100 * time.Millisecond {
-		if wait <= 0 {
-			if err := s.reserve.Acquire(ctx, weight); err != nil {
-				return nil, nil, err
-			}
-			break
-		}
-		select {
-		case <-tick.C:
-		case <-ctx.Done():
-			return nil, nil, ctx.Err()
-		}
-	}
-	bodies = s.takeShards(n, size)
-	return bodies, func() { s.giveShards(bodies); s.reserve.Release(weight) }, nil
 }
 
 // renewer re-creates some shards of a segment, row by row.
@@ -149,8 +125,7 @@ type renewer struct {
 	from    *fetch.Whole
 	shards  []catalog.Shard // to be made
 	maker   *segment.Rebuilder
-	bodies  [][]byte
-	free    func()
+	memory  *memory.Lease
 }
 
 func (s *Store) newRenewer(ctx context.Context, r Renewal) (*renewer, error) {
@@ -166,11 +141,11 @@ func (s *Store) newRenewer(ctx context.Context, r Renewal) (*renewer, error) {
 		}
 		w.shards = append(w.shards, recordOf(seg, i, from.Layout().ShardLen()))
 	}
-	if w.bodies, w.free, err = s.renewBuffers(ctx, len(w.shards), from.Layout().ShardLen()); err != nil {
+	if w.memory, err = s.memory.AcquireLast(ctx, len(w.shards), from.Layout().ShardLen()); err != nil {
 		return nil, err
 	}
-	if w.maker, err = from.Rebuilder(r.Renew, w.bodies); err != nil {
-		w.free()
+	if w.maker, err = from.Rebuilder(r.Renew, w.memory.Bodies); err != nil {
+		w.memory.Close()
 		return nil, err
 	}
 	return w, nil
@@ -189,7 +164,7 @@ func recordOf(seg catalog.Segment, index int, length int64) catalog.Shard {
 
 func (w *renewer) close() {
 	w.from.Close()
-	w.free()
+	w.memory.Close()
 }
 
 // make reads the segment and fills the bodies; their roots are those on record.
@@ -205,7 +180,7 @@ func (w *renewer) make(ctx context.Context) error {
 		w.from.Recycle(chunks)
 	}
 	for i := range w.shards {
-		root := strata.Root(blake3.Sum256(w.bodies[i]))
+		root := strata.Root(blake3.Sum256(w.memory.Bodies[i]))
 		if w.shards[i].Root != (strata.Root{}) && root != w.shards[i].Root {
 			return strata.E(strata.Corrupt, "shard %d of segment %d of object %s comes out with another root than is on record: the metadata is damaged",
 				w.shards[i].Index, w.segment.Number, w.segment.Origin)

@@ -10,14 +10,14 @@ import (
 	"sync/atomic"
 	"time"
 
-	"golang.org/x/sync/semaphore"
-
 	"strata"
 	"strata/catalog"
 	"strata/object/fetch"
 	"strata/object/keyring"
+	"strata/object/memory"
 	"strata/object/packer"
 	"strata/object/roster"
+	"strata/object/send"
 	"strata/wire"
 )
 
@@ -70,7 +70,7 @@ type Options struct {
 	Network   roster.Network
 	Secret    keyring.Secret
 	Profile   strata.Profile
-	Memory    strata.ByteSize // for encoded segments on their way, all objects together (64 MiB)
+	Memory    strata.ByteSize // for encoded segments on their way, all objects together (96 MiB)
 	Timing    Timing
 	Now       func() time.Time
 	Log       *slog.Logger
@@ -88,21 +88,17 @@ type Store struct {
 	keys   *keyring.Keyring
 	miners *roster.Roster
 	shards *fetch.Source
+	sends  *send.Sender
 
-	memory   int64 // capacity of reserve
-	reserve  *semaphore.Weighted
-	tails    tails
-	buffers  sync.Pool // *[]byte, encoded shards
-	rows     sync.Pool // *[]byte, rows of bodies
-	packs    *packer.Packer[small]
-	use      use      // of users
-	inflight inflight // shards whose sending has not ended
-	wake     chan struct{}
+	memory *memory.Memory // of encoded segments on their way
+	rows   sync.Pool      // *[]byte, rows of bodies
+	packs  *packer.Packer[small]
+	use    use // of users
+	wake   chan struct{}
 
 	born time.Time
 	life context.Context // ends with Close
 	end  context.CancelFunc
-	wg   sync.WaitGroup // background sends
 }
 
 // New returns a Store, and on a new catalog draws its first key. Code Conflict
@@ -128,9 +124,12 @@ func New(ctx context.Context, o Options) (*Store, error) {
 		Miners: s.miners, Transport: o.Transport, Keys: s.keys, Records: o.Catalog,
 		Hedge: s.timing.Hedge, Used: s.use.touch, Now: s.now, Log: s.log,
 	})
-	s.memory = int64(cmp.Or(o.Memory, defaultMemory))
-	s.reserve = semaphore.NewWeighted(s.memory)
+	s.memory = memory.New(int64(cmp.Or(o.Memory, defaultMemory)))
 	s.life, s.end = context.WithCancel(context.Background())
+	s.sends = send.New(s.life, send.Options{
+		Miners: s.miners, Transport: o.Transport, Records: o.Catalog, Memory: s.memory,
+		Slow: s.timing.SendSlow, Tail: s.timing.SendTail, Log: s.log,
+	})
 	s.packs = packer.New(s.life, s.now, s.sendPack)
 	return s, nil
 }
@@ -141,7 +140,7 @@ func New(ctx context.Context, o Options) (*Store, error) {
 func (s *Store) Close() {
 	s.end()
 	s.packs.Wait()
-	s.wg.Wait() // the packs' sends have all begun
+	s.sends.Wait() // the packs' have all begun
 }
 
 func (t Timing) withDefaults() Timing {
@@ -176,30 +175,6 @@ func (u *use) touch() { u.last.Store(time.Now().UnixNano()) }
 // Busy says whether users' files are being stored or read just now, so that
 // repair can leave them the network.
 func (s *Store) Busy() bool { return time.Now().UnixNano()-s.use.last.Load() < int64(busyFor) }
-
-// inflight counts the sends under way of each shard. A deletion of one waits,
-// so that it cannot reach the miner before the shard does.
-type inflight struct {
-	mu    sync.Mutex
-	roots map[strata.Root]int
-}
-
-func (f *inflight) add(root strata.Root, n int) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	if f.roots == nil {
-		f.roots = map[strata.Root]int{}
-	}
-	if f.roots[root] += n; f.roots[root] == 0 {
-		delete(f.roots, root)
-	}
-}
-
-func (f *inflight) has(root strata.Root) bool {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	return f.roots[root] > 0
-}
 
 func newID() (id strata.ObjectID) {
 	rand.Read(id[:]) // never fails: crypto/rand

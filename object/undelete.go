@@ -28,8 +28,7 @@ func (s *Store) Undelete(ctx context.Context, id strata.ObjectID) (Health, error
 		return Health{}, err
 	}
 	// A deletion that is about to be sent waits until the queue has lost it.
-	s.holdDeletions(segments, 1)
-	defer s.holdDeletions(segments, -1)
+	defer s.sends.Hold(rootsOf(segments)...)()
 	if err := s.cat.Undelete(ctx, id, s.now().Add(-s.prof.Undelete)); err != nil {
 		return Health{}, err
 	}
@@ -48,12 +47,13 @@ func (s *Store) Undelete(ctx context.Context, id strata.ObjectID) (Health, error
 	return s.Stat(ctx, id)
 }
 
-func (s *Store) holdDeletions(segments []catalog.Segment, n int) {
+func rootsOf(segments []catalog.Segment) (roots []strata.Root) {
 	for _, seg := range segments {
 		for _, h := range seg.Shards {
-			s.inflight.add(h.Root, n)
+			roots = append(roots, h.Root)
 		}
 	}
+	return roots
 }
 
 // restoreSegment asks the miners of a segment, at once, to take deletions back.

@@ -11,6 +11,7 @@ import (
 	"strata/auditlog"
 	"strata/catalog"
 	"strata/object"
+	"strata/object/send"
 	"strata/score"
 	"strata/wire"
 )
@@ -53,7 +54,7 @@ func (p *puts) sent(now time.Time, size int, err error) {
 	case err == nil:
 		p.taken.bytes += uint64(size)
 		p.taken.shards++
-	case strata.CodeOf(err) == strata.Unavailable && !errors.Is(err, object.ErrSlow):
+	case strata.CodeOf(err) == strata.Unavailable && !errors.Is(err, send.ErrSlow):
 		if len(p.away) < maxRefused {
 			p.away = append(p.away, stepOf(now))
 		}
@@ -120,9 +121,9 @@ type judge struct {
 // caller gave up is nobody's fault, but where it was the miner that took too long.
 func (j judge) PutShard(ctx context.Context, to wire.Endpoint, root strata.Root, body []byte) (wire.Receipt, error) {
 	r, err := j.Transport.PutShard(ctx, to, root, body)
-	switch slow := errors.Is(context.Cause(ctx), object.ErrSlow); {
+	switch slow := errors.Is(context.Cause(ctx), send.ErrSlow); {
 	case err != nil && slow:
-		j.sent(to.Hotkey, len(body), object.ErrSlow)
+		j.sent(to.Hotkey, len(body), send.ErrSlow)
 	case err == nil || ctx.Err() == nil:
 		j.sent(to.Hotkey, len(body), err)
 	}

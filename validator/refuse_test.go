@@ -8,6 +8,7 @@ import (
 	"strata"
 	"strata/catalog/sqlite"
 	"strata/object"
+	"strata/object/send"
 	"strata/wire"
 )
 
@@ -39,8 +40,8 @@ func TestRefusedPuts(t *testing.T) {
 		"a shard in each":   {answers: []error{code(strata.NoSpace)}, full: true, sectors: 20, failed: 16},
 		"few begun":         {answers: []error{code(strata.NoSpace)}, full: true, sectors: 2},
 		"caller gave up":    {answers: []error{code(strata.Unavailable)}, gone: context.Canceled},
-		"too slow":          {answers: []error{code(strata.Unavailable)}, gone: strata.E(strata.Unavailable, "waited: %w", object.ErrSlow), failed: 16},
-		"slow, but it took": {answers: []error{nil}, gone: object.ErrSlow},
+		"too slow":          {answers: []error{code(strata.Unavailable)}, gone: strata.E(strata.Unavailable, "waited: %w", send.ErrSlow), failed: 16},
+		"slow, but it took": {answers: []error{nil}, gone: send.ErrSlow},
 		"too fast":          {answers: []error{nil, code(strata.Throttled)}, failed: 16},
 		"always too fast":   {answers: []error{code(strata.Throttled)}, failed: 16},
 	} {

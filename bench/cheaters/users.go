@@ -15,6 +15,7 @@ import (
 	"strata/erasure"
 	"strata/merkle"
 	"strata/object"
+	"strata/object/send"
 	"strata/placement"
 	"strata/wire"
 )
@@ -163,7 +164,7 @@ func (g *gatewayLine) PutShard(ctx context.Context, to wire.Endpoint, root strat
 	}
 	r, err := m.PutShard(ctx, g.caller, root, int64(len(body)), bytes.NewReader(body), o)
 	if errors.Is(err, errHung) {
-		g.end(object.ErrSlow)
+		g.end(send.ErrSlow)
 		return wire.Receipt{}, ctx.Err()
 	}
 	if err != nil {
