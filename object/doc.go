@@ -20,13 +20,13 @@
 // The body is read row by row into a segment's shards. Memory for a segment is
 // reserved from Options.Memory before it is encoded, and given back when its
 // last send ends, a shard's at the end of its own, so memory grows with neither
-// objects nor their number. A
-// segment's shards are recorded as Sending, then sent to `total` miners at once.
-// A miner that fails, refuses or is slow is replaced while another candidate is
-// left. With `success` signed receipts the segment counts; the object is
-// committed and acknowledged when all segments do. The other sends go on for a
-// bounded time, while nobody needs their memory (tail.go). Where too few miners can be reached, everything that was or may
-// have been stored is queued for deletion.
+// objects nor their number (package memory). A segment's shards are recorded as
+// Sending, then sent to `total` miners at once. A miner that fails, refuses or is
+// slow is replaced while another candidate is left. With `success` signed receipts
+// the segment counts; the object is committed and acknowledged when all segments do.
+// The other sends go on for a bounded time, while nobody needs their memory (package
+// send). Where too few miners can be reached, everything that was or may have been
+// stored is queued for deletion.
 //
 // # Small objects
 //
@@ -54,11 +54,8 @@
 //
 // # Renewing
 //
-// A shard's bytes follow from the object's key and the others, so a repair
-// (package repair) re-creates it with its old root: k shards are read row by row,
-// verified, and the missing ones made (rebuild.go, gather.go), each for a miner
-// that has none of the segment (placer.go). The shard of a miner that leaves is
-// copied. A place is reserved in the deletion queue before it is used.
+// A repair (package repair) has lost shards made again, or those of a miner that
+// leaves copied, each for a miner that has none of the segment (package renew).
 //
 // # Crashes
 //

@@ -10,6 +10,7 @@ import (
 	"strata"
 	"strata/catalog"
 	"strata/object"
+	"strata/object/renew"
 )
 
 // segmentsOf returns an object's segments with all shards on record as stored.
@@ -29,8 +30,8 @@ func (w *world) segmentsOf(id strata.ObjectID) []catalog.Segment {
 }
 
 // renewal asks to renew the shards that lie on some miners, by number.
-func (w *world) renewal(seg catalog.Segment, dead ...int) object.Renewal {
-	r := object.Renewal{Segment: seg}
+func (w *world) renewal(seg catalog.Segment, dead ...int) renew.Request {
+	r := renew.Request{Segment: seg}
 	for _, h := range seg.Shards {
 		if slices.ContainsFunc(dead, func(i int) bool { return w.fleet.Miners[i].Hotkey == h.Miner }) {
 			r.Renew = append(r.Renew, h.Index)
@@ -41,7 +42,7 @@ func (w *world) renewal(seg catalog.Segment, dead ...int) object.Renewal {
 	return r
 }
 
-func (w *world) rebuild(r object.Renewal) object.Renewed {
+func (w *world) rebuild(r renew.Request) renew.Result {
 	w.t.Helper()
 	out, err := w.store.Rebuild(w.t.Context(), r)
 	if err != nil {

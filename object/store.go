@@ -16,6 +16,7 @@ import (
 	"strata/object/keyring"
 	"strata/object/memory"
 	"strata/object/packer"
+	"strata/object/renew"
 	"strata/object/roster"
 	"strata/object/send"
 	"strata/wire"
@@ -85,10 +86,11 @@ type Store struct {
 	now    func() time.Time
 	log    *slog.Logger
 
-	keys   *keyring.Keyring
-	miners *roster.Roster
-	shards *fetch.Source
-	sends  *send.Sender
+	keys    *keyring.Keyring
+	miners  *roster.Roster
+	shards  *fetch.Source
+	sends   *send.Sender
+	renewer *renew.Renewer
 
 	memory *memory.Memory // of encoded segments on their way
 	rows   sync.Pool      // *[]byte, rows of bodies
@@ -129,6 +131,10 @@ func New(ctx context.Context, o Options) (*Store, error) {
 	s.sends = send.New(s.life, send.Options{
 		Miners: s.miners, Transport: o.Transport, Records: o.Catalog, Memory: s.memory,
 		Slow: s.timing.SendSlow, Tail: s.timing.SendTail, Log: s.log,
+	})
+	s.renewer = renew.New(renew.Options{
+		Miners: s.miners, Shards: s.shards, Sends: s.sends, Memory: s.memory, Records: o.Catalog,
+		Reserve: s.timing.Reserve, Now: s.now, Log: s.log,
 	})
 	s.packs = packer.New(s.life, s.now, s.sendPack)
 	return s, nil

@@ -9,7 +9,7 @@
 // The rule is package health's; what is known of miners comes from Network. No
 // list of jobs is kept: a survey derives it from the catalog, so that a restart
 // forgets nothing and repeats nothing that is done. What a crash in the middle
-// of a renewal leaves is package object's to say (Rebuild).
+// of a renewal leaves is package renew's to say.
 package repair
 
 import (
@@ -22,7 +22,7 @@ import (
 	"strata/catalog"
 	"strata/health"
 	"strata/internal/lifecycle"
-	"strata/object"
+	"strata/object/renew"
 )
 
 // Miner is what is known of a miner that is registered and serves. One that is
@@ -47,10 +47,10 @@ type Catalog interface {
 	LetGo(ctx context.Context, ref catalog.SegmentRef, index int) error
 }
 
-// Store renews shards (package object).
+// Store renews shards (packages object and renew).
 type Store interface {
-	Rebuild(ctx context.Context, r object.Renewal) (object.Renewed, error)
-	Copy(ctx context.Context, r object.Renewal) (object.Renewed, error)
+	Rebuild(ctx context.Context, r renew.Request) (renew.Result, error)
+	Copy(ctx context.Context, r renew.Request) (renew.Result, error)
 	// Busy says whether users' files are being stored or read just now.
 	Busy() bool
 }

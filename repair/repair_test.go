@@ -15,7 +15,7 @@ import (
 	"strata"
 	"strata/catalog"
 	"strata/health"
-	"strata/object"
+	"strata/object/renew"
 )
 
 // world is a catalog, a store and a network in memory.
@@ -28,8 +28,8 @@ type world struct {
 	busy     bool          // users' files move
 	took     time.Duration // for each renewal
 	fails    error         // of every renewal
-	rebuilt  []object.Renewal
-	copied   []object.Renewal
+	rebuilt  []renew.Request
+	copied   []renew.Request
 	letGo    []int
 	surveyed int
 }
@@ -102,7 +102,7 @@ func (w *world) set(ref catalog.SegmentRef, change func(*catalog.Shard), indices
 // fresh is a miner that takes whatever is renewed.
 var fresh = strata.Hotkey{200}
 
-func (w *world) Rebuild(ctx context.Context, r object.Renewal) (object.Renewed, error) {
+func (w *world) Rebuild(ctx context.Context, r renew.Request) (renew.Result, error) {
 	w.edit(func() { w.rebuilt = append(w.rebuilt, r) })
 	return w.renew(ctx, r, int64(r.Segment.K)*100)
 }
@@ -113,20 +113,20 @@ func (w *world) Busy() bool {
 	return w.busy
 }
 
-func (w *world) Copy(ctx context.Context, r object.Renewal) (object.Renewed, error) {
+func (w *world) Copy(ctx context.Context, r renew.Request) (renew.Result, error) {
 	w.edit(func() { w.copied = append(w.copied, r) })
 	return w.renew(ctx, r, int64(len(r.Renew))*100)
 }
 
-func (w *world) renew(ctx context.Context, r object.Renewal, read int64) (object.Renewed, error) {
+func (w *world) renew(ctx context.Context, r renew.Request, read int64) (renew.Result, error) {
 	time.Sleep(w.took)
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if w.fails != nil || ctx.Err() != nil {
-		return object.Renewed{}, errors.Join(w.fails, ctx.Err())
+		return renew.Result{}, errors.Join(w.fails, ctx.Err())
 	}
 	err := w.set(r.Segment.Ref(), func(h *catalog.Shard) { h.Miner, h.State = fresh, catalog.Stored }, r.Renew...)
-	return object.Renewed{Placed: r.Renew, Read: read, Written: int64(len(r.Renew)) * 100}, err
+	return renew.Result{Placed: r.Renew, Read: read, Written: int64(len(r.Renew)) * 100}, err
 }
 
 // network returns n miners in good standing, and fresh.
@@ -168,13 +168,13 @@ func (w *world) start(t *testing.T, p Pace) *Repairer {
 }
 
 // renewals returns what was rebuilt so far.
-func (w *world) renewals() (list []object.Renewal) {
+func (w *world) renewals() (list []renew.Request) {
 	w.edit(func() { list = slices.Clone(w.rebuilt) })
 	return list
 }
 
 // copies returns what was copied so far.
-func (w *world) copies() (list []object.Renewal) {
+func (w *world) copies() (list []renew.Request) {
 	w.edit(func() { list = slices.Clone(w.copied) })
 	return list
 }
@@ -246,7 +246,7 @@ func TestThirdOfTheMinersGoes(t *testing.T) {
 		if st := r.Status(); st.Endangered != 0 {
 			t.Errorf("not worked off: %+v", st)
 		}
-		if !slices.ContainsFunc(w.renewals(), func(x object.Renewal) bool { return x.Segment.Ref() == risky }) {
+		if !slices.ContainsFunc(w.renewals(), func(x renew.Request) bool { return x.Segment.Ref() == risky }) {
 			t.Error("the segment that lost ten shards was not repaired")
 		}
 	})

@@ -10,7 +10,7 @@ import (
 	"strata/catalog"
 	"strata/health"
 	"strata/internal/lifecycle"
-	"strata/object"
+	"strata/object/renew"
 )
 
 // maxRest is the longest that a segment rests between two tries.
@@ -50,24 +50,24 @@ func (r *Repairer) work(ctx context.Context, j job) {
 }
 
 // renew repairs a segment, or moves its shards from miners that are leaving.
-func (r *Repairer) renew(ctx context.Context, seg catalog.Segment, j job, conditions []health.Condition) (object.Renewed, error) {
+func (r *Repairer) renew(ctx context.Context, seg catalog.Segment, j job, conditions []health.Condition) (renew.Result, error) {
 	if j.health.Need() == health.Moving {
 		return r.move(ctx, seg, j.health, conditions)
 	}
 	list := renewals(j.health, conditions)
-	return r.Store.Rebuild(ctx, object.Renewal{Segment: seg, Renew: list, Kept: kept(seg, conditions, list)})
+	return r.Store.Rebuild(ctx, renew.Request{Segment: seg, Renew: list, Kept: kept(seg, conditions, list)})
 }
 
 // move copies the shards of leaving miners, each from its own, and lets those go
 // that nobody can take, where the segment does without.
-func (r *Repairer) move(ctx context.Context, seg catalog.Segment, s health.Segment, conditions []health.Condition) (object.Renewed, error) {
+func (r *Repairer) move(ctx context.Context, seg catalog.Segment, s health.Segment, conditions []health.Condition) (renew.Result, error) {
 	var leaving []int
 	for i, c := range conditions {
 		if c == health.Leaving {
 			leaving = append(leaving, i)
 		}
 	}
-	done, err := r.Store.Copy(ctx, object.Renewal{Segment: seg, Renew: leaving, Kept: kept(seg, conditions, leaving)})
+	done, err := r.Store.Copy(ctx, renew.Request{Segment: seg, Renew: leaving, Kept: kept(seg, conditions, leaving)})
 	going := r.going(seg, leaving)
 	if strata.CodeOf(err) != strata.NoSpace || len(done.Placed) > 0 || len(going) == 0 || !s.MayLetGo() {
 		return done, err
@@ -109,7 +109,7 @@ func kept(seg catalog.Segment, conditions []health.Condition, renewed []int) (ou
 }
 
 // note records what became of a segment.
-func (r *Repairer) note(j job, done object.Renewed, err error) {
+func (r *Repairer) note(j job, done renew.Result, err error) {
 	r.mu.Lock()
 	moved := uint64(done.Read + done.Written)
 	r.status.Bytes += moved

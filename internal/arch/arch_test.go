@@ -22,7 +22,7 @@ var layers = []struct {
 	{"protocol", []string{"wire"}},
 	{"tools", []string{"internal/batch", "internal/durable", "internal/hugepage", "internal/background", "internal/leaks", "internal/lifecycle", "internal/recorded"}},
 	{"adapters", []string{"chain", "chain/scale", "chain/scale/listing", "chain/timelock", "chain/subtensor", "chain/subtensor/link", "chain/devchain", "chain/devchain/jsonrpc", "chain/devchain/state", "chain/devchain/storage", "chain/devchain/metadata", "chain/devchain/pallets", "chain/devchain/runtimeapi", "chain/devchain/pool", "chain/devchain/ledger", "chain/devchain/devchaintest", "wallet", "volume", "volume/vfs", "volume/vfs/faultfs", "volume/layout", "volume/index", "volume/hashes", "volume/pipeline", "volume/yield", "volume/disk", "peer", "catalog", "catalog/catalogtest", "catalog/sqlite", "auditlog", "auditlog/onchain"}},
-	{"services", []string{"object/segment", "object/packer", "object/keyring", "object/roster", "object/fetch", "object", "object/objecttest", "repair", "backup"}},
+	{"services", []string{"object/segment", "object/packer", "object/keyring", "object/roster", "object/memory", "object/fetch", "object/send", "object/renew", "object", "object/objecttest", "repair", "backup"}},
 	{"roles", []string{"miner", "validator", "gateway", "gateway/client", "gateway/client/agefile", "gateway/files"}},
 	{"composition", []string{"web", "metrics", "devnet", "bench", "bench/attack", "bench/audit", "bench/cheaters", "bench/objects", "bench/pipeline", "bench/profile", "bench/seal", "sim", "cmd/strata"}},
 }
@@ -61,9 +61,11 @@ var sideways = map[string][]string{
 
 	// Users' files, from a segment's bytes up to the store.
 	"object/fetch":      {"object/segment", "object/roster"},
-	"object":            {"object/segment", "object/packer", "object/keyring", "object/roster", "object/fetch"},
+	"object/send":       {"object/roster", "object/memory"},
+	"object/renew":      {"object/segment", "object/roster", "object/memory", "object/fetch", "object/send"},
+	"object":            {"object/segment", "object/packer", "object/keyring", "object/roster", "object/memory", "object/fetch", "object/send", "object/renew"},
 	"object/objecttest": {"object/roster"},
-	"repair":            {"object"},
+	"repair":            {"object/renew"},
 	"backup":            {"object", "object/roster"},
 
 	"validator":      {"gateway"},

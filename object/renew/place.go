@@ -1,9 +1,12 @@
-package object
+package renew
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"sync"
+
+	"golang.org/x/sync/errgroup"
 
 	"strata"
 	"strata/catalog"
@@ -14,7 +17,7 @@ import (
 // placer finds miners for renewed shards of one segment. It is safe for
 // concurrent use.
 type placer struct {
-	s       *Store
+	o       Options
 	segment catalog.Segment
 	shard   strata.ByteSize
 	all     []roster.Candidate // all that serve
@@ -24,8 +27,8 @@ type placer struct {
 	held []roster.Candidate // hold a shard that stays, get one, or failed to take one; guarded by mu
 }
 
-func (s *Store) newPlacer(ctx context.Context, r Renewal) (*placer, error) {
-	all, err := s.miners.Candidates(ctx)
+func (n *Renewer) newPlacer(ctx context.Context, r Request) (*placer, error) {
+	all, err := n.o.Miners.Candidates(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -33,7 +36,7 @@ func (s *Store) newPlacer(ctx context.Context, r Renewal) (*placer, error) {
 	if err != nil {
 		return nil, err
 	}
-	p := &placer{s: s, segment: r.Segment, shard: strata.ByteSize(l.ShardLen()), all: all}
+	p := &placer{o: n.o, segment: r.Segment, shard: strata.ByteSize(l.ShardLen()), all: all}
 	for _, h := range r.Kept {
 		c, _ := p.find(h)
 		c.Hotkey = h
@@ -72,12 +75,37 @@ func (p *placer) room() int {
 func (p *placer) take() (roster.Candidate, bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	to, err := p.s.miners.Choose(p.free, 1, p.shard, p.held)
+	to, err := p.o.Miners.Choose(p.free, 1, p.shard, p.held)
 	if err != nil {
 		return roster.Candidate{}, false
 	}
 	p.held = append(p.held, to[0])
 	return to[0], true
+}
+
+// place sends shards, each to a miner of its own, and records where they are.
+func (p *placer) place(ctx context.Context, shards []catalog.Shard, bodies [][]byte) (Result, error) {
+	placed := make([]bool, len(shards))
+	errs := make([]error, len(shards))
+	var g errgroup.Group
+	for i, h := range shards {
+		g.Go(func() error {
+			placed[i], errs[i] = p.settle(ctx, h, bodies[i])
+			return nil
+		})
+	}
+	_ = g.Wait() // each error is in errs
+	var out Result
+	for i, ok := range placed {
+		if ok {
+			out.Placed = append(out.Placed, shards[i].Index)
+			out.Written += int64(len(bodies[i]))
+		}
+	}
+	if len(out.Placed) > 0 {
+		return out, nil // the rest is for another time
+	}
+	return out, errors.Join(errs...)
 }
 
 // settle stores a shard at one miner or another and records it; false and the
@@ -92,8 +120,8 @@ func (p *placer) settle(ctx context.Context, h catalog.Shard, body []byte) (bool
 		if err = p.send(ctx, to, h, body); err == nil {
 			return true, nil
 		}
-		p.s.log.Debug("a miner did not take a renewed shard", "miner", to.Hotkey, "object", p.segment.Origin, "segment", p.segment.Number, "err", err)
-		if _, gone := p.s.cat.Segment(ctx, p.segment.Ref()); gone != nil {
+		p.o.Log.Debug("a miner did not take a renewed shard", "miner", to.Hotkey, "object", p.segment.Origin, "segment", p.segment.Number, "err", err)
+		if _, gone := p.o.Records.Segment(ctx, p.segment.Ref()); gone != nil {
 			return false, gone
 		}
 	}
@@ -104,26 +132,25 @@ func (p *placer) settle(ctx context.Context, h catalog.Shard, body []byte) (bool
 // is asked leaves a reservation, after it perhaps a shard that the reservation
 // deletes when it falls due; from the record on the shard is where it says.
 func (p *placer) send(ctx context.Context, to roster.Candidate, h catalog.Shard, body []byte) error {
-	s := p.s
-	if err := s.cat.Reserve(ctx, p.segment.Ref(), to.Hotkey, h.Root, s.now().Add(s.timing.Reserve)); err != nil {
+	if err := p.o.Records.Reserve(ctx, p.segment.Ref(), to.Hotkey, h.Root, p.o.Now().Add(p.o.Reserve)); err != nil {
 		return err
 	}
-	defer s.sends.Hold(h.Root)()
-	if err := s.sends.One(ctx, to, h.Root, body); err != nil {
+	defer p.o.Sends.Hold(h.Root)()
+	if err := p.o.Sends.One(ctx, to, h.Root, body); err != nil {
 		p.withdraw(ctx, to, h)
 		return err
 	}
 	h.Miner, h.State = to.Hotkey, catalog.Stored
-	return s.cat.PlaceShard(ctx, p.segment.Ref(), h)
+	return p.o.Records.PlaceShard(ctx, p.segment.Ref(), h)
 }
 
 // withdraw lets the deletion of what was reserved fall due now. If that fails,
 // it does later.
 func (p *placer) withdraw(ctx context.Context, to roster.Candidate, h catalog.Shard) {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), cleanupLimit)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), withdrawLimit)
 	defer cancel()
-	err := p.s.cat.Retry(ctx, catalog.Deletion{Miner: to.Hotkey, Root: h.Root, Next: p.s.now()})
+	err := p.o.Records.Retry(ctx, catalog.Deletion{Miner: to.Hotkey, Root: h.Root, Next: p.o.Now()})
 	if err != nil {
-		p.s.log.Warn("a reservation stays until it is due", "miner", to.Hotkey, "root", h.Root, "err", err)
+		p.o.Log.Warn("a reservation stays until it is due", "miner", to.Hotkey, "root", h.Root, "err", err)
 	}
 }
