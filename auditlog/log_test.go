@@ -426,8 +426,55 @@ func TestHandler(t *testing.T) {
 	if _, err := p.Fetch(t.Context(), "none"+FraudSuffix); strata.CodeOf(err) != strata.Unavailable {
 		t.Errorf("a proof that is not there gave %v", err)
 	}
+	for newest, want := range map[int]int{0: 2, 1: 1, 5: 2} {
+		if err := l.Publish(10); err != nil {
+			t.Fatal(err)
+		}
+		to := t.TempDir()
+		if err := p.Segments(t.Context(), newest, to); err != nil || len(segmentFiles(t, to)) != want {
+			t.Errorf("the newest %d segments: %v, %v", newest, segmentFiles(t, to), err)
+		}
+		if last, err := read(to); last != 10 || err != nil {
+			t.Errorf("fetched up to %d, %v", last, err)
+		}
+	}
 	if r, err := http.Post(s.URL+"/", "", nil); err != nil || r.StatusCode != 405 {
 		t.Errorf("POST = %v, %v", r, err)
+	}
+}
+
+// TestSegmentsOfALiar: who lists what is no segment, or sends less than it lists,
+// or has no log, gives an error and no file outside of the directory.
+func TestSegmentsOfALiar(t *testing.T) {
+	for listing, code := range map[string]strata.Code{
+		`{"segments":[]}`: strata.NotFound,
+		`<html>`:          strata.Invalid,
+		`{"segments":[{"path":"segments/..","size":5}]}`:                          strata.Invalid,
+		`{"segments":[{"path":"segments/x.txt","size":5}]}`:                       strata.Invalid,
+		`{"segments":[{"path":"../00000000000000000001.log","size":6}]}`:          strata.Unavailable,
+		`{"segments":[{"path":"segments/00000000000000000001.log","size":5}]}`:    "",
+		`{"segments":[{"path":"segments/00000000000000000001.log","size":3}]}`:    "",
+		`{"segments":[{"path":"segments/` + strings.Repeat("0", 300) + `.log"}]}`: strata.Internal,
+	} {
+		s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if r.URL.Path == "/" {
+				_, _ = io.WriteString(w, listing)
+				return
+			}
+			_, _ = io.WriteString(w, "12345")
+		}))
+		dir := filepath.Join(t.TempDir(), "in")
+		if err := os.Mkdir(dir, 0o700); err != nil {
+			t.Fatal(err)
+		}
+		err := Peer{URL: s.URL, Client: s.Client()}.Segments(t.Context(), 0, dir)
+		if strata.CodeOf(err) != code {
+			t.Errorf("%s: %v, want code %q", listing, err, code)
+		}
+		if outside := segmentFiles(t, filepath.Dir(dir)); len(outside) != 0 {
+			t.Errorf("%s: wrote %v", listing, outside)
+		}
+		s.Close()
 	}
 }
 

@@ -47,13 +47,15 @@ type Report struct {
 	// Differences are in order; Total counts those beyond maxDifferences too.
 	Differences []Difference
 	Total       int
+
+	player *player // for Standings
 }
 
 // Replay applies the rule to a log (Read) and reports where credits, weights and
 // states are others than the log says. The error is Read's: the report then
 // covers what came before.
 func Replay(items iter.Seq2[Item, error], visit func(Line)) (Report, error) {
-	p := player{miners: map[strata.Hotkey]*played{}}
+	p := &player{miners: map[strata.Hotkey]*played{}}
 	for item, err := range items {
 		if err != nil {
 			return p.done(), err
@@ -77,6 +79,7 @@ type played struct {
 	score    score.Miner
 	holdings map[strata.Hotkey][]score.Batch // by validator
 	leaving  map[strata.Hotkey]bool          // what each partition's head says
+	seen     Seen
 }
 
 // leaves says whether any head says that the miner leaves.
@@ -91,10 +94,12 @@ type player struct {
 	ruled  bool
 	begun  bool // an entry has come that is not of a log's beginning
 	miners map[strata.Hotkey]*played
+	stakes map[strata.Hotkey]uint64 // of validators, in ppm, at the last vector
 }
 
 func (p *player) done() Report {
 	p.report.Miners = len(p.miners)
+	p.report.player = p
 	return p.report
 }
 
@@ -143,6 +148,9 @@ func (p *player) play() {
 		p.audit(e)
 	case Weighed:
 		p.weigh(e)
+	}
+	if e.Miner != nil {
+		p.miner(*e.Miner).seen.count(e)
 	}
 	for _, ev := range e.Events {
 		p.event(e, ev)
@@ -283,6 +291,7 @@ func (p *player) weigh(e Entry) {
 	for _, s := range e.Shares {
 		stakes[s.Validator] = s.PPM
 	}
+	p.stakes = stakes
 	credits := make([]uint64, len(e.Weights))
 	for i, w := range e.Weights {
 		want := p.credit(w, e.Block, stakes)
@@ -312,9 +321,13 @@ func (p *player) credit(w Weight, block uint64, stakes map[strata.Hotkey]uint64)
 	if !w.Present {
 		return 0
 	}
-	var parts []score.Part
+	return m.score.Earned(p.rules, block, m.parts(stakes))
+}
+
+// parts are what a miner lists in each partition.
+func (m *played) parts(stakes map[strata.Hotkey]uint64) (out []score.Part) {
 	for v, batches := range m.holdings {
-		parts = append(parts, m.score.Part(batches, stakes[v]))
+		out = append(out, m.score.Part(batches, stakes[v]))
 	}
-	return m.score.Earned(p.rules, block, parts)
+	return out
 }

@@ -75,7 +75,7 @@ func (p Peer) List(ctx context.Context) ([]string, error) {
 	}
 	var l Listing
 	if err := json.Unmarshal(b, &l); err != nil {
-		return nil, strata.E(strata.Invalid, "the listing of %s is not valid JSON: %w", p.URL, err)
+		return nil, strata.E(strata.Invalid, "%s is no published audit log, check the address: %w", p.URL, err)
 	}
 	var names []string
 	for _, f := range l.Frauds {
@@ -85,6 +85,54 @@ func (p Peer) List(ctx context.Context) ([]string, error) {
 		}
 	}
 	return names, nil
+}
+
+// Segments gets the newest published segments of the log, 0 for all, into a
+// directory, where Read reads them.
+func (p Peer) Segments(ctx context.Context, newest int, dir string) error {
+	b, err := p.get(ctx, "/", maxListing)
+	if err != nil {
+		return err
+	}
+	var l Listing
+	if err := json.Unmarshal(b, &l); err != nil {
+		return strata.E(strata.Invalid, "%s is no published audit log, check the address: %w", p.URL, err)
+	}
+	list := l.Segments
+	if len(list) == 0 {
+		return strata.E(strata.NotFound, "%s has published nothing yet: a segment becomes public a tempo after its weights", p.URL)
+	}
+	if newest > 0 && newest < len(list) {
+		list = list[len(list)-newest:]
+	}
+	for _, f := range list {
+		if err := p.segment(ctx, f, dir); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// segment copies a file of the listed size.
+func (p Peer) segment(ctx context.Context, f File, dir string) error {
+	name := path.Base(f.Path)
+	if !filepath.IsLocal(name) || !strings.HasSuffix(name, suffix) {
+		return strata.E(strata.Invalid, "%s lists %q, which is no segment", p.URL, f.Path)
+	}
+	body, err := p.open(ctx, "/segments/"+name)
+	if err != nil {
+		return err
+	}
+	defer body.Close()
+	file, err := os.OpenFile(filepath.Join(dir, name), os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
+	if err != nil {
+		return fmt.Errorf("keep a segment: %w", err)
+	}
+	n, err := io.Copy(file, io.LimitReader(body, f.Size))
+	if err == nil && n != f.Size {
+		err = strata.E(strata.Unavailable, "%s sent %d of the %d bytes of %s: try again", p.URL, n, f.Size, name)
+	}
+	return errors.Join(err, file.Close())
 }
 
 // Fetch gets a proof.
@@ -98,6 +146,15 @@ func (p Peer) Done(string) error { return nil }
 func (p Peer) get(ctx context.Context, path string, limit int64) ([]byte, error) {
 	ctx, cancel := context.WithTimeout(ctx, fetchLimit)
 	defer cancel()
+	body, err := p.open(ctx, path)
+	if err != nil {
+		return nil, err
+	}
+	defer body.Close()
+	return bounded(body, limit)
+}
+
+func (p Peer) open(ctx context.Context, path string) (io.ReadCloser, error) {
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, strings.TrimSuffix(p.URL, "/")+path, nil)
 	if err != nil {
 		return nil, strata.E(strata.Invalid, "address of an audit log: %w", err)
@@ -106,11 +163,11 @@ func (p Peer) get(ctx context.Context, path string, limit int64) ([]byte, error)
 	if err != nil {
 		return nil, strata.E(strata.Unavailable, "%s does not answer: %w", p.URL, err)
 	}
-	defer resp.Body.Close()
 	if resp.StatusCode != http.StatusOK {
+		resp.Body.Close()
 		return nil, strata.E(strata.Unavailable, "%s answers %s to %s", p.URL, resp.Status, path)
 	}
-	return bounded(resp.Body, limit)
+	return resp.Body, nil
 }
 
 func bounded(r io.Reader, limit int64) ([]byte, error) {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"io"
@@ -18,16 +19,25 @@ import (
 
 // spaceFlags say how much space to use.
 type spaceFlags struct {
-	Threshold string          `default:"0.0001" help:"Part of each disk's space to use, a decimal up to 1."`
-	Space     strata.ByteSize `help:"Space to use in all, like 500GiB; instead of --threshold."`
+	Threshold string          `placeholder:"0.0001" help:"Part of each disk's space to use, a decimal up to 1; 0.0001 unless given." xor:"amount"`
+	Space     strata.ByteSize `help:"Space to use in all, like 500GiB; instead of --threshold." xor:"amount"`
 	Workers   int             `default:"10" help:"Sectors sealed at once; lowered to cores and free memory."`
 	MaxRate   strata.ByteSize `name:"max_rate" help:"Most that sealing writes in a second, like 100MiB, on all disks together; 0 is no bound."`
 	NoPrompt  bool            `name:"no_prompt" help:"Do not ask before filling."`
 }
 
 func (f spaceFlags) amount() (miner.Amount, error) {
-	t, err := allocation.ParseThreshold(f.Threshold)
+	t, err := allocation.ParseThreshold(cmp.Or(f.Threshold, "0.0001"))
 	return miner.Amount{Threshold: t, Space: f.Space}, err
+}
+
+// check finds what is wrong with the flags, before anything is asked or touched.
+func (f spaceFlags) check() error {
+	if f.Workers < 1 {
+		return strata.E(strata.Invalid, "--workers %d: give at least 1", f.Workers)
+	}
+	_, err := f.amount()
+	return err
 }
 
 type allocateCmd struct {
@@ -43,6 +53,9 @@ type allocateCmd struct {
 // Run plans, asks, and fills; an interrupted run continues where it was.
 func (c *allocateCmd) Run(ctx context.Context, s streams) error {
 	log, err := c.logger(s.err)
+	if err == nil {
+		err = cmp.Or(c.spaceFlags.check(), c.dbFlags.check())
+	}
 	if err != nil {
 		return err
 	}

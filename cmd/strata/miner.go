@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -29,6 +30,9 @@ type minerCmd struct {
 // Run serves and re-allocates until interrupted.
 func (c *minerCmd) Run(ctx context.Context, s streams) error {
 	log, err := c.logger(s.err)
+	if err == nil {
+		err = cmp.Or(c.spaceFlags.check(), c.dbFlags.check(), c.mounted(c.walletFlags))
+	}
 	if err != nil {
 		return err
 	}

@@ -15,7 +15,9 @@ import (
 )
 
 type replayCmd struct {
-	Log      string `arg:"" help:"An audit log: its directory, or one published segment."`
+	Log      string `arg:"" help:"An audit log: its directory, one published segment, or the address where a validator publishes it."`
+	Newest   int    `help:"Of an address, fetch only so many of the newest segments; all unless given."`
+	Miner    string `help:"Say why this miner (hotkey, ss58) is paid what it is, and why not more."`
 	Network  string `name:"subtensor.network" help:"Compare with the chain too: finney, test, archive or local."`
 	Endpoint string `name:"subtensor.chain_endpoint" help:"Compare with the chain too: websocket URL of a node."`
 	JSON     bool   `name:"json" help:"Print the report as JSON."`
@@ -52,9 +54,17 @@ func (c *replayCmd) Run(ctx context.Context, s streams) error {
 		}
 		defer client.Close()
 	}
+	done, err := c.fetch(ctx)
+	if err != nil {
+		return err
+	}
+	defer done()
 	report, broken := auditlog.Replay(auditlog.Read(c.Log), nil)
 	if broken != nil && strata.CodeOf(broken) != strata.Corrupt {
 		return broken
+	}
+	if c.Miner != "" && broken == nil {
+		return c.explain(s.out, report)
 	}
 	out := replayed{
 		Validator: report.Header.Validator, Netuid: report.Header.Domain.Netuid, First: report.Header.First, Last: report.Last, Head: report.Head,
