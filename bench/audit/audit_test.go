@@ -36,7 +36,7 @@ func TestMain(m *testing.M) {
 func TestRun(t *testing.T) {
 	r, err := Run(t.Context(), Config{
 		Fleet: Fleet{Miners: 3, Partitions: 4, Sectors: 4000, Profile: "local"},
-		Dir:   t.TempDir(), Command: []string{os.Args[0], "fleet"}, Steady: 3 * time.Second, Flood: time.Second,
+		Dir:   t.TempDir(), Command: []string{os.Args[0], "fleet"}, Steady: 3 * time.Second, Flood: 3 * time.Second,
 		Log: slog.New(slog.DiscardHandler),
 	})
 	if err != nil {
