@@ -44,8 +44,11 @@ func buildAndRun(m *testing.M) int {
 
 // lastWords is left of the time for all tests when one that hangs is given up, so
 // that it can say why. On an idle machine every wait takes seconds; a busy one
-// has all the time that there is.
-const lastWords = 45 * time.Second
+// has all the time that there is, or hanging where there is no end to it.
+const (
+	lastWords = 45 * time.Second
+	hanging   = 10 * time.Minute
+)
 
 // small is a network that is sealed and audited in a few seconds.
 func small(dir string, miners int) Config {
@@ -101,7 +104,7 @@ func within(t *testing.T) context.Context {
 func limited(ctx context.Context, t *testing.T) context.Context {
 	end, ok := t.Deadline()
 	if !ok {
-		return ctx
+		end = time.Now().Add(hanging)
 	}
 	ctx, cancel := context.WithDeadline(ctx, end.Add(-lastWords))
 	t.Cleanup(cancel)
