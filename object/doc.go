@@ -1,5 +1,20 @@
 // Package object stores files on miners and reads them back: it splits,
 // erasure-codes, encrypts, places and transfers them, and keeps their metadata.
+// It is the service that composes what has a room of its own:
+//
+//	segment   what the bytes of shards are: rows, chunks, encoding
+//	keyring   the gateway's keys, which wrap the objects'
+//	roster    the miners: where they serve, how they answer, who gets shards
+//	memory    what encoded segments on their way may take
+//	send      a segment's shards to its miners
+//	fetch     ranges and whole segments from miners
+//	renew     lost shards made again, those of a miner that leaves copied
+//	packer    which small objects travel together
+//
+// Here are the objects: put.go, body.go and upload.go take them in, pack.go those
+// that share a segment; read.go, list.go and inspect.go give and show them;
+// delete.go and undelete.go take them away and back; export.go and retrieve.go do
+// without the catalog.
 //
 // # Layout
 //

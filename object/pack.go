@@ -1,7 +1,6 @@
 package object
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"io"
@@ -24,38 +23,6 @@ type small struct {
 	packed catalog.Packed
 	sealed []byte
 }
-
-// takeSmall reads a body that may be small. It returns its bytes if it is, else
-// a body that yields all of it.
-func takeSmall(ctx context.Context, r PutRequest) (plain []byte, body io.Reader, isSmall bool, err error) {
-	if r.Alone || r.Size > packLimit || r.Size == 0 {
-		return nil, r.Body, false, nil
-	}
-	most := int64(packLimit)
-	if r.Size > 0 {
-		most = r.Size
-	}
-	head := make([]byte, most+1)
-	n, end, err := readFull(ctxReader{ctx, r.Body}, head)
-	if err != nil {
-		return nil, nil, false, err
-	}
-	if err := checkSize64(int64(n), r.Size, end); err != nil {
-		return nil, nil, false, err
-	}
-	if end && n > 0 {
-		return head[:n], nil, true, nil
-	}
-	rest := r.Body
-	if end {
-		rest = eof{}
-	}
-	return nil, io.MultiReader(bytes.NewReader(head[:n]), rest), false, nil
-}
-
-type eof struct{}
-
-func (eof) Read([]byte) (int, error) { return 0, io.EOF }
 
 // putSmall seals a small object under its own key and stores it with others.
 func (s *Store) putSmall(ctx context.Context, r PutRequest, plain []byte) (Info, error) {
@@ -104,10 +71,10 @@ func sliceSealer(key envelope.Key) (*envelope.Sealer, error) {
 	return envelope.NewSealer(k)
 }
 
-// sendPack stores a pack and tells each of its objects how it went. An object is
+// sendBatch stores objects as packs, most often one, and tells each how it went. One is
 // acknowledged as any other: its segment's shards have Success receipts, and the
 // catalog names it.
-func (s *Store) sendPack(batch []*packer.Item[small]) {
+func (s *Store) sendBatch(batch []*packer.Item[small]) {
 	for len(batch) > 0 {
 		n, errs, err := s.storePack(batch)
 		for i, it := range batch[:n] {
@@ -174,7 +141,8 @@ func (w *writer) sendPack(plain []byte, packed []catalog.Packed) (errs []error, 
 		errs, err = w.s.cat.CommitPack(ctx, catalog.Pack{ID: w.id, Size: int64(len(plain)), At: w.s.now(), Shards: stored, Objects: packed})
 		return err
 	}
-	return errs, w.sends.Send(w.s.life, p)
+	err = w.sends.Send(w.s.life, p) // Count sets errs
+	return errs, err
 }
 
 // small returns the bytes of an object that lies in a pack. They are fetched

@@ -25,8 +25,8 @@ const cleanupLimit = 30 * time.Second
 // signed for each segment and the metadata is on disk; an object of that name
 // that was there before is superseded. Codes: Invalid (no name, an empty or
 // misannounced body), NotFound (no such bucket), Conflict (the condition does not
-// hold), NoSpace, Unavailable (too few miners answer). After an error nothing of the file remains, or waits in the
-// deletion queue.
+// hold), NoSpace, Unavailable (too few miners answer). After an error nothing of the
+// file remains but what waits in the deletion queue.
 func (s *Store) Put(ctx context.Context, r PutRequest) (Info, error) {
 	if err := r.validate(); err != nil {
 		return Info{}, err

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"crypto/rand"
-	"io"
 	"log/slog"
 	"sync"
 	"sync/atomic"
@@ -37,11 +36,8 @@ type Catalog interface {
 // is done. Code NotFound means that the miner does not have the shard, NoSpace
 // that it has no room.
 type Transport interface {
-	// PutShard stores a shard and returns the miner's verified receipt. body is
-	// not kept after it returns.
-	PutShard(ctx context.Context, to wire.Endpoint, root strata.Root, body []byte) (wire.Receipt, error)
-	// GetShard reads n bytes from off of a shard of size bytes.
-	GetShard(ctx context.Context, from wire.Endpoint, root strata.Root, size, off, n uint64) (io.ReadCloser, error)
+	send.Transport
+	fetch.Transport
 	// DeleteShard deletes a shard.
 	DeleteShard(ctx context.Context, at wire.Endpoint, root strata.Root) error
 	// RestoreShard takes a deletion back. Code NotFound when the miner has
@@ -121,13 +117,19 @@ func New(ctx context.Context, o Options) (*Store, error) {
 	if s.keys, err = keyring.Load(ctx, o.Catalog, o.Secret, s.now); err != nil {
 		return nil, err
 	}
+	s.life, s.end = context.WithCancel(context.Background())
+	s.furnish(o)
+	return s, nil
+}
+
+// furnish makes what the store is composed of.
+func (s *Store) furnish(o Options) {
 	s.miners = roster.New(o.Network, s.now)
 	s.shards = fetch.New(fetch.Options{
 		Miners: s.miners, Transport: o.Transport, Keys: s.keys, Records: o.Catalog,
 		Hedge: s.timing.Hedge, Used: s.use.touch, Now: s.now, Log: s.log,
 	})
 	s.memory = memory.New(int64(cmp.Or(o.Memory, defaultMemory)))
-	s.life, s.end = context.WithCancel(context.Background())
 	s.sends = send.New(s.life, send.Options{
 		Miners: s.miners, Transport: o.Transport, Records: o.Catalog, Memory: s.memory,
 		Slow: s.timing.SendSlow, Tail: s.timing.SendTail, Log: s.log,
@@ -136,8 +138,7 @@ func New(ctx context.Context, o Options) (*Store, error) {
 		Miners: s.miners, Shards: s.shards, Sends: s.sends, Memory: s.memory, Records: o.Catalog,
 		Reserve: s.timing.Reserve, Now: s.now, Log: s.log,
 	})
-	s.packs = packer.New(s.life, s.now, s.sendPack)
-	return s, nil
+	s.packs = packer.New(s.life, s.now, s.sendBatch)
 }
 
 // Close ends the sends that go on in the background, and waits for them. What

@@ -64,7 +64,7 @@ var sideways = map[string][]string{
 	"object/send":       {"object/roster", "object/memory"},
 	"object/renew":      {"object/segment", "object/roster", "object/memory", "object/fetch", "object/send"},
 	"object":            {"object/segment", "object/packer", "object/keyring", "object/roster", "object/memory", "object/fetch", "object/send", "object/renew"},
-	"object/objecttest": {"object/roster"},
+	"object/objecttest": {"object/segment", "object/roster"},
 	"repair":            {"object/renew"},
 	"backup":            {"object", "object/roster"},
 

@@ -1,6 +1,7 @@
 package object
 
 import (
+	"bytes"
 	"context"
 	"io"
 
@@ -82,7 +83,7 @@ func (rr *rowReader) run(ctx context.Context, body io.Reader, rowLen int, want i
 			return err
 		}
 		rr.size += int64(n)
-		if err := checkSize64(rr.size, want, end); err != nil {
+		if err := checkSize(rr.size, want, end); err != nil {
 			return err
 		}
 		h.Write(buf[:n])
@@ -109,6 +110,38 @@ func (rr *rowReader) send(ctx context.Context, r row) bool {
 	}
 }
 
+// takeSmall reads a body that may be small. It returns its bytes if it is, else
+// a body that yields all of it.
+func takeSmall(ctx context.Context, r PutRequest) (plain []byte, body io.Reader, isSmall bool, err error) {
+	if r.Alone || r.Size > packLimit || r.Size == 0 {
+		return nil, r.Body, false, nil
+	}
+	most := int64(packLimit)
+	if r.Size > 0 {
+		most = r.Size
+	}
+	head := make([]byte, most+1)
+	n, end, err := readFull(ctxReader{ctx, r.Body}, head)
+	if err != nil {
+		return nil, nil, false, err
+	}
+	if err := checkSize(int64(n), r.Size, end); err != nil {
+		return nil, nil, false, err
+	}
+	if end && n > 0 {
+		return head[:n], nil, true, nil
+	}
+	rest := r.Body
+	if end {
+		rest = eof{}
+	}
+	return nil, io.MultiReader(bytes.NewReader(head[:n]), rest), false, nil
+}
+
+type eof struct{}
+
+func (eof) Read([]byte) (int, error) { return 0, io.EOF }
+
 // readFull fills p and says whether the body ended. Unlike io.ReadFull it tells
 // a body that ended from one that broke off with io.ErrUnexpectedEOF.
 func readFull(body io.Reader, p []byte) (n int, end bool, err error) {
@@ -128,8 +161,8 @@ func readFull(body io.Reader, p []byte) (n int, end bool, err error) {
 // recycle gives a row's buffer back.
 func (rr *rowReader) recycle(r row) { rr.free <- r.buf[:cap(r.buf)] }
 
-// checkSize64 compares what was read with what was announced; −1 is unknown.
-func checkSize64(have, want int64, end bool) error {
+// checkSize compares what was read with what was announced; −1 is unknown.
+func checkSize(have, want int64, end bool) error {
 	if want < 0 || have <= want && !end || have == want {
 		return nil
 	}
