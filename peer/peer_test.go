@@ -217,8 +217,21 @@ func TestShard(t *testing.T) {
 }
 
 // TestConnectionIsKept: all calls in a row, ranges included, use one
-// connection.
+// connection. net/http gives up one whose writer has not been heard of 50 ms after
+// the answer, which happens on a busy machine, but not each time.
 func TestConnectionIsKept(t *testing.T) {
+	var from map[string]bool
+	for range 5 {
+		if from = callers(t); len(from) == 1 {
+			return
+		}
+	}
+	t.Errorf("requests came from %d connections: %v", len(from), from)
+}
+
+// callers makes several calls and returns the addresses that they came from.
+func callers(t *testing.T) map[string]bool {
+	t.Helper()
 	n := newNetwork(t, nil)
 	data, root := n.store(200_000)
 	for range 3 {
@@ -240,9 +253,7 @@ func TestConnectionIsKept(t *testing.T) {
 		addr, _, _ := strings.Cut(rest, " ")
 		from[addr] = true
 	}
-	if len(from) != 1 {
-		t.Errorf("requests came from %d connections: %v", len(from), from)
-	}
+	return from
 }
 
 func TestGetShardAbandoned(t *testing.T) {
@@ -424,9 +435,11 @@ func TestManyAtOnce(t *testing.T) {
 // before the answer costs nothing but a second request.
 func TestKeptConnectionBreaks(t *testing.T) {
 	n := newNetwork(t, nil)
-	ctx := context.Background()
+	kept := false // the last call began on a connection from an earlier one
+	ctx := httptrace.WithClientTrace(context.Background(), &httptrace.ClientTrace{GotConn: func(i httptrace.GotConnInfo) { kept = kept || i.Reused }})
 	data, root := shard(1000)
 	put := func() error {
+		kept = false
 		_, err := n.client.PutShard(ctx, n.ep, root, data)
 		return err
 	}
@@ -448,15 +461,19 @@ func TestKeptConnectionBreaks(t *testing.T) {
 		"fresh, breaks":        {false, 1, strata.Unavailable},
 		"kept, does not break": {true, 0, ""},
 	} {
-		n.client.transport.CloseIdleConnections()
-		if c.warm {
-			breaks = 0
-			if err := put(); err != nil {
-				t.Fatal(err)
+		var err error
+		for tries := 0; tries == 0 || kept != c.warm && tries < 5; tries++ { // most often one, see above
+			n.client.transport.CloseIdleConnections()
+			if breaks = 0; c.warm {
+				if err := put(); err != nil {
+					t.Fatal(err)
+				}
 			}
+			breaks = c.ends
+			err = put()
 		}
-		if breaks = c.ends; strata.CodeOf(put()) != c.code || breaks != 0 {
-			t.Errorf("%s: not the code %q", name, c.code)
+		if strata.CodeOf(err) != c.code || breaks != 0 || kept != c.warm {
+			t.Errorf("%s: %v, not the code %q (kept %v)", name, err, c.code, kept)
 		}
 	}
 }
