@@ -20,7 +20,7 @@ import (
 func devnetCommand(ctx context.Context, args ...string) (cmd *exec.Cmd, stdout, stderr *bytes.Buffer) {
 	stdout, stderr = &bytes.Buffer{}, &bytes.Buffer{}
 	cmd = exec.CommandContext(ctx, command, append([]string{"devnet",
-		"--miners", "2", "--space", "16MiB", "--block-time", "100ms", "--port", "0"}, args...)...)
+		"--miners", "2", "--space", "16MiB", "--block_time", "100ms", "--port", "0"}, args...)...)
 	cmd.Stdout, cmd.Stderr = stdout, stderr
 	return cmd, stdout, stderr
 }

@@ -50,7 +50,7 @@ work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 # From one set of weights to the next it is 61 blocks, 24 s: a restart takes ten.
 run() {
-  "$strata" devnet --dir "$work/net" --miners 3 --space 64MiB --tempo 60 --block-time 400ms \
+  "$strata" devnet --dir "$work/net" --miners 3 --space 64MiB --tempo 60 --block_time 400ms \
     --exec "sh '$0' --$1 '$work'" 2> "$work/log" || { cat "$work/log"; echo "the $1 run failed"; exit 1; }
 }
 echo "first run: storing three files, waiting for weights"

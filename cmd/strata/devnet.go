@@ -20,7 +20,7 @@ type devnetCmd struct {
 	Validators int             `default:"1" help:"Number of validators."`
 	Space      strata.ByteSize `default:"256MiB" help:"Space of each miner."`
 	Tempo      uint16          `default:"20" help:"Blocks between two epochs."`
-	BlockTime  time.Duration   `name:"block-time" default:"250ms" help:"Time between two blocks."`
+	BlockTime  time.Duration   `name:"block_time" default:"250ms" help:"Time between two blocks."`
 	Weights    string          `enum:"plain,commit-reveal,timelock" default:"plain" help:"How the subnet takes weights: ${enum}."`
 	Port       int             `default:"-1" help:"Port of the first gateway; 3000, or a free one with --exec."`
 	Exec       string          `help:"Run this once all miners are audited, then stop; its status is ours."`
@@ -57,7 +57,7 @@ func (c *devnetCmd) validate() error {
 	case c.Validators < 1 || c.Validators > 50:
 		return strata.E(strata.Invalid, "--validators %d: 1 to 50", c.Validators)
 	case c.BlockTime < 10*time.Millisecond:
-		return strata.E(strata.Invalid, "--block-time %s: at least 10ms", c.BlockTime)
+		return strata.E(strata.Invalid, "--block_time %s: at least 10ms", c.BlockTime)
 	}
 	return nil
 }
@@ -109,7 +109,7 @@ func (c *devnetCmd) play(ctx context.Context, s streams, n *devnet.Network, log 
 		return err
 	}
 	if c.Exec == "" {
-		return watch(ctx, n, show)
+		return watch(ctx, n, show, log)
 	}
 	status, err := n.Exec(ctx, c.Exec, s.out, s.err)
 	if err == nil && status != 0 {
@@ -144,18 +144,23 @@ func (c *devnetCmd) display(s streams, n *devnet.Network, page string, log *slog
 	}
 }
 
-// watch shows the network until interrupted.
-func watch(ctx context.Context, n *devnet.Network, show func(gateway.NetworkStatus)) error {
+// watch shows the network until interrupted, and says when its gateway is silent.
+func watch(ctx context.Context, n *devnet.Network, show func(gateway.NetworkStatus), log *slog.Logger) error {
 	tick := time.NewTicker(time.Second)
 	defer tick.Stop()
+	silent := false
 	for {
 		select {
 		case <-ctx.Done():
 			return nil
 		case <-tick.C:
-			if st, err := n.Status(ctx); err == nil {
-				show(st)
-			}
 		}
+		st, err := n.Status(ctx)
+		if err == nil {
+			show(st)
+		} else if !silent && ctx.Err() == nil {
+			log.Warn("the gateway does not answer; Ctrl-C and the same command start the network anew", "logs", filepath.Join(n.Dir(), "logs"), "err", err)
+		}
+		silent = err != nil
 	}
 }

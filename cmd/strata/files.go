@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -9,6 +10,7 @@ import (
 	"io/fs"
 	"log/slog"
 	"os"
+	"strings"
 	"syscall"
 	"text/tabwriter"
 	"time"
@@ -21,14 +23,17 @@ import (
 // userFlags say which gateway a user's command talks to.
 type userFlags struct {
 	Gateway   string `env:"STRATA_GATEWAY" default:"http://localhost:3000" help:"URL of the gateway."`
-	TokenFile string `name:"token_file" env:"STRATA_TOKEN_FILE" help:"File with the gateway's token; or set STRATA_TOKEN."`
+	TokenFile string `name:"token_file" env:"STRATA_TOKEN_FILE" help:"File with the gateway's token; or set STRATA_TOKEN, or STRATA_GATEWAY to the printed address with #token=…."`
 	JSON      bool   `name:"json" help:"Print JSON."`
 }
 
 // client reads the token from the environment or a file, never from an
 // argument, where other users of the machine would see it.
 func (f userFlags) client() (*client.Client, error) {
-	text := os.Getenv("STRATA_TOKEN")
+	address, text, err := f.address()
+	if err != nil {
+		return nil, err
+	}
 	if f.TokenFile != "" {
 		b, err := os.ReadFile(expand(f.TokenFile))
 		if err != nil {
@@ -37,13 +42,27 @@ func (f userFlags) client() (*client.Client, error) {
 		text = string(b)
 	}
 	if text == "" {
-		return nil, strata.E(strata.Unauthenticated, "no token: set STRATA_TOKEN or give --token_file; the gateway printed it on its first start and keeps it in gateway-token below its --db_path")
+		return nil, strata.E(strata.Unauthenticated, "no token: give --token_file, the gateway-token below the gateway's --db_path, or set STRATA_GATEWAY to the address that it printed, with #token=…")
 	}
 	token, err := gateway.ParseToken(text)
 	if err != nil {
 		return nil, err
 	}
-	return client.New(f.Gateway, token)
+	return client.New(address, token)
+}
+
+// address returns the gateway's address and a token that the environment has. The
+// address that a gateway prints has one, too; as an argument it would be seen.
+func (f userFlags) address() (address, token string, err error) {
+	address, fragment, _ := strings.Cut(cmp.Or(f.Gateway, "http://localhost:3000"), "#")
+	token, found := strings.CutPrefix(fragment, "token=")
+	switch {
+	case found && f.Gateway != os.Getenv("STRATA_GATEWAY"):
+		return "", "", strata.E(strata.Invalid, "set STRATA_GATEWAY to an address with a token: other users of this machine see arguments")
+	case found:
+		return address, token, nil
+	}
+	return address, os.Getenv("STRATA_TOKEN"), nil
 }
 
 type transferFlags struct {

@@ -11,6 +11,8 @@ import (
 	"log/slog"
 	"os"
 	"os/signal"
+	"slices"
+	"strings"
 	"syscall"
 
 	"github.com/alecthomas/kong"
@@ -20,38 +22,41 @@ import (
 
 // program is the command line. Tests run it with their own streams.
 type program struct {
-	Allocate  allocateCmd  `cmd:"" help:"Partition disk space among validators and fill it."`
-	Miner     minerCmd     `cmd:"" help:"Allocate, serve and keep proving disk space."`
-	Validator validatorCmd `cmd:"" help:"Audit miners, set weights, and serve the gateway."`
-	Gateway   gatewayCmds  `cmd:"" aliases:"bridge" help:"Serve users: web page and HTTP; recover, rotate-keys."`
+	Put      putCmd      `cmd:"" group:"Files" help:"Store files and folders."`
+	Get      getCmd      `cmd:"" group:"Files" help:"Fetch a file or a folder."`
+	Ls       lsCmd       `cmd:"" group:"Files" help:"List stored files."`
+	Rm       rmCmd       `cmd:"" group:"Files" help:"Delete files."`
+	Undelete undeleteCmd `cmd:"" group:"Files" help:"Bring deleted files back."`
+	Stat     statCmd     `cmd:"" group:"Files" help:"Show a stored file and its health."`
+	Verify   verifyCmd   `cmd:"" group:"Files" help:"Ask the miners whether a stored file is whole; the exit status says so."`
+	Export   exportCmd   `cmd:"" group:"Files" help:"Write what reads a stored file without the gateway; it discloses the keys."`
+	Fetch    fetchCmd    `cmd:"" group:"Files" help:"Fetch a file from the miners with what export wrote."`
+	Status   statusCmd   `cmd:"" group:"Files" help:"Show the network as a gateway sees it: miners, repair, backup."`
 
-	Put      putCmd      `cmd:"" help:"Store a file."`
-	Get      getCmd      `cmd:"" help:"Fetch a file."`
-	Ls       lsCmd       `cmd:"" help:"List stored files."`
-	Rm       rmCmd       `cmd:"" help:"Delete a file."`
-	Undelete undeleteCmd `cmd:"" help:"Bring a deleted file back."`
-	Stat     statCmd     `cmd:"" help:"Show a stored file and its health."`
+	Allocate  allocateCmd  `cmd:"" group:"Roles" help:"Partition disk space among validators and fill it."`
+	Miner     minerCmd     `cmd:"" group:"Roles" help:"Allocate, serve and keep proving disk space."`
+	Scrub     scrubCmd     `cmd:"" group:"Roles" help:"Read a miner's sectors, compare them with their roots, mend filler."`
+	Validator validatorCmd `cmd:"" group:"Roles" help:"Audit miners, set weights, and serve the gateway."`
+	Gateway   gatewayCmds  `cmd:"" group:"Roles" aliases:"bridge" help:"Serve users: web page and HTTP; recover, rotate-keys."`
 
-	Status statusCmd `cmd:"" help:"Show the network as a gateway sees it: miners, repair, backup."`
-	Verify verifyCmd `cmd:"" help:"Ask the miners whether a stored file is whole; the exit status says so."`
-	Export exportCmd `cmd:"" help:"Write what reads a stored file without the gateway; it discloses the keys."`
-	Fetch  fetchCmd  `cmd:"" help:"Fetch a file from the miners with what export wrote."`
+	Wallet   walletCmd   `cmd:"" group:"Chain" help:"Create, import, list and show wallets."`
+	Register registerCmd `cmd:"" group:"Chain" help:"Register a hotkey on a subnet."`
+	Stake    stakeCmd    `cmd:"" group:"Chain" help:"Stake TAO on a hotkey."`
+	Transfer transferCmd `cmd:"" group:"Chain" help:"Send TAO to an address."`
+	Chain    chainCmd    `cmd:"" group:"Chain" help:"Look at a chain: subnets, neurons, weights; or run a local node."`
 
-	Wallet   walletCmd   `cmd:"" help:"Create, import, list and show wallets."`
-	Register registerCmd `cmd:"" help:"Register a hotkey on a subnet."`
-	Stake    stakeCmd    `cmd:"" help:"Stake TAO on a hotkey."`
-	Transfer transferCmd `cmd:"" help:"Send TAO to an address."`
-
-	Scrub    scrubCmd    `cmd:"" help:"Read a miner's sectors, compare them with their roots, mend filler."`
-	Replay   replayCmd   `cmd:"" help:"Compute a validator's credits and weights from its audit log."`
-	Seal     sealCmd     `cmd:"" help:"Compute sectors, to check a claim."`
-	Devnet   devnetCmd   `cmd:"" help:"Run a whole network on this machine."`
-	Chain    chainCmd    `cmd:"" help:"The chain: a local node."`
-	Bench    benchCmd    `cmd:"" help:"Measure this machine."`
-	Simulate simulateCmd `cmd:"" help:"Play months of a network in seconds: rewards, durability, repair."`
+	Replay   replayCmd   `cmd:"" group:"Checking" help:"Compute a validator's credits and weights from its audit log; say why a miner is paid what it is."`
+	Seal     sealCmd     `cmd:"" group:"Checking" help:"Compute sectors, to check a claim."`
+	Bench    benchCmd    `cmd:"" group:"Checking" help:"Measure this machine."`
+	Simulate simulateCmd `cmd:"" group:"Checking" help:"Play months of a network in seconds: rewards, durability, repair."`
+	Devnet   devnetCmd   `cmd:"" group:"Checking" help:"Run a whole network on this machine."`
 
 	Version kong.VersionFlag `help:"Print the version."`
 }
+
+const description = `Storage on Bittensor: miners prove disk space, validators keep users' data in it.
+
+Exit status: 0 done, 1 a defect, 2 wrong usage, 3 not found, 4 not allowed, 5 conflict, 6 no room, 7 in use by another process, 8 try again later, 9 damaged, 130 interrupted.`
 
 // streams are what a verb talks through.
 type streams struct {
@@ -70,7 +75,7 @@ func run(args []string, s streams) int {
 	exited := -1
 	k, err := kong.New(&p,
 		kong.Name("strata"),
-		kong.Description("Storage on Bittensor: miners prove disk space, validators keep users' data in it."),
+		kong.Description(description),
 		kong.Writers(s.out, s.err),
 		kong.Exit(func(code int) { exited = code }),
 		kong.UsageOnError(),
@@ -82,7 +87,7 @@ func run(args []string, s streams) int {
 	if err != nil {
 		return fail(s, fmt.Errorf("command line: %w", err))
 	}
-	kctx, err := k.Parse(args)
+	kctx, err := k.Parse(alike(k.Model.Node, args))
 	if exited >= 0 { // --help or --version has been answered
 		return exited
 	}
@@ -90,6 +95,31 @@ func run(args []string, s streams) int {
 		return fail(s, strata.E(strata.Invalid, "%w; see strata --help", err))
 	}
 	return fail(s, kctx.Run())
+}
+
+// alike spells flags as they are declared: - and _ in their names are the same, as
+// btcli's names have one and other tools' the other.
+func alike(root *kong.Node, args []string) []string {
+	declared := map[string]string{}
+	// It fails only where the visitor does.
+	_ = kong.Visit(root, func(n kong.Visitable, next kong.Next) error {
+		if f, ok := n.(*kong.Flag); ok {
+			declared[strings.ReplaceAll(f.Name, "-", "_")] = f.Name
+		}
+		return next(nil)
+	})
+	out := slices.Clone(args)
+	for i, arg := range out {
+		if arg == "--" {
+			break
+		}
+		name, _, _ := strings.Cut(arg, "=")
+		bare, flag := strings.CutPrefix(name, "--")
+		if as, ok := declared[strings.ReplaceAll(bare, "-", "_")]; flag && ok {
+			out[i] = "--" + as + strings.TrimPrefix(arg, name)
+		}
+	}
+	return out
 }
 
 // exitStatus is the status that ends a command, by code. 0 is success; 130 is
