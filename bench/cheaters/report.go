@@ -65,6 +65,7 @@ func Run(ctx context.Context, lib *Library, c Cheater, o Options) (Result, error
 	if o.Epochs > 0 {
 		c.epochs = o.Epochs
 	}
+	c.setup = o.Rules.room(c.setup)
 	with, without := make([]outcome, o.Seeds), make([]outcome, o.Seeds)
 	g, ctx := errgroup.WithContext(ctx)
 	g.SetLimit(runtime.GOMAXPROCS(0))

@@ -32,12 +32,29 @@ type users struct {
 	made      uint64
 }
 
-// segments are stored in a game, however long it is.
+// segments are stored in a game, however long it is, unless the rules say how often.
 const segments = 27
 
 // every is the time between two segments.
 func (u *users) every() time.Duration {
-	return u.w.rules.Block * time.Duration(u.w.epochs*int(u.w.rules.Tempo+1)) / segments
+	if u.w.rules.Segment > 0 {
+		return u.w.rules.Segment
+	}
+	return u.w.rules.length(u.w.epochs) / segments
+}
+
+// length is how long so many epochs take.
+func (r Rules) length(epochs int) time.Duration {
+	return r.Block * time.Duration(epochs*(int(r.Tempo)+1))
+}
+
+// room makes the disks of a game large enough for what users store in it: every
+// sector holds four shards, and each miner gets one of a segment at most.
+func (r Rules) room(s setup) setup {
+	if s.users && r.Segment > 0 {
+		s.sectors = max(s.sectors, int(r.length(s.epochs)/r.Segment)/3)
+	}
+	return s
 }
 
 // store stores a segment through the next validator's gateway.

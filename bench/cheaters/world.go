@@ -23,6 +23,7 @@ type Rules struct {
 	Tempo   uint16
 	Block   time.Duration // between two blocks
 	Check   time.Duration // what a commitment check takes, with the checker's rest
+	Segment time.Duration // between two segments that users store; 0: as many in every game
 	Pace    validator.Pace
 }
 
@@ -39,11 +40,12 @@ func Fast() Rules {
 }
 
 // Main are the main network's rules: epochs of 361 blocks of 12 s, with about 14
-// audits and less than one check of a miner from each validator.
+// audits and less than one check of a miner from each validator. Users store
+// little: a miner gets 18 shards a day.
 func Main() Rules {
 	return Rules{
 		Name: "main", Profile: strata.MainProfile, Tempo: 360, Block: 12 * time.Second,
-		Check: 2 * fillTime(strata.MainProfile),
+		Check: 2 * fillTime(strata.MainProfile), Segment: 80 * time.Minute,
 		Pace:  validator.Pace{Pull: 10 * time.Minute, Recheck: time.Nanosecond, Reconcile: 10 * time.Minute, Fresh: 20 * time.Minute},
 	}
 }
