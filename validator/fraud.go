@@ -46,11 +46,11 @@ func (a accusation) at() place {
 }
 
 func (a accusation) fraud(block uint64) catalog.Fraud {
-	return catalog.Fraud{Partition: a.partition(), Number: a.proof.First.Entry.Number, Kind: a.proof.Kind, Block: block, Proof: a.proof.Encode()}
+	return catalog.Fraud{Partition: a.partition(), Number: a.proof.Number(), Kind: a.proof.Kind, Block: block, Proof: a.proof.Encode()}
 }
 
-// Accuse acts on a proof of fraud that somebody hands in. Two signed roots count
-// at once; a false root after a refill of ours, if the sector is listed with it
+// Accuse acts on a proof of fraud that somebody hands in. Two signed roots, or two
+// signed heads of one sequence, count at once; a false root after a refill of ours, if the sector is listed with it
 // still: a root that was taken back costs its sector only. A proof that proves
 // nothing gives code Unauthenticated, Invalid, Corrupt or TooLarge; of what is
 // unknown here, NotFound; one too many at a time, Throttled. One that was acted
@@ -71,11 +71,11 @@ func (v *Validator) Accuse(ctx context.Context, proof []byte, from string) error
 		return strata.E(strata.NotFound, "a proof against miner %s, of which nothing is known here", f.Miner)
 	}
 	a := accusation{f, from}
-	known, err := v.Account.Frauds.HasFraud(ctx, a.partition(), f.First.Entry.Number, f.Kind)
+	known, err := v.Account.Frauds.HasFraud(ctx, a.partition(), f.Number(), f.Kind)
 	if err != nil || known {
 		return err
 	}
-	if f.Kind == wire.TwoRoots {
+	if f.Kind != wire.FalseRoot {
 		return v.convict(ctx, b, a)
 	}
 	return v.suspect(a)
@@ -87,25 +87,62 @@ func (v *Validator) bookOf(miner strata.Hotkey) *book {
 	return v.books[miner]
 }
 
-// convict counts a proof of two roots.
+// convict counts a proof that needs no refill.
 func (v *Validator) convict(ctx context.Context, b *book, a accusation) error {
 	if err := b.turn.take(ctx); err != nil {
 		return err
 	}
 	defer b.turn.give()
+	return v.sentence(ctx, b, a)
+}
+
+// sentence is convict for who has the turn.
+func (v *Validator) sentence(ctx context.Context, b *book, a accusation) error {
 	_, block := v.clock()
 	entry := auditlog.Entry{Kind: auditlog.Proven, Proof: &auditlog.Proof{Name: a.proof.Name(), From: a.from}}
-	err := b.commit(entry, []score.Event{{Kind: score.SecondRoot}}, func(r catalog.MinerRecord) error {
+	err := b.commit(entry, b.deserved(a.proof.Kind), func(r catalog.MinerRecord) error {
 		return v.Account.Frauds.SaveFraud(ctx, r, a.fraud(block), nil)
 	}, func() {})
 	if strata.CodeOf(err) == strata.Conflict {
 		return nil // it came from two sides at once
 	}
 	if err == nil {
-		v.Log.Warn("a miner has signed two roots for one sector, as others prove", "miner", a.proof.Miner, "sector", a.proof.First.Entry.Number, "from", a.from)
+		v.Log.Warn("a miner's own signatures prove its fraud", "miner", a.proof.Miner, "kind", a.proof.Kind, "number", a.proof.Number(), "from", a.from)
 		v.keep(a.proof)
 	}
 	return err
+}
+
+// deserved is what a proof brings. Two roots are fraud. Two heads are as a check
+// that differs, and nothing more while checks are owed: who restores an old index
+// signs a few sequences again, and a miner that shows two faces all the time owes
+// checks all the time. The caller has the turn.
+func (b *book) deserved(kind wire.FraudKind) []score.Event {
+	if kind == wire.TwoRoots {
+		return []score.Event{{Kind: score.SecondRoot}}
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.rec.Score.Standing != score.Good {
+		return nil
+	}
+	return []score.Event{{Kind: score.Mismatched}}
+}
+
+// twoHeads counts and publishes that a miner has signed two heads of one sequence,
+// if it has. The caller has the turn.
+func (v *Validator) twoHeads(ctx context.Context, b *book, known, head wire.Head) {
+	proof, err := wire.ProveTwoHeads(b.hotkey, known, head)
+	if err != nil || v.Account == nil {
+		return
+	}
+	a := accusation{proof: proof}
+	if had, err := v.Account.Frauds.HasFraud(ctx, a.partition(), proof.Number(), proof.Kind); had || err != nil {
+		return
+	}
+	if err := v.sentence(ctx, b, a); err != nil {
+		v.Log.Error("two heads of one sequence were not counted", "miner", b.hotkey, "err", err)
+	}
 }
 
 // suspect puts a false root in the row of what is refilled.

@@ -261,3 +261,75 @@ func TestAccusersAreHeard(t *testing.T) {
 	w.wantStanding(m, score.Suspended)
 	w.consistent(m)
 }
+
+// TestTwoHeads: two heads of one sequence suspend a miner at whoever sees both, and
+// at whoever is shown the proof; more of them bring nothing while checks are owed.
+func TestTwoHeads(t *testing.T) {
+	w := newWorld(t)
+	o := w.neighbour("//Other")
+	m := w.miner("//TwoFaced")
+	self := w.key.Hotkey()
+	m.seal(self, 0, 40)
+	w.start()
+	o.start()
+	w.admit(m)
+	o.seen(m)
+	o.blocks(o.pace.Cohort + 1)
+	m.forge = func(p *wire.ManifestPage) { p.Head.Leaving = true; m.sign(&p.Head) }
+	for range 3 {
+		if err := w.look(m); strata.CodeOf(err) != strata.Invalid {
+			t.Fatalf("another head of the same sequence: %v", err)
+		}
+	}
+	m.forge = nil
+	w.wantStanding(m, score.Suspended)
+	w.consistent(m)
+	if got := w.score(m).Cohorts[0]; got.Failed != 0 || got.Bytes != 40*sectorSize {
+		t.Errorf("cohort = %+v", got)
+	}
+	proofs := w.proofs()
+	if len(proofs) != 1 {
+		t.Fatalf("%d proofs were published", len(proofs))
+	}
+	f, err := wire.DecodeFraudProof(proofs[0])
+	if err != nil || f.Verify(domain) != nil || f.Kind != wire.TwoHeads {
+		t.Fatalf("the proof is %+v, %v", f, err)
+	}
+	o.wantStanding(m, score.Good)
+	for range 2 {
+		if err := o.accuse(proofs[0]); err != nil {
+			t.Fatal(err)
+		}
+		o.wantStanding(m, score.Suspended)
+		o.restart()
+	}
+	if got := o.proofs(); len(got) != 1 {
+		t.Errorf("%d proofs are passed on", len(got))
+	}
+
+	// Another pair while checks are owed is recorded and brings nothing.
+	m.seal(self, 40, 41)
+	o.seen(m)
+	owed := o.score(m).Owed
+	head := o.book(m).holdings[self].head
+	second := head
+	second.Shards++
+	m.sign(&second)
+	pair, err := wire.ProveTwoHeads(m.key.Hotkey(), head, second)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := o.accuse(pair.Encode()); err != nil {
+		t.Fatal(err)
+	}
+	o.wantStanding(m, score.Suspended)
+	if got := o.score(m).Owed; got != owed {
+		t.Errorf("%d checks are owed, not %d", got, owed)
+	}
+	if list, err := o.db.Frauds(t.Context(), m.key.Hotkey()); err != nil || len(list) != 2 {
+		t.Errorf("recorded are %+v, %v", list, err)
+	}
+	o.check(200)
+	o.wantStanding(m, score.Good)
+	o.consistent(m)
+}

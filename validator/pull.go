@@ -283,6 +283,7 @@ func (v *Validator) pullFrom(ctx context.Context, b *book, validator strata.Hotk
 		return nil
 	}
 	if err := v.follows(known, head); err != nil {
+		v.twoHeads(ctx, b, known, head)
 		return err
 	}
 	p := catalog.Partition{Miner: b.hotkey, Validator: validator}

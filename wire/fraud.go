@@ -135,18 +135,53 @@ const (
 	// TwoRoots: the miner signed two roots for one sector number. The two
 	// signatures show it.
 	TwoRoots FraudKind = 2
+	// TwoHeads: the miner signed two manifests of one partition with one sequence,
+	// which it can only have shown to different sides. The two signatures show it.
+	TwoHeads FraudKind = 3
 )
+
+// String names the kind in a word.
+func (k FraudKind) String() string {
+	switch k {
+	case FalseRoot:
+		return "false_root"
+	case TwoRoots:
+		return "two_roots"
+	case TwoHeads:
+		return "two_heads"
+	}
+	return "unknown"
+}
 
 // FraudProof lets anyone see a miner's fraud who trusts nobody: the miner's own
 // signatures prove it, of a false root together with one refill.
 //
 // Layout: version u8 = 1 ‖ kind u8 ‖ miner 32 ‖ signed entry ‖ with TwoRoots:
-// another signed entry.
+// another signed entry. With TwoHeads: two heads in their place.
 type FraudProof struct {
 	Kind   FraudKind
 	Miner  strata.Hotkey
-	First  SignedEntry
-	Second *SignedEntry // with TwoRoots only
+	First  SignedEntry  // with TwoHeads only its Head
+	Second *SignedEntry // not with FalseRoot
+}
+
+// ProveTwoHeads returns the proof that a miner has signed two heads of one
+// sequence. It is the same whichever is named first. Code Invalid if they are not.
+func ProveTwoHeads(miner strata.Hotkey, a, b Head) (FraudProof, error) {
+	if bytes.Compare(a.Encode(), b.Encode()) > 0 {
+		a, b = b, a
+	}
+	f := FraudProof{Kind: TwoHeads, Miner: miner, First: SignedEntry{Head: a}, Second: &SignedEntry{Head: b}}
+	return f, f.Validate()
+}
+
+// Number is what the proof is about: the sector, or the sequence of two heads. At
+// most one proof of a kind and a partition has it.
+func (f FraudProof) Number() uint64 {
+	if f.Kind == TwoHeads {
+		return f.First.Head.Sequence
+	}
+	return f.First.Entry.Number
 }
 
 const fraudV1 = 1
@@ -160,6 +195,12 @@ func (f FraudProof) Verify(d Domain) error {
 	if err := f.Validate(); err != nil {
 		return err
 	}
+	if f.Kind == TwoHeads {
+		if err := f.First.Head.Verify(d, f.Miner); err != nil {
+			return err
+		}
+		return f.Second.Head.Verify(d, f.Miner)
+	}
 	if err := f.First.Verify(d, f.Miner); err != nil {
 		return err
 	}
@@ -171,8 +212,11 @@ func (f FraudProof) Verify(d Domain) error {
 
 // Validate checks that the parts fit together. The error has code Invalid.
 func (f FraudProof) Validate() error {
-	if f.Kind != FalseRoot && f.Kind != TwoRoots || (f.Kind == TwoRoots) != (f.Second != nil) {
+	if f.Kind < FalseRoot || f.Kind > TwoHeads || (f.Kind != FalseRoot) != (f.Second != nil) {
 		return strata.E(strata.Invalid, "a proof of fraud of the unknown kind %d, or with parts missing", f.Kind)
+	}
+	if f.Kind == TwoHeads {
+		return twoHeads(f.First.Head, f.Second.Head)
 	}
 	if err := f.First.Validate(); err != nil || f.Second == nil {
 		return err
@@ -187,12 +231,32 @@ func (f FraudProof) Validate() error {
 	return nil
 }
 
+// maxSequence bounds sequences in proofs: databases know no unsigned numbers.
+const maxSequence = 1 << 62
+
+// twoHeads checks that heads say different things under one sequence. A signature
+// is made with chance, so the same statement may carry another.
+func twoHeads(a, b Head) error {
+	switch {
+	case a.Validator != b.Validator || a.Sequence != b.Sequence || a.Sequence > maxSequence:
+		return strata.E(strata.Invalid, "a proof of two heads, which are not of one manifest")
+	case bytes.Equal(a.payload(), b.payload()):
+		return strata.E(strata.Invalid, "a proof of two heads, which say the same")
+	}
+	return nil
+}
+
 // Encode returns the layout.
 func (f FraudProof) Encode() []byte {
 	var w writer
 	w.u8(fraudV1)
 	w.u8(uint8(f.Kind))
 	w.h32(f.Miner)
+	if f.Kind == TwoHeads {
+		w.raw(f.First.Head.Encode())
+		w.raw(f.Second.Head.Encode())
+		return w.b
+	}
 	f.First.write(&w)
 	if f.Second != nil {
 		f.Second.write(&w)
@@ -209,10 +273,16 @@ func DecodeFraudProof(b []byte) (FraudProof, error) {
 	if v := r.u8(); v != fraudV1 {
 		r.fail("version %d is unknown", v)
 	}
-	f := FraudProof{Kind: FraudKind(r.u8()), Miner: r.h32(), First: readSignedEntry(r)}
-	if f.Kind == TwoRoots {
+	f := FraudProof{Kind: FraudKind(r.u8()), Miner: r.h32()}
+	switch f.Kind {
+	case TwoHeads:
+		f.First, f.Second = SignedEntry{Head: readHead(r)}, &SignedEntry{Head: readHead(r)}
+	case TwoRoots:
+		f.First = readSignedEntry(r)
 		second := readSignedEntry(r)
 		f.Second = &second
+	default:
+		f.First = readSignedEntry(r)
 	}
 	if err := r.end(); err != nil {
 		return FraudProof{}, err

@@ -126,3 +126,46 @@ func TestTwoRootsProve(t *testing.T) {
 		}
 	}
 }
+
+func TestTwoHeadsProve(t *testing.T) {
+	miner := newKey(t, 1)
+	a, b := shownOf(t, miner, fillers(100, 0), 40, 4).Head, shownOf(t, miner, fillers(90, 1), 40, 4).Head
+	proof, err := ProveTwoHeads(miner.hotkey, a, b)
+	if err != nil || proof.Verify(testDomain) != nil || proof.Number() != 4 {
+		t.Fatal(proof, err)
+	}
+	if other, err := ProveTwoHeads(miner.hotkey, b, a); err != nil || other.Name() != proof.Name() {
+		t.Errorf("the other way round it is another proof: %v", err)
+	}
+	again, err := DecodeFraudProof(proof.Encode())
+	if err != nil || again.Name() != proof.Name() || again.Verify(testDomain) != nil {
+		t.Errorf("it is not the same again: %v", err)
+	}
+	resigned, later, elsewhere := a, b, b
+	if err := resigned.Sign(testDomain, miner); err != nil {
+		t.Fatal(err)
+	}
+	later.Sequence++
+	elsewhere.Validator[0]++
+	for _, h := range []*Head{&later, &elsewhere} {
+		if err := h.Sign(testDomain, miner); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for name, h := range map[string]Head{"one head twice": a, "one statement signed twice": resigned, "another sequence": later, "another partition": elsewhere} {
+		if _, err := ProveTwoHeads(miner.hotkey, a, h); strata.CodeOf(err) != strata.Invalid {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	if f, err := ProveTwoHeads(pattern(3), a, b); err != nil || f.Verify(testDomain) == nil {
+		t.Errorf("another miner's signatures prove it: %v", err)
+	}
+	enc := proof.Encode()
+	for i := range enc {
+		c := slices.Clone(enc)
+		c[i] ^= 4
+		if f, err := DecodeFraudProof(c); err == nil && f.Verify(testDomain) == nil {
+			t.Fatalf("byte %d altered, and it still proves", i)
+		}
+	}
+}
