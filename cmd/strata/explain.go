@@ -14,23 +14,31 @@ import (
 	"strata/score"
 )
 
-// fetch gets a log that is named by its address into a directory, and names that
-// instead; done removes it.
+// fetch gets logs that are named by their address into directories, and names those
+// instead; done removes them.
 func (c *replayCmd) fetch(ctx context.Context) (done func(), err error) {
-	done = func() {}
-	if !strings.HasPrefix(c.Log, "http://") && !strings.HasPrefix(c.Log, "https://") {
-		return done, nil
+	var dirs []string
+	done = func() {
+		for _, dir := range dirs {
+			_ = os.RemoveAll(dir) // it is the system's temporary directory
+		}
 	}
-	dir, err := os.MkdirTemp("", "strata-replay-")
-	if err != nil {
-		return nil, strata.E(strata.NoSpace, "make a temporary directory: %w", err)
+	for i, log := range c.Logs {
+		if !strings.HasPrefix(log, "http://") && !strings.HasPrefix(log, "https://") {
+			continue
+		}
+		dir, err := os.MkdirTemp("", "strata-replay-")
+		if err != nil {
+			done()
+			return nil, strata.E(strata.NoSpace, "make a temporary directory: %w", err)
+		}
+		dirs = append(dirs, dir)
+		if err := (auditlog.Peer{URL: log, Client: &http.Client{}}).Segments(ctx, c.Newest, dir); err != nil {
+			done()
+			return nil, err
+		}
+		c.Logs[i] = dir
 	}
-	done = func() { _ = os.RemoveAll(dir) } // it is the system's temporary directory
-	if err := (auditlog.Peer{URL: c.Log, Client: &http.Client{}}).Segments(ctx, c.Newest, dir); err != nil {
-		done()
-		return nil, err
-	}
-	c.Log = dir
 	return done, nil
 }
 
@@ -87,7 +95,7 @@ func hindrances(s auditlog.Standing) (out []string) {
 	case score.Penalised.String():
 		say("fraud is proven: no credit until block %d, and then until %d checks have passed", s.Until, score.ProbationChecks)
 	case score.Suspended.String(), score.Probation.String():
-		say("a check found another root than the miner's: no credit until %d more checks have passed", s.Owed)
+		say("a check found another root than the miner's, or it signed two manifests of one sequence: no credit until %d more checks have passed", s.Owed)
 	}
 	if s.Leaving {
 		say("it leaves, or did until less than an epoch ago: only users' shards are paid for, not filler")
