@@ -46,7 +46,7 @@ func Main() Rules {
 	return Rules{
 		Name: "main", Profile: strata.MainProfile, Tempo: 360, Block: 12 * time.Second,
 		Check: 2 * fillTime(strata.MainProfile), Segment: 80 * time.Minute,
-		Pace:  validator.Pace{Pull: 10 * time.Minute, Recheck: time.Nanosecond, Reconcile: 10 * time.Minute, Fresh: 20 * time.Minute},
+		Pace: validator.Pace{Pull: 10 * time.Minute, Recheck: time.Nanosecond, Reconcile: 10 * time.Minute, Fresh: 20 * time.Minute},
 	}
 }
 
