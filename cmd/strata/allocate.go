@@ -96,7 +96,7 @@ func (c *allocateCmd) reset(s streams, sess session) error {
 }
 
 func (c *allocateCmd) fill(ctx context.Context, s streams, sess session, store *volume.Store) error {
-	plan, err := makePlan(ctx, sess, store, c.spaceFlags)
+	plan, disks, err := makePlan(ctx, sess, store, c.spaceFlags)
 	if err != nil {
 		return err
 	}
@@ -105,6 +105,9 @@ func (c *allocateCmd) fill(ctx context.Context, s streams, sess session, store *
 		return err
 	}
 	if err := printPlan(s.out, plan, sess.profile); err != nil {
+		return err
+	}
+	if err := c.printDisks(s.out, disks, strata.ByteSize(plan.Sectors())*sess.profile.SectorSize()); err != nil {
 		return err
 	}
 	if reason != "" {
@@ -120,7 +123,7 @@ func (c *allocateCmd) fill(ctx context.Context, s streams, sess session, store *
 	err = store.Seal(ctx, n, bar.set)
 	bar.close(err == nil)
 	if err != nil {
-		return err
+		return resumable{err}
 	}
 	_, err = fmt.Fprintln(s.out, "all sectors are sealed; serve them with strata miner")
 	return err
@@ -128,24 +131,43 @@ func (c *allocateCmd) fill(ctx context.Context, s streams, sess session, store *
 
 // makePlan divides the space by the stake on chain. Without any validator there
 // is nothing to plan for.
-func makePlan(ctx context.Context, sess session, store *volume.Store, f spaceFlags) (allocation.Plan, error) {
+func makePlan(ctx context.Context, sess session, store *volume.Store, f spaceFlags) (allocation.Plan, []allocation.Disk, error) {
 	amount, err := f.amount()
 	if err != nil {
-		return allocation.Plan{}, err
+		return allocation.Plan{}, nil, err
 	}
 	p := miner.Planner{Chain: sess.chain, Netuid: sess.netuid, Profile: sess.profile, Self: sess.hotkey}
 	vs, next, err := p.Validators(ctx)
 	if err != nil {
-		return allocation.Plan{}, err
+		return allocation.Plan{}, nil, err
 	}
 	if len(vs) == 0 {
-		return allocation.Plan{}, strata.E(strata.Unavailable, "no validator of subnet %d has a permit or stake yet: try again after block %d", sess.netuid, next)
+		return allocation.Plan{}, nil, strata.E(strata.Unavailable, "no validator of subnet %d has a permit or stake yet: try again after block %d", sess.netuid, next)
 	}
 	disks, err := store.Disks()
 	if err != nil {
-		return allocation.Plan{}, err
+		return allocation.Plan{}, nil, err
 	}
-	return p.Divide(vs, disks, amount, store.Partitions())
+	plan, err := p.Divide(vs, disks, amount, store.Partitions())
+	return plan, disks, err
+}
+
+// printDisks shows what the disks have for sectors, and says when --space asks for
+// more than that.
+func (f spaceFlags) printDisks(w io.Writer, disks []allocation.Disk, planned strata.ByteSize) error {
+	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', tabwriter.AlignRight)
+	fmt.Fprintln(t, "DISK\tSECTORS NOW\tFREE\t")
+	for _, d := range disks {
+		fmt.Fprintf(t, "%s\t%s\t%s\t\n", d.Path, d.Space.Used, d.Space.Free)
+	}
+	if err := t.Flush(); err != nil {
+		return err
+	}
+	if f.Space > planned && f.Space-planned > f.Space/100 {
+		_, err := fmt.Fprintf(w, "--space %s is more than the disks have room for: %s is what fits\n", f.Space, planned)
+		return err
+	}
+	return nil
 }
 
 // printPlan shows who gets what.

@@ -197,7 +197,7 @@ func (c *getCmd) download(ctx context.Context, api *client.Client, o gateway.Obj
 	}
 	if have := st.Size(); have < o.Size {
 		if _, err := api.Get(ctx, o.ID, f, have, moved); err != nil {
-			return fmt.Errorf("%w (the part that came is in %s; the same command continues it)", err, part)
+			return resumable{fmt.Errorf("%w (the part that came is in %s; the same command continues it)", err, part)}
 		}
 	}
 	return f.Sync()

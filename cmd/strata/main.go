@@ -144,6 +144,11 @@ type exitError int
 
 func (e exitError) Error() string { return fmt.Sprintf("exit status %d", int(e)) }
 
+// resumable is the error of a command that goes on where it was.
+type resumable struct{ error }
+
+func (r resumable) Unwrap() error { return r.error }
+
 // fail prints an error as one line and returns the status to end with.
 func fail(s streams, err error) int {
 	var exit exitError
@@ -153,7 +158,11 @@ func fail(s streams, err error) int {
 	case errors.As(err, &exit):
 		return int(exit)
 	case errors.Is(err, context.Canceled):
-		fmt.Fprintln(s.err, "strata: interrupted")
+		text := "strata: interrupted"
+		if errors.As(err, new(resumable)) {
+			text += "; the same command goes on where it was"
+		}
+		fmt.Fprintln(s.err, text)
 		return 130
 	}
 	fmt.Fprintln(s.err, "strata: "+err.Error())

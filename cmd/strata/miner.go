@@ -89,7 +89,7 @@ func (c *minerCmd) Run(ctx context.Context, s streams) error {
 // fits stops a miner whose space does not hold one sector for each validator,
 // before it serves. That there is no validator yet is no reason to stop.
 func (c *minerCmd) fits(ctx context.Context, sess session, store *volume.Store) error {
-	_, err := makePlan(ctx, sess, store, c.spaceFlags)
+	_, _, err := makePlan(ctx, sess, store, c.spaceFlags)
 	if strata.CodeOf(err) == strata.Unavailable {
 		sess.log.Warn("nothing to allocate yet", "err", err)
 		return nil

@@ -24,6 +24,9 @@ func (c *scrubCmd) Run(ctx context.Context, s streams) error {
 	if err != nil {
 		return err
 	}
+	if err := c.dbFlags.check(); err != nil {
+		return err
+	}
 	cfg, err := volume.Found(c.paths(), c.Name, c.Hotkey)
 	if err != nil {
 		return err
@@ -43,7 +46,7 @@ func (c *scrubCmd) Run(ctx context.Context, s streams) error {
 	printScrubbed(s.out, found)
 	switch {
 	case err != nil:
-		return err
+		return resumable{err}
 	case !found.Whole():
 		return strata.E(strata.Corrupt, "%d sectors and %d users' shards are damaged: check the disk; the validators' gateways make the shards anew elsewhere", len(found.Left), len(found.Shards))
 	}

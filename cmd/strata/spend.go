@@ -81,6 +81,32 @@ func (p *purse) confirm(format string, args ...any) error {
 	return strata.E(strata.Invalid, "nothing was sent: the question was not answered with y (see --no_prompt)")
 }
 
+// afford refuses what the coldkey has not got, before anybody is asked. The fee
+// comes on top, and the chain says if that is missing.
+func (p *purse) afford(ctx context.Context, amount strata.Rao, what string) error {
+	cold := strata.Coldkey(p.cold.PublicKey())
+	has, err := p.chain.Balance(ctx, cold)
+	if err != nil {
+		return err
+	}
+	if has < amount {
+		return strata.E(strata.Invalid, "%s %s TAO, and coldkey %s has %s: send it some first", what, amount, cold, has)
+	}
+	return nil
+}
+
+// free refuses a hotkey that is registered already.
+func (p *purse) free(ctx context.Context, netuid strata.Netuid, hot strata.Hotkey) error {
+	m, err := p.chain.Metagraph(ctx, netuid, strata.BlockHash{})
+	if err != nil {
+		return err
+	}
+	if row, ok := m.Neuron(hot); ok {
+		return strata.E(strata.Conflict, "hotkey %s is registered on subnet %d already, with uid %d: nothing is to be paid", hot, netuid, row.UID)
+	}
+	return nil
+}
+
 func (p *purse) say(format string, args ...any) error {
 	_, err := fmt.Fprintf(p.streams.out, format+"\n", args...)
 	return err
@@ -99,6 +125,12 @@ func (c *registerCmd) Run(ctx context.Context, s streams) error {
 	}
 	params, err := p.chain.Hyperparameters(ctx, netuid)
 	if err != nil {
+		return err
+	}
+	if err := p.free(ctx, netuid, hot); err != nil {
+		return err
+	}
+	if err := p.afford(ctx, params.Burn, fmt.Sprintf("a place on subnet %d costs", netuid)); err != nil {
 		return err
 	}
 	if err := p.confirm("Register %s on subnet %d for %s TAO?", hot, netuid, params.Burn); err != nil {
@@ -126,6 +158,9 @@ func (c *stakeCmd) Run(ctx context.Context, s streams) error {
 	if err != nil {
 		return err
 	}
+	if err := p.afford(ctx, amount, "the stake is"); err != nil {
+		return err
+	}
 	if err := p.confirm("Stake %s TAO on %s, subnet %d?", amount, hot, netuid); err != nil {
 		return err
 	}
@@ -147,6 +182,9 @@ func (c *transferCmd) Run(ctx context.Context, s streams) error {
 		return err
 	}
 	defer p.chain.Close()
+	if err := p.afford(ctx, amount, "the transfer is"); err != nil {
+		return err
+	}
 	if err := p.confirm("Send %s TAO to %s?", amount, c.To); err != nil {
 		return err
 	}
