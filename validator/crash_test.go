@@ -9,52 +9,53 @@ import (
 	"strata"
 	"strata/chain"
 	"strata/score"
+	"strata/validator/book"
+	"strata/validator/validatortest"
 	"strata/wire"
 )
 
 // life is what happens to one miner with twelve sectors, the last of them
 // false: cohorts, checks, audits, sectors that go and come back, a second root.
 // It stops at the first error, and may be lived again from any point.
-func life(w *world, m *fakeMiner) error {
-	ctx, self := context.Background(), w.key.Hotkey()
+func life(w *world, m *validatortest.Miner) error {
+	ctx, self := context.Background(), w.Key.Hotkey()
+	written := func() error {
+		if w.Ledger.Killed() {
+			return validatortest.ErrKilled
+		}
+		return nil
+	}
 	cohort := func() error {
-		w.v.mu.Lock()
-		w.v.head.Number += w.pace.Cohort + 1
-		w.v.mu.Unlock()
-		w.book(m).ready() // the waiting begins
-		w.v.mu.Lock()
-		w.v.head.Number += w.pace.Cohort + 1
-		w.v.mu.Unlock()
-		return w.book(m).formCohort(ctx)
+		for range 2 { // the waiting begins, and ends
+			w.Subnet.Advance(chain.Head{Number: w.Subnet.Head().Number + w.Pace.Cohort + 1})
+			w.Books.FormCohorts(ctx)
+		}
+		return written()
 	}
 	checks := func() error {
-		buf := make([]byte, sectorSize)
+		buf := make([]byte, validatortest.SectorSize)
 		for range 4 {
-			if b, at, ok := w.v.nextCheck(); ok {
-				if err := w.v.checkSector(ctx, b, at, buf); err != nil {
-					return err
-				}
+			if _, err := w.Checks.Make(ctx, buf); err != nil {
+				return err
 			}
 		}
 		return nil
 	}
 	for _, step := range []func() error{
-		func() error { return w.look(m) },
+		func() error { return w.Look(m) },
 		cohort,
 		checks,
-		func() error { return w.v.audit(ctx, w.book(m)) },
-		func() error { return w.v.save(ctx) },
-		func() error { m.state(self, 1, wire.Withdrawn); m.state(self, 2, wire.Gone); return w.look(m) },
-		func() error { m.state(self, 1, wire.Filler); return w.look(m) },
+		func() error { return w.Audits.Audit(ctx, w.Book(m)) },
+		func() error { return w.Books.Save(ctx) },
+		func() error { m.State(self, 1, wire.Withdrawn); m.State(self, 2, wire.Gone); return w.Look(m) },
+		func() error { m.State(self, 1, wire.Filler); return w.Look(m) },
 		cohort,
 		checks,
-		func() error { m.fake(self, 11, 2); return w.look(m) },
-		func() error { return w.v.save(ctx) },
+		func() error { m.Fake(self, 11, 2); return w.Look(m) },
+		func() error { return w.Books.Save(ctx) },
 		func() error {
-			if err := w.v.weigh(ctx, w.chain.graph.Head); strata.CodeOf(err) != strata.Invalid { // nobody has credit yet
-				return err
-			}
-			return nil
+			w.Weigher.Turn(ctx, chain.Head{Number: 100*validatortest.FirstWindow + 6}) // nobody has credit yet
+			return written()
 		},
 	} {
 		if err := step(); err != nil {
@@ -71,36 +72,36 @@ func TestKilledAtEveryWrite(t *testing.T) {
 	writes := 0
 	for done := false; !done; writes++ {
 		w := newWorld(t)
-		m := w.miner("//Miner")
-		self := w.key.Hotkey()
-		m.seal(self, 0, 11)
-		m.fake(self, 11, 1)
-		w.start()
-		w.ledger.dying, w.ledger.left = true, writes
+		m := w.Miner("//Miner")
+		self := w.Key.Hotkey()
+		m.Seal(self, 0, 11)
+		m.Fake(self, 11, 1)
+		w.Start()
+		w.Ledger.Dying, w.Ledger.Left = true, writes
 		err := life(w, m)
-		if done = err == nil; !done && !errors.Is(err, errKilled) {
+		if done = err == nil; !done && !errors.Is(err, validatortest.ErrKilled) {
 			t.Fatalf("killed at write %d: %v", writes, err)
 		}
-		before := w.score(m)
-		w.restart()
-		w.consistent(m)
+		before := w.Score(m)
+		w.Restart()
+		w.Consistent(m)
 		// What memory had taken over was written before.
-		if after := w.score(m); after.Standing != before.Standing || !slices.Equal(after.Cohorts, before.Cohorts) {
+		if after := w.Score(m); after.Standing != before.Standing || !slices.Equal(after.Cohorts, before.Cohorts) {
 			t.Errorf("write %d: the ledger has %v %+v, memory had %v %+v", writes, after.Standing, after.Cohorts, before.Standing, before.Cohorts)
 		}
 		if err := life(w, m); err != nil {
 			t.Fatalf("after write %d: %v", writes, err)
 		}
-		w.consistent(m)
-		w.wantStanding(m, score.Penalised)
+		w.Consistent(m)
+		w.WantStanding(m, score.Penalised)
 		bytes := uint64(0)
-		for _, c := range w.score(m).Cohorts {
+		for _, c := range w.Score(m).Cohorts {
 			bytes += c.Bytes
 		}
-		if bytes != 10*sectorSize {
-			t.Errorf("write %d: %d sectors count, want 10", writes, bytes/sectorSize)
+		if bytes != 10*validatortest.SectorSize {
+			t.Errorf("write %d: %d sectors count, want 10", writes, bytes/validatortest.SectorSize)
 		}
-		w.kill()
+		w.Kill()
 	}
 	if writes < 15 {
 		t.Errorf("a life has only %d writes: the test has lost its subject", writes)
@@ -109,30 +110,30 @@ func TestKilledAtEveryWrite(t *testing.T) {
 
 func TestAuditsSurviveRestart(t *testing.T) {
 	w := newWorld(t)
-	m := w.miner("//Honest")
-	m.seal(w.key.Hotkey(), 0, 20)
-	w.start()
-	w.admit(m)
-	w.check(8)
-	w.audit(m, 30)
-	if err := w.v.save(t.Context()); err != nil {
+	m := w.Miner("//Honest")
+	m.Seal(w.Key.Hotkey(), 0, 20)
+	w.Start()
+	w.Admit(m)
+	w.Check(8)
+	w.Audit(m, 30)
+	if err := w.Books.Save(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	credit, scored := w.book(m).credit(), w.score(m)
-	w.restart()
-	w.wantLeaves(m, 480, 0)
-	if got := w.book(m).credit(); got != credit || got == 0 {
+	credit, scored := w.Credit(m), w.Score(m)
+	w.Restart()
+	w.WantLeaves(m, 480, 0)
+	if got := w.Credit(m); got != credit || got == 0 {
 		t.Errorf("credit %d after a restart, %d before", got, credit)
 	}
-	if got := w.score(m).Cohorts; len(got) != 1 || got[0] != scored.Cohorts[0] {
+	if got := w.Score(m).Cohorts; len(got) != 1 || got[0] != scored.Cohorts[0] {
 		t.Errorf("cohorts = %+v, want %+v", got, scored.Cohorts)
 	}
 	// Arrival checks go on with the sectors that had none.
-	w.check(100)
-	if got := w.book(m).unchecked[1]; got != nil && len(got.places) > 0 {
-		t.Errorf("sectors are still to be checked: %v", got.places)
+	w.Check(100)
+	if w.Book(m).Due() == book.Arrival {
+		t.Error("sectors are still to be checked")
 	}
-	for _, s := range w.sectors(m, w.key.Hotkey()) {
+	for _, s := range w.Sectors(m, w.Key.Hotkey()) {
 		if !s.Checked {
 			t.Errorf("sector %d of a small cohort was never checked", s.Entry.Number)
 		}
@@ -142,44 +143,40 @@ func TestAuditsSurviveRestart(t *testing.T) {
 // TestFailedWritesAreMadeAgain: an error of the disk loses nothing.
 func TestFailedWritesAreMadeAgain(t *testing.T) {
 	w := newWorld(t)
-	m := w.miner("//Honest")
-	m.seal(w.key.Hotkey(), 0, 4)
-	w.start()
-	w.ledger.dying = true
-	if err := w.look(m); !errors.Is(err, errKilled) || w.book(m).bytes() != 0 {
-		t.Errorf("a pull that was not written gave %v and counts %s", err, w.book(m).bytes())
+	m := w.Miner("//Honest")
+	m.Seal(w.Key.Hotkey(), 0, 4)
+	w.Start()
+	w.Ledger.Dying = true
+	if err := w.Look(m); !errors.Is(err, validatortest.ErrKilled) || w.Book(m).View().Sectors() != 0 {
+		t.Errorf("a pull that was not written gave %v and counts %d sectors", err, w.Book(m).View().Sectors())
 	}
-	w.ledger.dying = false
-	w.seen(m)
-	w.ledger.dying = true
-	w.blocks(10)
-	if got := w.score(m).Cohorts; len(got) != 0 {
+	w.Ledger.Dying = false
+	w.Seen(m)
+	w.Ledger.Dying = true
+	w.Blocks(10)
+	if got := w.Score(m).Cohorts; len(got) != 0 {
 		t.Errorf("a cohort that was not written counts: %+v", got)
 	}
-	w.ledger.dying = false
-	w.blocks(1)
-	w.ledger.dying = true
-	b, at, ok := w.v.nextCheck()
-	if !ok {
-		t.Fatal("no check is due")
-	}
-	if err := w.v.checkSector(t.Context(), b, at, make([]byte, sectorSize)); !errors.Is(err, errKilled) || w.score(m).Cohorts[0].Checks != 0 {
+	w.Ledger.Dying = false
+	w.Blocks(1)
+	w.Ledger.Dying = true
+	if _, err := w.Checks.Make(t.Context(), make([]byte, validatortest.SectorSize)); !errors.Is(err, validatortest.ErrKilled) || w.Score(m).Cohorts[0].Checks != 0 {
 		t.Errorf("a check that was not written gave %v and counts", err)
 	}
-	w.audit(m, 1)
-	if err := w.v.save(t.Context()); !errors.Is(err, errKilled) {
+	w.Audit(m, 1)
+	if err := w.Books.Save(t.Context()); !errors.Is(err, validatortest.ErrKilled) {
 		t.Errorf("save gave %v", err)
 	}
-	w.ledger.dying = false
-	if got := w.check(100); got < 4 {
+	w.Ledger.Dying = false
+	if got := w.Check(100); got < 4 {
 		t.Errorf("%d checks after the disk came back, want all four sectors", got)
 	}
-	if err := w.v.save(t.Context()); err != nil {
+	if err := w.Books.Save(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	w.restart()
-	w.consistent(m)
-	w.wantLeaves(m, 16, 0)
+	w.Restart()
+	w.Consistent(m)
+	w.WantLeaves(m, 16, 0)
 }
 
 func TestMulDiv(t *testing.T) {
@@ -192,8 +189,8 @@ func TestMulDiv(t *testing.T) {
 
 func TestStartNeedsRegistration(t *testing.T) {
 	w := newWorld(t)
-	w.start()
-	w.chain.graph.Neurons[0] = chain.Neuron{}
+	w.Start()
+	w.Chain.Graph.Neurons[0] = chain.Neuron{}
 	if err := w.v.Start(t.Context()); strata.CodeOf(err) != strata.Forbidden {
 		t.Errorf("an unregistered hotkey gave %v", err)
 	}

@@ -9,6 +9,7 @@ import (
 	"strata/chain"
 	"strata/internal/hugepage"
 	"strata/score"
+	"strata/validator/book"
 )
 
 // Driver moves a validator by hand. What Run does in goroutines by the real
@@ -23,7 +24,7 @@ type Driver struct {
 
 // Drive returns the validator's Driver.
 func (v *Validator) Drive() *Driver {
-	v.serving()
+	v.attend()
 	return &Driver{v: v, visits: map[strata.Hotkey]*visits{}}
 }
 
@@ -31,27 +32,17 @@ func (v *Validator) Drive() *Driver {
 // weights.
 func (d *Driver) Block(ctx context.Context, h chain.Head) {
 	if d.v.advance(ctx, h) {
-		d.v.serving()
+		d.v.attend()
 	}
-	d.v.formCohorts(ctx)
-	d.v.maybeWeigh(ctx, h)
-	d.v.publish(h.Number)
+	d.v.tend(ctx, h)
 }
 
 // book returns a miner's, nil if it does not serve.
-func (d *Driver) book(miner strata.Hotkey) *book {
-	d.v.mu.Lock()
-	defer d.v.mu.Unlock()
-	b := d.v.books[miner]
-	if b == nil {
-		return nil
+func (d *Driver) book(miner strata.Hotkey) *book.Book {
+	if b := d.v.books.Of(miner); b != nil && b.View().Present {
+		return b
 	}
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	if !b.present {
-		return nil
-	}
-	return b
+	return nil
 }
 
 // Look reads a miner's manifests and, when their time has come, times its
@@ -72,8 +63,8 @@ func (d *Driver) Look(ctx context.Context, miner strata.Hotkey) error {
 // Look reads all of a miner's manifests once. It is safe for concurrent use,
 // beside a Driver too; a miner that does not serve is none.
 func (v *Validator) Look(ctx context.Context, miner strata.Hotkey) error {
-	if b := v.bookOf(miner); b != nil {
-		return v.look(ctx, b)
+	if b := v.books.Of(miner); b != nil {
+		return v.manifests.Look(ctx, b)
 	}
 	return nil
 }
@@ -85,11 +76,7 @@ func (d *Driver) NextAudit(miner strata.Hotkey) (time.Duration, bool) {
 	if b == nil {
 		return 0, false
 	}
-	perHour := score.AuditsPerHour(d.v.Profile, b.bytes())
-	if perHour == 0 {
-		return 0, false
-	}
-	return d.v.exponential(time.Hour / time.Duration(perHour)), true
+	return d.v.audits.Until(b)
 }
 
 // Audit sends a miner one snap audit, reads one of our shards on it now and then,
@@ -99,10 +86,7 @@ func (d *Driver) Audit(ctx context.Context, miner strata.Hotkey) error {
 	if b == nil {
 		return nil
 	}
-	if err := d.v.audit(ctx, b); err != nil {
-		return err
-	}
-	return d.v.maybeRead(ctx, b)
+	return d.v.audit(ctx, b)
 }
 
 // Check makes one commitment check, if any is due, and says whether it was.
@@ -116,7 +100,7 @@ func (d *Driver) Check(ctx context.Context) (bool, error) {
 		d.room = room
 		runtime.AddCleanup(d, (*hugepage.Memory).Free, room)
 	}
-	return d.v.makeCheck(ctx, d.room.Bytes())
+	return d.v.checks.Make(ctx, d.room.Bytes())
 }
 
 // Credit returns a miner's credit in bytes at the present block and its
@@ -126,8 +110,5 @@ func (d *Driver) Credit(miner strata.Hotkey) (uint64, score.Standing) {
 	if b == nil {
 		return 0, score.Good
 	}
-	credit := b.credit()
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return credit, b.rec.Score.Standing
+	return d.v.credit(b.View()), b.View().Record.Score.Standing
 }

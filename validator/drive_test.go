@@ -6,29 +6,27 @@ import (
 	"testing"
 
 	"strata/score"
+	"strata/validator/validatortest"
 )
 
 // driven plays a while with two miners, one of which has a false root and drops
 // a sector, and returns what is known of them.
 func driven(t *testing.T, seed byte) []score.Miner {
 	w := newWorld(t)
-	good, bad := w.miner("//Miner"), w.miner("//Liar")
-	self := w.key.Hotkey()
-	good.seal(self, 0, 12)
-	bad.seal(self, 0, 11)
-	bad.fake(self, 11, 1)
-	bad.drop(self, 3)
-	w.start()
-	w.v.Chance = rand.NewChaCha8([32]byte{seed}).Uint64
+	good, bad := w.Miner("//Miner"), w.Miner("//Liar")
+	self := w.Key.Hotkey()
+	good.Seal(self, 0, 12)
+	bad.Seal(self, 0, 11)
+	bad.Fake(self, 11, 1)
+	bad.Drop(self, 3)
+	w.Chance = rand.NewChaCha8([32]byte{seed}).Uint64
+	w.Start()
 	d := w.v.Drive()
 	for range 40 {
-		w.chain.mu.Lock()
-		w.chain.graph.Head.Number++
-		h := w.chain.graph.Head
-		w.chain.mu.Unlock()
+		h := w.Chain.Advance()
 		d.Block(t.Context(), h)
-		for _, m := range []*fakeMiner{good, bad} {
-			hot := m.key.Hotkey()
+		for _, m := range []*validatortest.Miner{good, bad} {
+			hot := m.Key.Hotkey()
 			if err := d.Look(t.Context(), hot); err != nil {
 				t.Fatal(err)
 			}
@@ -43,13 +41,13 @@ func driven(t *testing.T, seed byte) []score.Miner {
 			t.Fatal(err)
 		}
 	}
-	if credit, standing := d.Credit(good.key.Hotkey()); credit == 0 || standing != score.Good {
+	if credit, standing := d.Credit(good.Key.Hotkey()); credit == 0 || standing != score.Good {
 		t.Errorf("the honest miner has %d bytes and is %s", credit, standing)
 	}
-	if n := len(w.chain.set()); n == 0 {
+	if n := len(w.Chain.Vectors()); n == 0 {
 		t.Error("no weights were set")
 	}
-	return []score.Miner{w.score(good), w.score(bad)}
+	return []score.Miner{w.Score(good), w.Score(bad)}
 }
 
 // TestDriver: the same chance gives the same scores, another one others.

@@ -14,22 +14,13 @@ func (v *Validator) Observe(ctx context.Context) error {
 	if _, err := v.refresh(ctx, strata.BlockHash{}); err != nil {
 		return err
 	}
-	v.mu.Lock()
-	v.onlooker = true
-	v.mu.Unlock()
-	v.serving()
-	for _, b := range v.all() {
-		b.observe()
+	v.onlooker.Store(true)
+	v.attend()
+	for _, b := range v.books.All() {
+		if h := b.View().Holdings[v.self]; h != nil { // what the ledger shows, for what the miner would say
+			n := uint64(h.Numbers.Count())
+			b.Plans(wire.Partition{Validator: v.self, Sealed: n, Target: n})
+		}
 	}
 	return nil
-}
-
-// observe takes what the ledger shows for what the miner would say.
-func (b *book) observe() {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	if h := b.holdings[b.v.self]; h != nil {
-		n := uint64(h.numbers.count)
-		b.status = wire.Partition{Validator: b.v.self, Sealed: n, Target: n}
-	}
 }

@@ -9,16 +9,17 @@ import (
 
 	"strata/catalog/sqlite"
 	"strata/score"
+	"strata/validator/validatortest"
 )
 
 // backup returns the ledger as the gateway backs it up.
 func (w *world) backup() []byte {
 	w.t.Helper()
-	if err := w.v.save(w.t.Context()); err != nil {
+	if err := w.Books.Save(w.t.Context()); err != nil {
 		w.t.Fatal(err)
 	}
 	var b bytes.Buffer
-	if err := w.db.ExportLedger(w.t.Context(), &b); err != nil {
+	if err := w.DB.ExportLedger(w.t.Context(), &b); err != nil {
 		w.t.Fatal(err)
 	}
 	return b.Bytes()
@@ -28,12 +29,12 @@ func (w *world) backup() []byte {
 // with what a backup has.
 func (w *world) recover(backup []byte) {
 	w.t.Helper()
-	w.kill()
-	w.path = filepath.Join(w.t.TempDir(), "strata.db")
-	if err := os.RemoveAll(w.logDir()); err != nil {
+	w.Kill()
+	w.Path = filepath.Join(w.t.TempDir(), "strata.db")
+	if err := os.RemoveAll(w.LogDir()); err != nil {
 		w.t.Fatal(err)
 	}
-	db, err := sqlite.Open(w.t.Context(), w.path, sqlite.Gateway)
+	db, err := sqlite.Open(w.t.Context(), w.Path, sqlite.Gateway)
 	if err != nil {
 		w.t.Fatal(err)
 	}
@@ -43,7 +44,7 @@ func (w *world) recover(backup []byte) {
 	if err := db.Close(); err != nil {
 		w.t.Fatal(err)
 	}
-	w.start()
+	w.Start()
 }
 
 // TestCreditsSurviveRecovery: a validator that was recovered gives the credits
@@ -51,30 +52,30 @@ func (w *world) recover(backup []byte) {
 // there: with its manifests, checks, and an audit log that can be replayed.
 func TestCreditsSurviveRecovery(t *testing.T) {
 	w := newWorld(t)
-	m := w.miner("//Honest")
-	m.seal(w.key.Hotkey(), 0, 20)
-	w.start()
-	w.admit(m)
-	w.check(100)
-	w.audit(m, 30)
-	backup, credit, scored := w.backup(), w.book(m).credit(), w.score(m)
-	w.audit(m, 5) // lost
+	m := w.Miner("//Honest")
+	m.Seal(w.Key.Hotkey(), 0, 20)
+	w.Start()
+	w.Admit(m)
+	w.Check(100)
+	w.Audit(m, 30)
+	backup, credit, scored := w.backup(), w.Credit(m), w.Score(m)
+	w.Audit(m, 5) // lost
 	w.recover(backup)
-	if got := w.book(m).credit(); got != credit || got == 0 {
+	if got := w.Credit(m); got != credit || got == 0 {
 		t.Errorf("credit %d after the recovery, %d before", got, credit)
 	}
-	if got := w.score(m).Cohorts; len(got) != 1 || got[0] != scored.Cohorts[0] {
+	if got := w.Score(m).Cohorts; len(got) != 1 || got[0] != scored.Cohorts[0] {
 		t.Errorf("cohorts = %+v, want %+v", got, scored.Cohorts)
 	}
-	w.consistent(m)
-	m.seal(w.key.Hotkey(), 20, 25)
-	w.admit(m)
-	w.check(100)
-	w.audit(m, 5)
-	if got := w.book(m).credit(); got <= credit {
+	w.Consistent(m)
+	m.Seal(w.Key.Hotkey(), 20, 25)
+	w.Admit(m)
+	w.Check(100)
+	w.Audit(m, 5)
+	if got := w.Credit(m); got <= credit {
 		t.Errorf("five more sectors took the credit from %d to %d", credit, got)
 	}
-	w.consistent(m)
+	w.Consistent(m)
 }
 
 // TestRecoveryForgivesNobodyForLong: a miner that was caught after the backup is
@@ -82,30 +83,30 @@ func TestCreditsSurviveRecovery(t *testing.T) {
 // disk earns nothing once its audits fail, as if the validator had been away.
 func TestRecoveryForgivesNobodyForLong(t *testing.T) {
 	w := newWorld(t)
-	self := w.key.Hotkey()
-	liar, lazy := w.miner("//Liar"), w.miner("//Lazy")
-	liar.seal(self, 0, 20)
-	lazy.seal(self, 0, 20)
-	w.start()
-	for _, m := range []*fakeMiner{liar, lazy} {
-		w.admit(m)
-		w.check(100)
-		w.audit(m, 30)
+	self := w.Key.Hotkey()
+	liar, lazy := w.Miner("//Liar"), w.Miner("//Lazy")
+	liar.Seal(self, 0, 20)
+	lazy.Seal(self, 0, 20)
+	w.Start()
+	for _, m := range []*validatortest.Miner{liar, lazy} {
+		w.Admit(m)
+		w.Check(100)
+		w.Audit(m, 30)
 	}
 	backup := w.backup()
-	liar.fake(self, 3, 2) // a second root for a number
-	if err := w.look(liar); err != nil {
+	liar.Fake(self, 3, 2) // a second root for a number
+	if err := w.Look(liar); err != nil {
 		t.Log(err)
 	}
-	w.wantStanding(liar, score.Penalised)
+	w.WantStanding(liar, score.Penalised)
 	w.recover(backup)
-	w.wantStanding(liar, score.Good)
-	_ = w.look(liar) // what it finds shows in the standing
-	w.wantStanding(liar, score.Penalised)
-	before := w.book(lazy).credit()
-	lazy.late = time.Hour
-	w.audit(lazy, 30)
-	if got := w.book(lazy).credit(); before == 0 || got > before/10 {
+	w.WantStanding(liar, score.Good)
+	_ = w.Look(liar) // what it finds shows in the standing
+	w.WantStanding(liar, score.Penalised)
+	before := w.Credit(lazy)
+	lazy.Late = time.Hour
+	w.Audit(lazy, 30)
+	if got := w.Credit(lazy); before == 0 || got > before/10 {
 		t.Errorf("credit %d of %d for a miner that answers every audit late", got, before)
 	}
 }

@@ -9,6 +9,7 @@ import (
 	"strata"
 	"strata/chain"
 	"strata/score"
+	"strata/validator/validatortest"
 )
 
 // TestRun runs the whole role in virtual time over nine minutes: beside an
@@ -17,18 +18,18 @@ import (
 func TestRun(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t)
-		w.pace = Pace{Pull: 10 * time.Second, Flush: 10 * time.Second, Cohort: 5, First: 2}
-		honest, silent, dead, liar, leaver := w.miner("//Honest"), w.miner("//Silent"), w.miner("//Dead"), w.miner("//Liar"), w.miner("//Leaver")
-		self := w.key.Hotkey()
-		for _, m := range []*fakeMiner{honest, silent, dead, leaver} {
-			m.seal(self, 0, 30)
+		w.Pace = validatortest.Pace{Pull: 10 * time.Second, Recheck: 2 * time.Second, Fresh: 2 * time.Minute, Cohort: 5, First: 2}
+		w.pace.Flush, w.clock = 10*time.Second, time.Now
+		honest, silent, dead, liar, leaver := w.Miner("//Honest"), w.Miner("//Silent"), w.Miner("//Dead"), w.Miner("//Liar"), w.Miner("//Leaver")
+		self := w.Key.Hotkey()
+		for _, m := range []*validatortest.Miner{honest, silent, dead, leaver} {
+			m.Seal(self, 0, 30)
 		}
 		for n := range uint64(30) {
-			liar.fake(self, n, 1)
+			liar.Fake(self, n, 1)
 		}
-		silent.hangs, dead.dead = true, true
-		w.start()
-		w.v.Now = time.Now
+		silent.Hangs, dead.Dead = true, true
+		w.Start()
 		ctx, cancel := context.WithCancel(t.Context())
 		done := make(chan error, 1)
 		go func() { done <- w.v.Run(ctx) }()
@@ -37,58 +38,55 @@ func TestRun(t *testing.T) {
 			time.Sleep(12 * time.Second)
 			w.tick()
 		}
-		w.chain.change(leaver.key.Hotkey(), func(n *chain.Neuron) { n.Axon = chain.Axon{} })
-		honest.seal(self, 30, 40)
+		w.Chain.Change(leaver.Key.Hotkey(), func(n *chain.Neuron) { n.Axon = chain.Axon{} })
+		honest.Seal(self, 30, 40)
 		for range 22 {
 			time.Sleep(12 * time.Second)
 			w.tick()
 		}
 		cancel()
-		close(w.chain.heads)
+		close(w.Chain.Feed)
 		if err := <-done; err != nil {
 			t.Errorf("Run ended with %v", err)
 		}
 
-		c := w.score(honest).Cohorts
-		if len(c) != 1 || c[0].Bytes != 40*sectorSize || c[0].Checks < 40 {
+		c := w.Score(honest).Cohorts
+		if len(c) != 1 || c[0].Bytes != 40*validatortest.SectorSize || c[0].Checks < 40 {
 			t.Errorf("the honest miner's cohorts = %+v", c)
 		}
-		if l := w.leaves(honest); l.Failed != 0 || l.Passed < 2500 { // about eight minutes of 60 audits each
+		if l := w.Leaves(honest); l.Failed != 0 || l.Passed < 2500 { // about eight minutes of 60 audits each
 			t.Errorf("the honest miner's leaves = %+v", l)
 		}
-		w.wantStanding(honest, score.Good)
-		w.wantStanding(liar, score.Penalised)
-		w.consistent(honest)
-		sets := w.chain.set()
+		w.WantStanding(honest, score.Good)
+		w.WantStanding(liar, score.Penalised)
+		w.Consistent(honest)
+		sets := w.Chain.Vectors()
 		if len(sets) != 3 { // in blocks 6, 26 and 46
 			t.Fatalf("weights were set %d times", len(sets))
 		}
-		last := sets[len(sets)-1].weights
+		last := sets[len(sets)-1].Weights
 		if len(last) != 1 || last[0] != (chain.Weight{UID: 1, Value: 65535}) {
 			t.Errorf("the last weights are %+v, want the honest miner alone", last)
 		}
-		if got := weightOf(sets[0].weights, 5); got < 60000 {
+		if got := validatortest.WeightOf(sets[0].Weights, 5); got < 60000 {
 			t.Errorf("the miner that left had weight %d before", got)
 		}
-		if w.book(silent).lastErr == "" || w.book(dead).lastErr == "" {
+		if w.Book(silent).View().LastErr == "" || w.Book(dead).View().LastErr == "" {
 			t.Error("a miner that does not answer shows no error")
 		}
-		w.restart()
-		w.consistent(honest)
-		if got := w.score(honest).Cohorts; len(got) != 1 || got[0] != c[0] {
+		w.Restart()
+		w.Consistent(honest)
+		if got := w.Score(honest).Cohorts; len(got) != 1 || got[0] != c[0] {
 			t.Errorf("the ledger has cohorts %+v, memory had %+v", got, c)
 		}
-		w.kill()
+		w.Kill()
 	})
 }
 
 // tick sends the next head to a running validator.
 func (w *world) tick() {
-	w.chain.mu.Lock()
-	w.chain.graph.Head.Number++
-	h := w.chain.graph.Head
-	w.chain.mu.Unlock()
-	w.chain.heads <- h
+	h := w.Chain.Advance()
+	w.Chain.Feed <- h
 }
 
 // TestPaceDefaults: what is given stays, what is not comes from the profile.

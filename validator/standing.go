@@ -2,13 +2,14 @@ package validator
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"strata"
 	"strata/health"
 	"strata/repair"
 	"strata/score"
-	"strata/wire"
+	"strata/validator/book"
 )
 
 // failing is how many leaves must count before too many wrong ones among them
@@ -23,98 +24,71 @@ func (v *Validator) Standings(context.Context) ([]repair.Miner, error) {
 	if !v.mayStore() {
 		return nil, strata.E(strata.Unavailable, "this validator has no permit, so miners take no shards from it: it needs more stake, or the next epoch; they keep what they have for 30 days")
 	}
-	serving := v.serving()
+	serving := v.attend()
 	now, floor := v.present()
-	rules, block := v.clock()
+	rules, block := v.subnet.Clock()
 	var out []repair.Miner
-	for _, b := range v.all() {
-		if serving[b.hotkey] {
-			out = append(out, b.standing(rules, block, now, floor))
+	for _, b := range v.books.All() {
+		if serving[b.Hotkey] {
+			out = append(out, v.standing(b.View(), rules, block, now, floor))
 		}
 	}
 	return out, nil
 }
 
 // mayStore says whether miners take shards from this validator.
-func (v *Validator) mayStore() bool {
-	v.mu.Lock()
-	defer v.mu.Unlock()
-	for _, e := range v.eligible() {
-		if e == v.self {
-			return true
-		}
-	}
-	return false
-}
+func (v *Validator) mayStore() bool { return slices.Contains(v.subnet.Eligible(), v.self) }
 
 // present returns the moment by which silence is judged, and the earliest that
 // a miner's silence can have begun: a validator that was down does not take its
 // own absence for theirs. One that only looks at another's ledger judges by the
 // last answer of any miner in it.
 func (v *Validator) present() (now, floor time.Time) {
-	v.mu.Lock()
-	onlooker := v.onlooker
-	v.mu.Unlock()
-	if !onlooker {
+	if !v.onlooker.Load() {
 		return v.Now(), v.born
 	}
-	for _, b := range v.all() {
-		b.mu.Lock()
-		if b.rec.LastSeen.After(now) {
-			now = b.rec.LastSeen
+	for _, b := range v.books.All() {
+		if seen := b.View().Record.LastSeen; seen.After(now) {
+			now = seen
 		}
-		b.mu.Unlock()
 	}
 	return now, time.Time{}
 }
 
-func (b *book) standing(rules score.Rules, block uint64, now, floor time.Time) repair.Miner {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	seen := b.rec.LastSeen
+func (v *Validator) standing(known *book.View, rules score.Rules, block uint64, now, floor time.Time) repair.Miner {
+	seen := known.Record.LastSeen
 	if seen.Before(floor) {
 		seen = floor
 	}
-	m := repair.Miner{Hotkey: b.hotkey, Condition: b.condition(rules, block, now.Sub(seen))}
+	m := repair.Miner{Hotkey: known.Record.Hotkey, Condition: v.condition(known.Record.Score, rules, block, now.Sub(seen))}
 	if m.Condition == health.Safe {
-		m.Shed = b.shed()
+		m.Shed = v.shed(known)
 	}
 	return m
 }
 
-// condition says what the miner's shards are worth after so much silence. The
-// caller holds mu.
-func (b *book) condition(rules score.Rules, block uint64, silent time.Duration) health.Condition {
-	leaves := b.rec.Score.Leaves(rules, block)
+// condition says what the miner's shards are worth after so much silence.
+func (v *Validator) condition(s score.Miner, rules score.Rules, block uint64, silent time.Duration) health.Condition {
+	leaves := s.Leaves(rules, block)
 	wrong := leaves.Passed+leaves.Failed >= failing && leaves.Failed > leaves.Passed/3
-	switch standing := b.rec.Score.Standing; {
-	case standing == score.Penalised || standing == score.Probation, silent > b.v.Pace.Gone:
+	switch {
+	case s.Standing == score.Penalised || s.Standing == score.Probation, silent > v.Pace.Gone:
 		return health.Missing
-	case standing == score.Suspended, wrong, silent > b.v.Pace.Doubt:
+	case s.Standing == score.Suspended, wrong, silent > v.Pace.Doubt:
 		return health.Doubtful
-	case b.rec.Score.Leaving:
+	case s.Leaving:
 		return health.Leaving
 	}
 	return health.Safe
 }
 
 // shed returns the bytes of shards that lie in sectors beyond what the miner
-// plans for us: it keeps them only because of the shards. The caller holds mu.
-func (b *book) shed() strata.ByteSize {
-	h := b.holdings[b.v.self]
-	if h == nil || b.status.Sealed <= b.status.Target {
+// plans for us: it keeps them only because of the shards.
+func (v *Validator) shed(known *book.View) strata.ByteSize {
+	h, plan := known.Holding(v.self), known.Plan
+	if plan.Sealed <= plan.Target {
 		return 0
 	}
-	over := (b.status.Sealed - b.status.Target) * uint64(b.v.Profile.SectorSize())
-	return strata.ByteSize(min(over, h.covered-min(h.covered, h.free)))
-}
-
-// noteStatus takes over what a miner says of itself. The caller holds mu.
-func (b *book) noteStatus(st wire.Status) {
-	b.status = wire.Partition{Validator: b.v.self}
-	for _, p := range st.Partitions {
-		if p.Validator == b.v.self {
-			b.status = p
-		}
-	}
+	over := (plan.Sealed - plan.Target) * uint64(v.Profile.SectorSize())
+	return strata.ByteSize(min(over, h.Covered-min(h.Covered, h.Free)))
 }

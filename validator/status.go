@@ -9,6 +9,7 @@ import (
 	"strata/object/roster"
 	"strata/placement"
 	"strata/score"
+	"strata/validator/book"
 	"strata/wire"
 )
 
@@ -18,86 +19,71 @@ func (v *Validator) Status(ctx context.Context) (gateway.NetworkStatus, error) {
 	if err != nil {
 		return gateway.NetworkStatus{}, err
 	}
-	v.mu.Lock()
+	head := v.subnet.Head()
 	st := gateway.NetworkStatus{
-		Profile: v.Profile.Name, Netuid: v.Domain.Netuid, Block: v.head.Number, BlockTime: v.head.Time,
+		Profile: v.Profile.Name, Netuid: v.Domain.Netuid, Block: head.Number, BlockTime: head.Time,
 		SectorSize: uint64(v.Profile.SectorSize()), Objects: objects, ObjectBytes: bytes,
 	}
-	v.mu.Unlock()
-	for _, b := range v.all() {
-		if m, ok := b.miner(); ok {
-			st.Miners = append(st.Miners, m)
+	for _, b := range v.books.All() {
+		if known := b.View(); known.Present {
+			st.Miners = append(st.Miners, v.minerStatus(known))
 		}
 	}
 	slices.SortFunc(st.Miners, func(a, b gateway.Miner) int { return int(a.UID) - int(b.UID) })
 	return st, nil
 }
 
-// miner is the book's row of the status; false if it does not serve.
-func (b *book) miner() (gateway.Miner, bool) {
-	proven, weight := b.credit(), b.v.weightOf(b.hotkey)
-	b.mu.Lock()
-	defer b.mu.Unlock()
+// minerStatus is a miner's row of the status.
+func (v *Validator) minerStatus(known *book.View) gateway.Miner {
+	r := known.Record
 	return gateway.Miner{
-		Hotkey: b.hotkey, UID: b.row.UID, Address: b.row.Axon.Addr.String(),
-		Sealed: b.status.Sealed, Target: b.status.Target, ProvenBytes: proven,
-		AuditsPassed: b.rec.Passed, AuditsFailed: b.rec.Failed, Weight: weight, Leaving: b.rec.Score.Leaving,
-		LastSeen: b.rec.LastSeen, LastError: b.lastErr,
-	}, b.present
+		Hotkey: r.Hotkey, UID: known.Row.UID, Address: known.Row.Axon.Addr.String(),
+		Sealed: known.Plan.Sealed, Target: known.Plan.Target, ProvenBytes: v.credit(known),
+		AuditsPassed: r.Passed, AuditsFailed: r.Failed, Weight: v.weights.Weight(r.Hotkey), Leaving: r.Score.Leaving,
+		LastSeen: r.LastSeen, LastError: known.LastErr,
+	}
 }
 
-func (v *Validator) weightOf(h strata.Hotkey) uint16 {
-	v.mu.Lock()
-	defer v.mu.Unlock()
-	return v.weights[h]
+// credit returns the proven bytes that are paid for at the present block.
+func (v *Validator) credit(known *book.View) uint64 {
+	rules, block := v.subnet.Clock()
+	return known.Credit(rules, block, v.subnet.Shares())
 }
 
 // Candidates returns the miners that may get shards: those that serve and are
-// not punished. A miner that does not answer has nothing free.
+// not punished. A miner that does not answer has nothing free. It waits for
+// nobody, as every segment that is stored asks.
 func (v *Validator) Candidates(context.Context) ([]roster.Candidate, error) {
 	var out []roster.Candidate
-	rules, block := v.clock()
-	v.mu.Lock()
-	onlooker := v.onlooker
-	v.mu.Unlock()
-	for _, b := range v.all() {
-		if c, ok := b.candidate(rules, block, onlooker); ok {
-			out = append(out, c)
+	rules, block := v.subnet.Clock()
+	for _, b := range v.books.All() {
+		if known := b.View(); known.Present {
+			out = append(out, v.candidate(b, known, rules, block))
 		}
 	}
 	return out, nil
 }
 
-func (b *book) candidate(rules score.Rules, block uint64, onlooker bool) (roster.Candidate, bool) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	if !b.present {
-		return roster.Candidate{}, false
+func (v *Validator) candidate(b *book.Book, known *book.View, rules score.Rules, block uint64) roster.Candidate {
+	r, free := known.Record, uint64(0)
+	if !r.Score.Leaving && r.Score.Standing == score.Good && v.answers(b, known) {
+		free = known.Holding(v.self).Free
 	}
-	free := uint64(0)
-	if h := b.holdings[b.v.self]; h != nil && !b.rec.Score.Leaving && b.rec.Score.Standing == score.Good && b.answers(onlooker) {
-		free = h.free
-	}
-	l := b.rec.Score.Leaves(rules, block)
+	l := r.Score.Leaves(rules, block)
 	return roster.Candidate{
 		Candidate: placement.Candidate{
-			Hotkey: b.hotkey, Coldkey: b.row.Coldkey, Addr: b.row.Axon.Addr.Addr(),
+			Hotkey: r.Hotkey, Coldkey: known.Row.Coldkey, Addr: known.Row.Axon.Addr.Addr(),
 			Free: strata.ByteSize(free), Score: uint32(score.LCB(l.Passed, l.Passed+l.Failed)),
 		},
-		Endpoint: wire.Endpoint{Hotkey: b.hotkey, Addr: b.row.Axon.Addr},
-	}, true
+		Endpoint: wire.Endpoint{Hotkey: r.Hotkey, Addr: known.Row.Axon.Addr},
+	}
 }
 
 // answers says whether the miner has answered of late: one that only looks at
-// another's ledger knows no more than when it last did. The caller holds mu.
-func (b *book) answers(onlooker bool) bool {
-	now, p := b.v.Now(), b.v.Pace
-	if onlooker {
-		return now.Sub(b.rec.LastSeen) < p.Fresh
+// another's ledger knows no more than when it last did.
+func (v *Validator) answers(b *book.Book, known *book.View) bool {
+	if v.onlooker.Load() {
+		return v.Now().Sub(known.Record.LastSeen) < v.Pace.Fresh
 	}
-	limit := p.Fresh
-	if b.looking {
-		limit = max(limit, patience*p.Pull)
-	}
-	return !b.silent(now) && now.Sub(b.rec.LastSeen) < limit
+	return b.Answers()
 }

@@ -3,52 +3,41 @@ package validator
 import (
 	"context"
 	"log/slog"
-	"slices"
-	"sync"
+	"sync/atomic"
 	"time"
 
 	"strata"
 	"strata/catalog"
 	"strata/chain"
 	"strata/internal/lifecycle"
-	"strata/score"
-	"strata/seal"
+	"strata/object"
+	"strata/validator/account"
+	"strata/validator/audit"
+	"strata/validator/book"
+	"strata/validator/chance"
+	"strata/validator/check"
+	"strata/validator/fraud"
+	"strata/validator/manifest"
+	"strata/validator/refusal"
+	"strata/validator/shards"
+	"strata/validator/subnet"
+	"strata/validator/weigh"
 	"strata/wire"
 )
 
 // Chain is what a validator needs of the chain.
 type Chain interface {
 	Heads(ctx context.Context) (<-chan chain.Head, error)
-	Metagraph(ctx context.Context, n strata.Netuid, at strata.BlockHash) (*chain.Metagraph, error)
-	Hyperparameters(ctx context.Context, n strata.Netuid) (chain.Hyperparameters, error)
-	SetWeights(ctx context.Context, hot chain.Signer, n strata.Netuid, w []chain.Weight, kept chain.Commits) (chain.WeightsReceipt, error)
-	RevealWeights(ctx context.Context, hot chain.Signer, n strata.Netuid, kept chain.Commits) (chain.Reveals, error)
+	subnet.Chain
+	weigh.Chain
 }
 
 // Miners is how a validator talks to them. Answers are authentic: package peer
 // has checked the signatures.
 type Miners interface {
-	Status(ctx context.Context, ep wire.Endpoint) (wire.Status, error)
-	Manifest(ctx context.Context, ep wire.Endpoint, q wire.ManifestQuery) (wire.ManifestPage, error)
-	// Audit returns the answer and the time from the request's last byte to
-	// the answer's last byte.
-	Audit(ctx context.Context, ep wire.Endpoint, r wire.AuditRequest) (wire.AuditResponse, time.Duration, error)
-	// ReadShard reads n bytes from off of a shard of size bytes, as a gateway does.
-	// It returns the BLAKE3 of them, all verified against the root, and the time.
-	ReadShard(ctx context.Context, ep wire.Endpoint, root strata.Root, size, off, n uint64) (strata.Root, time.Duration, error)
-	// Retain tells the miner which shards to keep.
-	Retain(ctx context.Context, ep wire.Endpoint, list wire.Retain) (wire.RetainResult, error)
-	// RestoreShard takes back a shard's deletion.
-	RestoreShard(ctx context.Context, ep wire.Endpoint, root strata.Root) error
-	// RoundTrip returns the time of a TCP connect.
-	RoundTrip(ctx context.Context, ep wire.Endpoint) (time.Duration, error)
-}
-
-// Shards is where it is recorded what became of a shard.
-type Shards interface {
-	// SettleShard records what a shard on a miner turned out to be, if it is
-	// still on record there; it says whether it was.
-	SettleShard(ctx context.Context, miner strata.Hotkey, p catalog.Placed, to catalog.ShardState) (bool, error)
+	manifest.Miners
+	audit.Miners
+	shards.Miners
 }
 
 // Pace is how often things are done. Zero fields take the profile's default.
@@ -102,11 +91,11 @@ type Config struct {
 	Key    chain.Signer
 	Miners Miners
 	Ledger catalog.Ledger
-	Shards Shards
+	Shards shards.Record
 	// Refusals are what a gateway in another process has noted; nil means that
 	// there is none.
 	Refusals catalog.Refusals
-	Keep     Keeping // nil: no miner is told to delete what the catalog does not name
+	Keep     shards.Keeping // nil: no miner is told to delete what the catalog does not name
 	Domain   wire.Domain
 	Profile  strata.Profile
 	Pace     Pace
@@ -116,43 +105,53 @@ type Config struct {
 	Account *Account
 	// Chance returns 64 random bits. A simulation gives its own, to be repeated;
 	// nil means secret ones, without which a miner could foresee its checks.
-	Chance func() uint64
+	Chance chance.Source
 	// Fill computes a sector's true root with room for the sector in buf; nil
 	// fills it. What checks the same few sectors thousands of times remembers
 	// their roots here.
-	Fill func(ctx context.Context, s seal.Sector, buf []byte) (strata.Root, error)
+	Fill check.Fill
 }
 
-// Validator is the role. Run keeps it going; Status and Candidates are safe for
-// concurrent use at any time.
+// Account is what a validator needs to keep its audit log, and to act on others'
+// proofs of fraud. All fields but Commit, Accusers and Retain are needed.
+type Account struct {
+	Log      AuditLog
+	Journal  catalog.Journal // of the ledger
+	Frauds   catalog.Frauds  // of the ledger
+	Accusers []fraud.Accuser
+	Version  string
+	// Retain is for how many blocks after its end a public part of the log is
+	// kept; 0 means for ever.
+	Retain uint64
+	// Commit puts the log's head on chain.
+	Commit func(ctx context.Context, number uint64, hash strata.Root) error
+}
+
+// AuditLog is where a validator's account of itself goes (auditlog.Log).
+type AuditLog interface {
+	account.Log
+	fraud.Public
+}
+
+// Validator is the role. Run keeps it going; Status, Candidates and Standings are
+// safe for concurrent use at any time.
 type Validator struct {
 	Config
 	self strata.Hotkey
-	// underway is the sectors that are being refilled.
-	underway underway
-	large    turn      // held by a pull that takes much memory
-	born     time.Time // no miner was silent before
+	born time.Time // no miner was silent before
+	// onlooker: another process validates; this one reads its ledger.
+	onlooker atomic.Bool
 
-	line line // over which shards go to miners
-
-	handing sync.Mutex // held while entries go from the journal to the audit log
-
-	mu         sync.Mutex // guards what follows
-	books      map[strata.Hotkey]*book
-	graph      *chain.Metagraph
-	params     chain.Hyperparameters
-	rules      score.Rules
-	stakes     shares
-	head       chain.Head
-	weights    map[strata.Hotkey]uint16 // last set
-	weightedAt uint64                   // block of the last vector, or of the last attempt
-	unset      string                   // why there are no weights, as last logged
-	onlooker   bool                     // another process validates; this one reads its ledger
-	computed   computed                 // the last vector that was logged
-	ended      []ended                  // what waits to become public
-	accused    []accusation             // false roots that others say they found
-	others     bool                     // whose turn it was last: others' proofs or our checks
-	distrusted map[string]uint64        // until which block nobody listens to an accuser
+	subnet    *subnet.Subnet
+	books     *book.Books
+	account   *account.Keeper // nil: no audit log is kept
+	frauds    *fraud.Desk
+	manifests *manifest.Puller
+	checks    *check.Checker
+	refused   *refusal.Tally
+	shards    *shards.Keeper
+	audits    *audit.Auditor
+	weights   *weigh.Weigher
 }
 
 // New restores a validator from its ledger.
@@ -161,51 +160,77 @@ func New(ctx context.Context, c Config) (*Validator, error) {
 		c.Now = time.Now
 	}
 	if c.Chance == nil {
-		c.Chance = secret
+		c.Chance = chance.Secret
 	}
 	if c.Fill == nil {
-		c.Fill = fill
+		c.Fill = check.Refill
 	}
 	c.Pace = c.Pace.withDefaults(c.Profile)
-	v := &Validator{Config: c, self: strata.Hotkey(c.Key.PublicKey()), large: make(turn, 1), books: map[strata.Hotkey]*book{}, weights: map[strata.Hotkey]uint16{}, distrusted: map[string]uint64{}}
-	v.born = c.Now()
+	v := &Validator{Config: c, self: strata.Hotkey(c.Key.PublicKey()), born: c.Now()}
+	v.subnet = subnet.New(c.Chain, c.Domain.Netuid, c.Profile)
 	if err := v.restore(ctx); err != nil {
 		return nil, err
 	}
+	v.compose()
 	return v, nil
 }
 
-func (v *Validator) restore(ctx context.Context) error {
-	records, err := v.Ledger.Miners(ctx)
-	if err != nil {
+// restore makes the rooms that begin with what the ledger has.
+func (v *Validator) restore(ctx context.Context) (err error) {
+	books := book.Config{
+		Self: v.self, Profile: v.Profile, Subnet: v.subnet, Ledger: v.Ledger, Chance: v.Chance, Now: v.Now, Log: v.Log,
+		Cohort: v.Pace.Cohort, First: v.Pace.First, Patience: v.patience(), Fresh: v.Pace.Fresh,
+	}
+	if v.Account != nil {
+		books.Journal = v.Account.Journal
+	}
+	if v.books, err = book.Restore(ctx, books); err != nil {
 		return err
 	}
-	for _, r := range records {
-		v.books[r.Hotkey] = newBook(v, r)
+	if a := v.Account; a != nil {
+		v.account = account.New(account.Config{
+			Audit: a.Log, Journal: a.Journal, Books: v.books, Subnet: v.subnet, Profile: v.Profile,
+			Version: a.Version, Retain: a.Retain, Commit: a.Commit, Log: v.Log,
+		})
 	}
-	heads, err := v.Ledger.Heads(ctx)
-	if err != nil {
-		return err
-	}
-	for p, h := range heads {
-		b := v.books[p.Miner]
-		if b == nil {
-			return strata.E(strata.Corrupt, "the ledger has a manifest of miner %s but no record of it: restore strata.db from a backup", p.Miner)
-		}
-		if err := b.load(ctx, p, h); err != nil {
-			return err
-		}
-	}
-	block, last, err := v.Ledger.LastWeights(ctx)
-	if err != nil {
-		return err
-	}
-	v.weightedAt = block
-	for _, w := range last {
-		v.weights[w.Hotkey] = w.Value
-	}
-	return nil
+	v.weights, err = weigh.Restore(ctx, weigh.Config{
+		Self: v.self, Key: v.Key, Netuid: v.Domain.Netuid, Chain: v.Chain, Ledger: v.Ledger,
+		Subnet: v.subnet, Books: v.books, Refresh: v.refresh, Account: v.account, Log: v.Log,
+	})
+	return err
 }
+
+// compose makes the rooms that remember nothing.
+func (v *Validator) compose() {
+	frauds := fraud.Config{Books: v.books, Subnet: v.subnet, Ledger: v.Ledger, Domain: v.Domain, Log: v.Log}
+	if v.Account != nil {
+		frauds.Record, frauds.Public = v.Account.Frauds, v.Account.Log
+	}
+	v.frauds = fraud.New(frauds)
+	v.manifests = manifest.New(manifest.Config{
+		Self: v.self, Domain: v.Domain, Profile: v.Profile, Miners: v.Miners, Subnet: v.subnet, Ledger: v.Ledger, Frauds: v.frauds, Log: v.Log,
+	})
+	v.checks = check.New(check.Config{
+		Domain: v.Domain, Profile: v.Profile, Books: v.books, Ledger: v.Ledger, Frauds: v.frauds,
+		Chance: v.Chance, Fill: v.Fill, Share: v.Pace.CheckShare, Now: v.Now, Log: v.Log,
+	})
+	v.refused = refusal.NewTally(v.Now)
+	v.shards = shards.New(shards.Config{
+		Self: v.self, Profile: v.Profile, Miners: v.Miners, Manifests: v.manifests, Ledger: v.Ledger, Record: v.Shards, Keep: v.Keep,
+		Refused: v.refused, Others: v.Refusals, Patience: v.patience(), Now: v.Now, Log: v.Log,
+	})
+	v.audits = audit.New(audit.Config{
+		Self: v.self, Profile: v.Profile, Miners: v.Miners, Subnet: v.subnet, Ledger: v.Ledger, Manifests: v.manifests, Shards: v.shards,
+		Chance: v.Chance, Recheck: v.Pace.Recheck, Digests: v.Account != nil, Log: v.Log,
+	})
+}
+
+// looksInVain is how many looks in vain it takes until what was last shown proves
+// nothing any more.
+const looksInVain = 10
+
+// patience is how long these take.
+func (v *Validator) patience() time.Duration { return looksInVain * v.Pace.Pull }
 
 // Start reads the metagraph once. Code Forbidden if the hotkey is not
 // registered.
@@ -218,7 +243,7 @@ func (v *Validator) Start(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if err := v.open(ctx); err != nil {
+	if err := v.account.Open(ctx); err != nil {
 		return err
 	}
 	v.Log.Info("validating", "uid", row.UID, "hotkey", v.self, "stake", row.Stake.String(), "permit", row.Permit)
@@ -229,11 +254,11 @@ func (v *Validator) Start(ctx context.Context) error {
 func (v *Validator) Run(ctx context.Context) error {
 	g := lifecycle.New(ctx, v.Log, time.Minute)
 	g.Go("follow", v.follow)
-	g.Go("check", v.check)
+	g.Go("check", v.checks.Run)
 	g.Go("flush", v.flush)
 	if v.Account != nil {
-		g.Go("account", v.account)
-		g.Go("accusers", v.listen)
+		g.Go("account", func(ctx context.Context) error { return v.account.Run(ctx, v.Pace.Flush) })
+		g.Go("accusers", func(ctx context.Context) error { return v.frauds.Listen(ctx, v.Account.Accusers, v.Pace.Pull) })
 	}
 	return g.Wait()
 }
@@ -242,7 +267,7 @@ func (v *Validator) Run(ctx context.Context) error {
 func (v *Validator) flush(ctx context.Context) error {
 	for {
 		err := lifecycle.Sleep(ctx, v.Pace.Flush)
-		if ferr := v.save(context.WithoutCancel(ctx)); ferr != nil {
+		if ferr := v.books.Save(context.WithoutCancel(ctx)); ferr != nil {
 			v.Log.Error("audit results were not written; trying again", "err", ferr)
 		}
 		if err != nil {
@@ -251,41 +276,12 @@ func (v *Validator) flush(ctx context.Context) error {
 	}
 }
 
-// save writes the records that changed. A crash before it loses the audits
-// since the last one. A miner whose turn is taken is left for the next time, or
-// for the write that is being made: it delays nobody.
-func (v *Validator) save(ctx context.Context) error {
-	var dirty []catalog.MinerRecord
-	var from []*book
-	for _, b := range v.all() {
-		if !b.turn.try() {
-			continue
-		}
-		defer b.turn.give()
-		if r, ok := b.takeDirty(); ok {
-			dirty, from = append(dirty, r), append(from, b)
-		}
-	}
-	if len(dirty) == 0 {
-		return nil
-	}
-	err := v.Ledger.SaveMiners(ctx, dirty)
-	if err != nil {
-		for i, b := range from {
-			b.unsaved(dirty[i].Journal)
-		}
-	}
-	return err
+// Accuse acts on a proof of fraud that somebody hands in (fraud.Desk.Accuse).
+func (v *Validator) Accuse(ctx context.Context, proof []byte, from string) error {
+	return v.frauds.Accuse(ctx, proof, from)
 }
 
-// all returns every book, in order of hotkey.
-func (v *Validator) all() []*book {
-	v.mu.Lock()
-	defer v.mu.Unlock()
-	out := make([]*book, 0, len(v.books))
-	for _, b := range v.books {
-		out = append(out, b)
-	}
-	slices.SortFunc(out, func(a, b *book) int { return compareKeys(a.hotkey, b.hotkey) })
-	return out
-}
+// Judge returns a transport that lets miners pay for shards that they refuse. A
+// refusal counts when the next manifest still shows room in this validator's
+// partition.
+func (v *Validator) Judge(t object.Transport) object.Transport { return v.refused.Watch(t) }

@@ -15,6 +15,7 @@ import (
 	"strata/chain"
 	"strata/internal/lifecycle"
 	"strata/validator"
+	"strata/validator/fraud"
 	"strata/wire"
 )
 
@@ -37,7 +38,7 @@ func (n *node) account(g *lifecycle.Group, f auditFlags) (*validator.Account, er
 		return nil, err
 	}
 	g.OnClose("audit log", log.Close)
-	accusers := []validator.Accuser{auditlog.Folder(filepath.Join(n.auditDir(), auditlog.Inbox))}
+	accusers := []fraud.Accuser{auditlog.Folder(filepath.Join(n.auditDir(), auditlog.Inbox))}
 	for _, url := range f.AuditPeers {
 		accusers = append(accusers, auditlog.Peer{URL: url, Client: &http.Client{Timeout: time.Minute}})
 	}

@@ -67,7 +67,7 @@ type keeping struct {
 	keeper atomic.Pointer[backup.Keeper] // nil while, or where, there is no backup
 }
 
-// Sound implements validator.Keeping.
+// Sound implements shards.Keeping.
 func (k *keeping) Sound() bool {
 	keeper := k.keeper.Load()
 	return keeper != nil && keeper.Sound()

@@ -10,6 +10,7 @@ import (
 	"strata/object/roster"
 	"strata/repair"
 	"strata/validator"
+	"strata/validator/refusal"
 )
 
 type gatewayCmd struct {
@@ -33,7 +34,7 @@ func (c *gatewayCmd) Run(ctx context.Context, s streams) error {
 	if err != nil {
 		return abandon(g, err)
 	}
-	o := &onlooker{config: n.validatorConfig(), witness: validator.NewWitness(n.db, nil)}
+	o := &onlooker{config: n.validatorConfig(), witness: refusal.NewWitness(n.db, nil)}
 	if err := o.look(g.Context()); err != nil {
 		return abandon(g, err)
 	}
@@ -58,7 +59,7 @@ const lookEach = 10 * time.Second
 // process writes.
 type onlooker struct {
 	config  validator.Config
-	witness *validator.Witness // of what miners do to this gateway's shards
+	witness *refusal.Witness // of what miners do to this gateway's shards
 	view    atomic.Pointer[validator.Validator]
 }
 

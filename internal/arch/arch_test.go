@@ -23,8 +23,8 @@ var layers = []struct {
 	{"tools", []string{"internal/batch", "internal/durable", "internal/hugepage", "internal/background", "internal/leaks", "internal/lifecycle", "internal/recorded"}},
 	{"adapters", []string{"chain", "chain/scale", "chain/scale/listing", "chain/timelock", "chain/subtensor", "chain/subtensor/link", "chain/devchain", "chain/devchain/jsonrpc", "chain/devchain/state", "chain/devchain/storage", "chain/devchain/metadata", "chain/devchain/pallets", "chain/devchain/runtimeapi", "chain/devchain/pool", "chain/devchain/ledger", "chain/devchain/devchaintest", "wallet", "volume", "volume/vfs", "volume/vfs/faultfs", "volume/layout", "volume/index", "volume/hashes", "volume/pipeline", "volume/yield", "volume/disk", "peer", "catalog", "catalog/catalogtest", "catalog/sqlite", "auditlog", "auditlog/onchain"}},
 	{"services", []string{"object/segment", "object/packer", "object/keyring", "object/roster", "object/memory", "object/fetch", "object/send", "object/renew", "object", "object/objecttest", "repair", "backup"}},
-	{"roles", []string{"miner", "validator", "gateway", "gateway/client", "gateway/client/agefile", "gateway/files"}},
-	{"composition", []string{"web", "metrics", "devnet", "bench", "bench/attack", "bench/audit", "bench/cheaters", "bench/objects", "bench/pipeline", "bench/profile", "bench/seal", "sim", "cmd/strata"}},
+	{"roles", []string{"miner", "validator", "validator/account", "validator/audit", "validator/book", "validator/chance", "validator/check", "validator/fraud", "validator/holding", "validator/manifest", "validator/refusal", "validator/shards", "validator/subnet", "validator/weigh", "gateway", "gateway/client", "gateway/client/agefile", "gateway/files"}},
+	{"composition", []string{"validator/validatortest", "web", "metrics", "devnet", "bench", "bench/attack", "bench/audit", "bench/cheaters", "bench/objects", "bench/pipeline", "bench/profile", "bench/seal", "sim", "cmd/strata"}},
 }
 
 // sideways lists the imports allowed within one layer: an adapter may import
@@ -68,7 +68,17 @@ var sideways = map[string][]string{
 	"repair":            {"object/renew"},
 	"backup":            {"object", "object/roster"},
 
-	"validator":      {"gateway"},
+	// A validator's rooms, from what is known of a miner up to the role.
+	"validator/book":     {"validator/chance", "validator/subnet", "validator/holding"},
+	"validator/account":  {"validator/subnet", "validator/book"},
+	"validator/fraud":    {"validator/subnet", "validator/book"},
+	"validator/manifest": {"validator/subnet", "validator/holding", "validator/book", "validator/fraud"},
+	"validator/check":    {"validator/chance", "validator/book", "validator/fraud"},
+	"validator/shards":   {"validator/book", "validator/manifest", "validator/refusal"},
+	"validator/audit":    {"validator/chance", "validator/subnet", "validator/holding", "validator/book", "validator/manifest", "validator/shards"},
+	"validator/weigh":    {"validator/subnet", "validator/book", "validator/account"},
+	"validator":          {"gateway", "validator/chance", "validator/subnet", "validator/book", "validator/account", "validator/fraud", "validator/manifest", "validator/check", "validator/shards", "validator/refusal", "validator/audit", "validator/weigh"},
+
 	"gateway/client": {"gateway"},
 	"gateway/files":  {"gateway"},
 	"bench/audit":    {"bench"},
