@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net"
+	neturl "net/url"
 	"sync"
 	"time"
 
@@ -85,6 +87,20 @@ type Conn struct {
 	subs    map[string]func(json.RawMessage) // by the node's id of the subscription
 }
 
+// dialError is what went wrong with a connection without the libraries' account
+// of what they were about, which names the address three times.
+func dialError(err error) error {
+	var request *neturl.Error
+	if errors.As(err, &request) {
+		err = request.Err
+	}
+	var network *net.OpError
+	if errors.As(err, &network) && network.Err != nil {
+		err = network.Err
+	}
+	return err
+}
+
 // dial connects to one endpoint and starts reading from it. The goroutines end
 // with close.
 func dial(ctx context.Context, url string, o Options, wg *sync.WaitGroup) (*Conn, error) {
@@ -95,7 +111,7 @@ func dial(ctx context.Context, url string, o Options, wg *sync.WaitGroup) (*Conn
 		_ = resp.Body.Close() // nothing is read from it
 	}
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", url, err)
+		return nil, fmt.Errorf("%s: %w", url, dialError(err))
 	}
 	ws.SetReadLimit(o.MaxMessage)
 	c := &Conn{

@@ -187,8 +187,10 @@ func (l *Link) dialAny(ctx context.Context) (*Conn, error) {
 		strings.Join(l.endpoints, ", "), oneLine(errors.Join(errs...)))
 }
 
-// oneLine keeps an error's text on one line.
-func oneLine(err error) string { return strings.Join(strings.Fields(err.Error()), " ") }
+// oneLine keeps an error's text, of several errors all, on one line.
+func oneLine(err error) string {
+	return strings.Join(strings.Fields(strings.ReplaceAll(strings.TrimSpace(err.Error()), "\n", "; ")), " ")
+}
 
 // setUp publishes a connection and restores the subscriptions on it. What
 // cannot be restored because it broke again is, on the next.
