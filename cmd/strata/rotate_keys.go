@@ -15,7 +15,7 @@ import (
 
 // gatewayCmds are the gateway and what is done to its metadata.
 type gatewayCmds struct {
-	Serve      gatewayCmd    `cmd:"" default:"withargs" help:"Serve users: web page and HTTP."`
+	Serve      gatewayCmd    `cmd:"" default:"withargs" help:"Serve users: web page and HTTP; what strata gateway alone does, too."`
 	Recover    recoverCmd    `cmd:"" help:"Get the metadata back from the miners, with the hotkey alone."`
 	RotateKeys rotateKeysCmd `cmd:"" name:"rotate-keys" help:"Draw a new key and wrap all objects' keys under it."`
 }
