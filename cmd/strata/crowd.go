@@ -23,13 +23,14 @@ type crowd struct {
 	what     string // like "storing"
 	sizes    []int64
 
-	mu      sync.Mutex // guards what follows, bar included
-	bar     *bar
-	moved   []int64 // bytes of each file
-	done    int64   // their sum
-	total   int64
-	failed  int
-	failure error // the first
+	mu       sync.Mutex // guards what follows, bar included
+	bar      *bar
+	moved    []int64 // bytes of each file
+	done     int64   // their sum
+	total    int64
+	failed   int
+	failure  error // the first
+	hopeless bool  // no more are to be begun
 }
 
 func newCrowd(s streams, f transferFlags, what string, n int, size func(int) int64) *crowd {
@@ -48,22 +49,24 @@ func newCrowd(s streams, f transferFlags, what string, n int, size func(int) int
 }
 
 // run calls do for each file, some at once, and writes the line that it returns.
-// One that fails does not stop the others, unless they would fail alike.
+// One that fails does not stop the others, unless they would fail alike: then no
+// more are begun, and those under way end as they do, so that each that was moved
+// is told.
 func (c *crowd) run(ctx context.Context, do func(context.Context, int, client.Progress) (line string, err error)) error {
-	g, running := errgroup.WithContext(ctx)
+	var g errgroup.Group
 	g.SetLimit(filesAtOnce)
 	for i := range c.sizes {
-		if running.Err() != nil {
+		if c.stopped() || ctx.Err() != nil {
 			break
 		}
 		g.Go(func() error {
-			line, err := do(running, i, func(n int64) { c.tell(i, n) })
+			line, err := do(ctx, i, func(n int64) { c.tell(i, n) })
 			return c.end(i, line, err)
 		})
 	}
-	err := g.Wait()
+	err := g.Wait() // the first
 	if err == nil {
-		err = ctx.Err() // before any was begun
+		err = ctx.Err()
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -72,6 +75,13 @@ func (c *crowd) run(ctx context.Context, do func(context.Context, int, client.Pr
 		err = strata.E(strata.CodeOf(c.failure), "%s failed for %d of %d files, as said above", c.what, c.failed, len(c.sizes))
 	}
 	return err
+}
+
+// stopped says whether something fails all files alike.
+func (c *crowd) stopped() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.hopeless
 }
 
 // tell notes how much of a file has moved; encrypted it is longer than it was.
@@ -89,6 +99,9 @@ func (c *crowd) tell(i int, n int64) {
 // end notes that a file has moved, or returns the error that ends the others.
 func (c *crowd) end(i int, line string, err error) error {
 	if err != nil && hopeless(err) {
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		c.hopeless = true
 		return err
 	}
 	c.tell(i, c.sizes[i])

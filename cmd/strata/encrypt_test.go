@@ -35,14 +35,14 @@ func (s *shelf) Put(_ context.Context, r gateway.PutRequest) (gateway.Object, er
 	if err == nil && len(b) == 0 {
 		err = strata.E(strata.Invalid, "the file is empty: there is nothing to store")
 	}
-	if err == nil && s.full > 0 && len(s.by) >= s.full {
-		err = strata.E(strata.NoSpace, "the network is full")
-	}
 	if err != nil {
 		return gateway.Object{}, err
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if s.full > 0 && len(s.by) >= s.full {
+		return gateway.Object{}, strata.E(strata.NoSpace, "the network is full")
+	}
 	o := gateway.Object{ID: strata.ObjectID{1, byte(len(s.by))}, Name: r.Name, ContentType: r.ContentType, Size: int64(len(b))}
 	if r.Keyed {
 		if c, old := r.Condition, s.keys[r.Name]; c.Absent && old != (strata.ObjectID{}) || c.Match != (strata.ObjectID{}) && c.Match != old {
