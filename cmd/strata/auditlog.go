@@ -1,18 +1,15 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"net"
 	"net/http"
 	"path/filepath"
-	"sync"
 	"time"
 
 	"strata"
 	"strata/auditlog"
-	"strata/chain"
 	"strata/internal/lifecycle"
 	"strata/validator"
 	"strata/validator/fraud"
@@ -48,36 +45,6 @@ func (n *node) account(g *lifecycle.Group, f auditFlags) (*validator.Account, er
 			return n.commits.change(ctx, func(w wire.Commitment) wire.Commitment { return w.WithAudit(number, hash) })
 		},
 	}, nil
-}
-
-// committer changes what a hotkey commits on chain, one half at a time.
-type committer struct {
-	chain  chain.Client
-	key    chain.Signer
-	netuid strata.Netuid
-
-	mu sync.Mutex // held from the read to the write
-}
-
-// change reads the commitment, changes it and writes it back. What another
-// program has left there is replaced.
-func (c *committer) change(ctx context.Context, change func(wire.Commitment) wire.Commitment) error {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	b, err := c.chain.Commitment(ctx, c.netuid, c.key.PublicKey())
-	if err != nil && strata.CodeOf(err) != strata.Invalid {
-		return err
-	}
-	now, err := wire.DecodeCommitment(b)
-	if err != nil {
-		now = wire.Commitment{}
-	}
-	next := change(now).Encode()
-	if bytes.Equal(next, b) {
-		return nil
-	}
-	_, err = c.chain.SetCommitment(ctx, c.key, c.netuid, next)
-	return err
 }
 
 // serveLog serves what is public of the audit log, if an address is given.

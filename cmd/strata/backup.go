@@ -142,23 +142,6 @@ func (c *recoverCmd) source(ctx context.Context, sess session) (backup.Source, f
 	}, peers.Close, nil
 }
 
-// commitment returns what the hotkey has committed; another program's is nothing.
-func (s session) commitment(ctx context.Context) (wire.Commitment, error) {
-	b, err := s.chain.Commitment(ctx, s.netuid, s.hotkey)
-	if strata.CodeOf(err) == strata.Invalid || err == nil && b == nil {
-		return wire.Commitment{}, nil
-	}
-	if err != nil {
-		return wire.Commitment{}, err
-	}
-	c, err := wire.DecodeCommitment(b)
-	if err != nil {
-		s.log.Warn("what the hotkey has committed on chain is another program's", "err", err)
-		return wire.Commitment{}, nil
-	}
-	return c, nil
-}
-
 // recoverInto makes the metadata file beside its place and gives it its name
 // when it is whole.
 func recoverInto(ctx context.Context, file string, src backup.Source) (r backup.Recovered, err error) {
