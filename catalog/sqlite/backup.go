@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -62,6 +63,10 @@ var ledgerTables = []struct{ name, query string }{
 	// were journaled after this.
 	{"ledger_journal", `SELECT last + 1048576 AS seq, X'' AS entry FROM (SELECT MAX(seq) AS last FROM ledger_journal) AS j WHERE last > 0`},
 }
+
+// dropped are columns that backups of earlier versions name and that tables have no
+// more: what they said is elsewhere.
+var dropped = map[string]string{"ledger_miners": "leaving"}
 
 const changedSegments = `(object_id IN (SELECT origin FROM changes WHERE kind = 'o')
 	OR (origin, number) IN (SELECT origin, number FROM changes WHERE kind = 's'))`
@@ -285,6 +290,7 @@ func importAll(ctx context.Context, tx *sql.Tx, r io.Reader) error {
 type importer struct {
 	tx      *sql.Tx
 	columns int
+	skip    int    // the column that is not there any more, -1 for none
 	insert  string // of the table at hand
 }
 
@@ -297,11 +303,14 @@ func (in *importer) line(ctx context.Context, l backupLine) error {
 	case in.insert == "" || len(l.Values) != in.columns:
 		return errBackup("a row without its table")
 	}
-	args := make([]any, len(l.Values))
+	var args []any
 	for i, v := range l.Values {
-		var err error
-		if args[i], err = decodeValue(v); err != nil {
+		arg, err := decodeValue(v)
+		if err != nil {
 			return errors.Join(errBackup("a value cannot be read"), err)
+		}
+		if i != in.skip {
+			args = append(args, arg)
 		}
 	}
 	_, err := exec(ctx, in.tx, in.insert, args...)
@@ -324,12 +333,18 @@ func (in *importer) table(l backupLine) error {
 	if !known || len(l.Columns) == 0 {
 		return errBackup("an unknown table")
 	}
-	places := make([]string, len(l.Columns))
+	in.columns, in.skip = len(l.Columns), -1
+	columns := slices.Clone(l.Columns)
+	if gone := dropped[l.Table]; gone != "" && len(columns) > 1 {
+		if in.skip = slices.Index(columns, gone); in.skip >= 0 {
+			columns = slices.Delete(columns, in.skip, in.skip+1)
+		}
+	}
+	places := make([]string, len(columns))
 	for i := range places {
 		places[i] = "$" + strconv.Itoa(i+1)
 	}
-	in.columns = len(l.Columns)
-	in.insert = `INSERT OR REPLACE INTO ` + l.Table + ` (` + strings.Join(l.Columns, ", ") + `) VALUES (` + strings.Join(places, ", ") + `)`
+	in.insert = `INSERT OR REPLACE INTO ` + l.Table + ` (` + strings.Join(columns, ", ") + `) VALUES (` + strings.Join(places, ", ") + `)`
 	return nil
 }
 
