@@ -4,12 +4,16 @@ import (
 	"bytes"
 	"os"
 	"path/filepath"
+	"slices"
 	"testing"
 	"time"
 
+	"strata"
 	"strata/catalog/sqlite"
+	"strata/chain"
 	"strata/score"
 	"strata/validator/validatortest"
+	"strata/yuma"
 )
 
 // backup returns the ledger as the gateway backs it up.
@@ -108,5 +112,158 @@ func TestRecoveryForgivesNobodyForLong(t *testing.T) {
 	w.Audit(lazy, 30)
 	if got := w.Credit(lazy); before == 0 || got > before/10 {
 		t.Errorf("credit %d of %d for a miner that answers every audit late", got, before)
+	}
+}
+
+// agree plays an epoch of the chain's with the vectors that validators have set
+// last, and returns what trust each has earned, 65,535 being all.
+func (w *world) agree(validators ...*validatortest.World) map[strata.Hotkey]uint16 {
+	w.t.Helper()
+	g := w.Chain.Graph
+	in := yuma.Input{
+		Params:   yuma.Params{Kappa: 32767, BondsMovingAverage: 900_000, MaxValidators: 64, ActivityCutoff: 5000, Tempo: 19},
+		Block:    g.Head.Number,
+		Emission: 1_000_000_000, Owner: -1,
+	}
+	for range g.Neurons {
+		in.Neurons = append(in.Neurons, yuma.Neuron{})
+	}
+	for _, v := range w.Chain.Vectors() {
+		row, _ := g.Neuron(v.By)
+		n := &in.Neurons[row.UID]
+		n.Stake, n.Permit, n.LastUpdate, n.Weights = uint64(strata.RaoPerTao), true, v.Block, nil
+		for _, x := range v.Weights {
+			n.Weights = append(n.Weights, yuma.Entry{UID: uint16(x.UID), Value: x.Value})
+		}
+	}
+	r, err := yuma.Epoch(in)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	out := map[strata.Hotkey]uint16{}
+	for _, v := range validators {
+		row, _ := g.Neuron(v.Key.Hotkey())
+		out[v.Key.Hotkey()] = r.ValidatorTrust[row.UID]
+	}
+	return out
+}
+
+// company is a validator with two others and four miners of different worth, all
+// of which have earned what they have by block 2.
+type company struct {
+	*world
+	all    []*validatortest.World // the validator first
+	miners []*validatortest.Miner
+	slow   *validatortest.Miner
+}
+
+func newCompany(t *testing.T) *company {
+	w := newWorld(t)
+	c := &company{world: w, slow: w.Proven("//Slow", 30)}
+	liar := w.Proven("//Liar", 10)
+	for n := range uint64(10) {
+		liar.Fake(w.Key.Hotkey(), 10+n, 1)
+	}
+	c.miners = []*validatortest.Miner{w.Proven("//Large", 40), w.Proven("//Small", 20), c.slow, liar}
+	c.all = []*validatortest.World{w.World, w.Neighbour("//Second"), w.Neighbour("//Third")}
+	for _, x := range c.all {
+		x.Start()
+	}
+	c.look()
+	c.blocks(2)
+	for _, x := range c.all {
+		x.Check(400)
+	}
+	c.audit(20)
+	return c
+}
+
+func (c *company) look() {
+	for _, x := range c.all {
+		for _, m := range c.miners {
+			x.Seen(m)
+		}
+	}
+}
+
+func (c *company) blocks(n uint64) {
+	for range n {
+		h := c.Chain.Advance()
+		for _, x := range c.all {
+			x.Block(h)
+		}
+	}
+}
+
+// audit audits all miners, of which one answers too late once.
+func (c *company) audit(times int) {
+	for _, x := range c.all {
+		for _, m := range c.miners {
+			c.slow.Late = 0
+			x.Audit(m, times-1)
+			c.slow.Late = validatortest.Profile.Deadline + validatortest.Profile.RTTCap + 1
+			x.Audit(m, 1)
+		}
+	}
+}
+
+func (c *company) credits() (out []uint64) {
+	for _, m := range c.miners {
+		out = append(out, c.Credit(m))
+	}
+	return out
+}
+
+// wantOneMind compares the vectors that all have set in a block, and what trust
+// they earn.
+func (c *company) wantOneMind(block uint64) {
+	c.t.Helper()
+	set := map[strata.Hotkey][]chain.Weight{}
+	for _, v := range c.Chain.Vectors() {
+		if v.Block == block {
+			set[v.By] = v.Weights
+		}
+	}
+	if len(set) != len(c.all) {
+		c.t.Fatalf("%d validators have set weights in block %d", len(set), block)
+	}
+	for _, o := range c.all[1:] {
+		for _, m := range c.miners {
+			row, _ := c.Chain.Graph.Neuron(m.Key.Hotkey())
+			got, want := validatortest.WeightOf(set[c.Key.Hotkey()], row.UID), validatortest.WeightOf(set[o.Key.Hotkey()], row.UID)
+			// A check of the trickle more or less is a third of a per cent.
+			if diff := int(got) - int(want); max(diff, -diff) > 650 {
+				c.t.Errorf("block %d: miner %d has weight %d, and %d from a validator that lost nothing", block, row.UID, got, want)
+			}
+		}
+	}
+	for hotkey, trust := range c.agree(c.all...) {
+		if trust < 64_800 { // 99 %
+			c.t.Errorf("block %d: validator %s has the trust %d", block, hotkey.Short(), trust)
+		}
+	}
+}
+
+// TestRecoveredWeights: a validator that has lost its disk and was recovered gives
+// the credits that it gave, and sets the weights that validators set which have
+// lost nothing, in the epoch of its loss and in the next: it keeps their trust.
+func TestRecoveredWeights(t *testing.T) {
+	c := newCompany(t)
+	backup, before := c.backup(), c.credits()
+	c.recover(backup)
+	if after := c.credits(); !slices.Equal(after, before) || before[0] == 0 || before[2] == 0 || before[3] != 0 {
+		t.Errorf("credits %v after the recovery, %v before", after, before)
+	}
+	c.blocks(validatortest.FirstWindow - 2)
+	c.wantOneMind(validatortest.FirstWindow)
+	c.look()
+	for _, x := range c.all {
+		x.Check(50)
+	}
+	c.audit(10)
+	c.blocks(20)
+	c.wantOneMind(validatortest.FirstWindow + 20)
+	for _, m := range c.miners {
+		c.Consistent(m)
 	}
 }

@@ -1,9 +1,14 @@
 package holding
 
 import (
+	"slices"
 	"testing"
 
+	"pgregory.net/rapid"
+
 	"strata"
+	"strata/catalog"
+	"strata/score"
 	"strata/wire"
 )
 
@@ -31,5 +36,51 @@ func TestRoom(t *testing.T) {
 		if h.tally(p, c.e, free, -1); h.filler != 0 || h.roomy != 0 {
 			t.Errorf("tail %d: taken out, it counts still", c.e.Tail)
 		}
+	}
+}
+
+// TestWithout: a holding without a sector is what all the others make.
+func TestWithout(t *testing.T) {
+	p := strata.LocalProfile
+	p.Blocks = 256
+	rapid.Check(t, func(t *rapid.T) {
+		var sectors []catalog.Sector
+		for n := range uint64(rapid.IntRange(1, 12).Draw(t, "sectors")) {
+			s := catalog.Sector{Cohort: rapid.Uint64Range(0, 2).Draw(t, "cohort"), Void: rapid.IntRange(0, 5).Draw(t, "void") == 0}
+			s.Entry = wire.Entry{Number: 2 * n, State: wire.Filler}
+			if rapid.Bool().Draw(t, "data") {
+				s.Entry.State, s.Entry.Tail = wire.Data, 64*rapid.Uint32Range(0, 4).Draw(t, "tail")
+				s.Entry.Shards = []wire.ShardEntry{{Length: rapid.Uint32Range(1, 64<<10).Draw(t, "length")}}
+			}
+			sectors = append(sectors, s)
+		}
+		whole := made(p, sectors)
+		before := made(p, sectors)
+		out := rapid.IntRange(0, len(sectors)-1).Draw(t, "out")
+		if !sectors[out].Listed() {
+			return
+		}
+		got, want := whole.Without(p, sectors[out]), made(p, slices.Delete(slices.Clone(sectors), out, out+1))
+		same(t, got, want)
+		same(t, whole, before) // who shares it sees nothing
+	})
+}
+
+func made(p strata.Profile, sectors []catalog.Sector) (h Holding) {
+	for _, s := range sectors {
+		h.Add(p, s)
+	}
+	return h
+}
+
+func same(t *rapid.T, a, b Holding) {
+	var none score.Miner
+	for _, pair := range [][2]Numbers{{a.Numbers, b.Numbers}, {a.Pending, b.Pending}, {a.Data, b.Data}} {
+		if !slices.Equal(slices.Collect(pair[0].All()), slices.Collect(pair[1].All())) {
+			t.Fatalf("sectors %v, want %v", pair[0], pair[1])
+		}
+	}
+	if a.Covered != b.Covered || a.Free != b.Free || a.filler != b.filler || a.roomy != b.roomy || !slices.Equal(none.Fold(a.Batches), none.Fold(b.Batches)) {
+		t.Fatalf("%+v, want %+v", a, b)
 	}
 }

@@ -25,6 +25,7 @@ type Chain struct {
 
 // Vector is one that was set.
 type Vector struct {
+	By      strata.Hotkey
 	Block   uint64
 	Weights []chain.Weight
 }
@@ -86,7 +87,7 @@ func (c *Chain) SetWeights(_ context.Context, hot chain.Signer, _ strata.Netuid,
 	}
 	w, err := c.Params.Fit(w, len(c.Graph.Neurons))
 	if err == nil {
-		c.sets = append(c.sets, Vector{c.Graph.Head.Number, w})
+		c.sets = append(c.sets, Vector{hot.PublicKey(), c.Graph.Head.Number, w})
 	}
 	return chain.WeightsReceipt{Block: strata.BlockHash{1}}, err
 }

@@ -287,12 +287,16 @@ func (w *World) Book(m *Miner) *book.Book { return w.Books.Of(m.Key.Hotkey()) }
 // Blocks moves the chain and does what the role does at each head.
 func (w *World) Blocks(n uint64) {
 	for range n {
-		w.Head(w.Chain.Advance())
-		h := w.Subnet.Head()
-		w.Books.FormCohorts(w.Context())
-		w.Weigher.Turn(w.Context(), h)
-		w.Account.Publish(h.Number)
+		w.Block(w.Chain.Advance())
 	}
+}
+
+// Block does what the role does at a head.
+func (w *World) Block(h chain.Head) {
+	w.Head(h)
+	w.Books.FormCohorts(w.Context())
+	w.Weigher.Turn(w.Context(), h)
+	w.Account.Publish(h.Number)
 }
 
 // Head takes over a head and, in its time, the metagraph.
