@@ -75,6 +75,8 @@ func TestRequestsAtOnce(t *testing.T) {
 	<-entered
 	_, err := n.client.GetSuperblock(context.Background(), n.ep)
 	wantCode(t, "a second request", err, strata.Throttled)
+	_, err = n.client.GetShard(context.Background(), n.ep, strata.Root{1}, 1, 0, 1)
+	wantCode(t, "a shard beside it", err, strata.NotFound)
 	close(leave)
 	if err := <-first; err != nil {
 		t.Error(err)

@@ -22,8 +22,18 @@ type rates struct {
 
 type caller struct {
 	leaves, bytes bucket
-	atWork        uint64
+	atWork        map[work]uint64
 }
+
+// work is a kind of requests that has places of its own. A user who reads slowly
+// through many connections takes those of a gateway's shards; if audits and
+// manifests had to wait for them the miner would pay for it.
+type work bool
+
+const (
+	small  work = false
+	shards work = true // their bodies
+)
 
 // bucket fills with time up to a burst. It is in debt after a large take: so a
 // shard larger than the burst can pass, and is paid for by waiting.
@@ -77,7 +87,7 @@ func (r *rates) with(h strata.Hotkey, f func(*caller, wire.Limits) error) error 
 	defer r.mu.Unlock()
 	c := r.callers[h]
 	if c == nil {
-		c = &caller{}
+		c = &caller{atWork: map[work]uint64{}}
 		r.callers[h] = c
 	}
 	return f(c, l)
@@ -85,20 +95,20 @@ func (r *rates) with(h strata.Hotkey, f func(*caller, wire.Limits) error) error 
 
 // begin counts a request in work; end must follow. The error has code
 // Throttled.
-func (r *rates) begin(h strata.Hotkey) error {
+func (r *rates) begin(h strata.Hotkey, w work) error {
 	return r.with(h, func(c *caller, l wire.Limits) error {
-		if c.atWork >= l.RequestsAtOnce {
-			return strata.E(strata.Throttled, "%d requests are in work for %s: wait for one", c.atWork, h.Short())
+		if c.atWork[w] >= l.RequestsAtOnce {
+			return strata.E(strata.Throttled, "%d requests are in work for %s: wait for one", c.atWork[w], h.Short())
 		}
-		c.atWork++
+		c.atWork[w]++
 		return nil
 	})
 }
 
-func (r *rates) end(h strata.Hotkey) {
+func (r *rates) end(h strata.Hotkey, w work) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.callers[h].atWork--
+	r.callers[h].atWork[w]--
 }
 
 // takeLeaves and takeBytes fail with code Throttled.

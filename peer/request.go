@@ -29,6 +29,7 @@ type call struct {
 	body   io.Reader  // yields exactly the signed body, or fails
 	shard  *shardBody // instead, when a shard is put
 	began  bool       // counted as a request in work
+	work   work       // of that kind
 	status int        // what was answered, for the log
 }
 
@@ -39,6 +40,7 @@ type route struct {
 	run     func(*call) error
 	open    bool // needs no signature
 	rooted  bool // the path's root names the body
+	work    work
 }
 
 // routes holds every route but those with a root in the path.
@@ -53,8 +55,8 @@ var routes = map[string]route{
 
 // shardRoutes holds the routes of /v1/shards/{root}, by method.
 var shardRoutes = map[string]route{
-	http.MethodPut:    {run: (*call).putShard, action: wire.ActionPut, maxBody: wire.MaxShard, rooted: true},
-	http.MethodGet:    {run: (*call).getShard, action: wire.ActionGet},
+	http.MethodPut:    {run: (*call).putShard, action: wire.ActionPut, maxBody: wire.MaxShard, rooted: true, work: shards},
+	http.MethodGet:    {run: (*call).getShard, action: wire.ActionGet, work: shards},
 	http.MethodDelete: {run: (*call).deleteShard, action: wire.ActionDelete},
 	http.MethodPost:   {run: (*call).restoreShard, action: wire.ActionRestore},
 }
@@ -85,7 +87,7 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
 	c.readWithin()
 	err := c.handle()
 	if c.began {
-		s.rates.end(c.caller)
+		s.rates.end(c.caller, c.work)
 	}
 	if err != nil {
 		c.fail(err)
@@ -125,7 +127,8 @@ func (c *call) handle() error {
 	if err := c.authorize(rt); err != nil {
 		return err
 	}
-	if err := c.s.rates.begin(c.caller); err != nil {
+	c.work = rt.work
+	if err := c.s.rates.begin(c.caller, c.work); err != nil {
 		return err
 	}
 	c.began = true

@@ -42,15 +42,20 @@ type ServerConfig struct {
 }
 
 // DefaultLimits is a miner's floor for each caller. The leaf rate is an order
-// of magnitude above what a validator's audits need, the byte rate above what a
-// 1 Gbit/s line carries.
+// of magnitude above what a validator's audits need, and a fifth of what one hard
+// disk can read: who holds a permit must not make a miner late for the others. The
+// byte rate is above what a 1 Gbit/s line carries.
 func DefaultLimits(p strata.Profile) wire.Limits {
-	return wire.Limits{
+	l := wire.Limits{
 		MaxShard:     uint64(p.MaxShard()),
 		LeavesPerSec: 512, LeavesBurst: 4096,
 		BytesPerSec: 512 << 20, BytesBurst: 4 << 30,
 		RequestsAtOnce: 128,
 	}
+	if p.Name != strata.LocalProfile.Name {
+		l.LeavesPerSec, l.LeavesBurst = 20, 512
+	}
+	return l
 }
 
 // Server serves a Miner. It is safe for concurrent use.

@@ -221,7 +221,7 @@ func (v *Validator) compose() {
 	})
 	v.audits = audit.New(audit.Config{
 		Self: v.self, Profile: v.Profile, Miners: v.Miners, Subnet: v.subnet, Ledger: v.Ledger, Manifests: v.manifests, Shards: v.shards,
-		Chance: v.Chance, Recheck: v.Pace.Recheck, Digests: v.Account != nil, Log: v.Log,
+		Busy: v.refused.Busy, Chance: v.Chance, Recheck: v.Pace.Recheck, Digests: v.Account != nil, Log: v.Log,
 	})
 }
 

@@ -44,10 +44,13 @@ type Config struct {
 	Ledger    catalog.Ledger
 	Manifests *manifest.Puller
 	Shards    *shards.Keeper
-	Chance    chance.Source
-	Recheck   time.Duration // before a failed leaf is compared with a new manifest
-	Digests   bool          // the audit log is told what was answered
-	Log       *slog.Logger
+	// Busy says whether a miner gives our gateway so much that it may say that more
+	// is too much.
+	Busy    func(strata.Hotkey) bool
+	Chance  chance.Source
+	Recheck time.Duration // before a failed leaf is compared with a new manifest
+	Digests bool          // the audit log is told what was answered
+	Log     *slog.Logger
 }
 
 // Auditor sends snap audits. It is safe for concurrent use.

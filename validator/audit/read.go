@@ -118,8 +118,8 @@ func (a *Auditor) read(ctx context.Context, b *book.Book, p piece, told *auditlo
 }
 
 // excused says whether a read that failed is nobody's fault: the shard was deleted
-// meanwhile, or the miner gives so much just now that it may be too much; one that
-// says so in vain is asked once more.
+// meanwhile, or the miner says that this is too much, and it gives our gateway so
+// much that it may be or gives the piece when it is asked once more.
 func (a *Auditor) excused(ctx context.Context, b *book.Book, p piece, cause error, told *auditlog.Audit) (bool, error) {
 	if err := lifecycle.Sleep(ctx, a.Recheck); err != nil {
 		return false, err
@@ -139,7 +139,7 @@ func (a *Auditor) excused(ctx context.Context, b *book.Book, p piece, cause erro
 	}
 	switch strata.CodeOf(cause) {
 	case strata.Throttled:
-		return a.read(ctx, b, p, told) == nil, nil
+		return a.Busy(b.Hotkey) || a.read(ctx, b, p, told) == nil, nil
 	case strata.NotFound, strata.Corrupt:
 		return false, a.Shards.Damaged(ctx, b, a.Self, map[strata.Root]bool{p.root: true})
 	}

@@ -1,11 +1,15 @@
 package audit_test
 
 import (
+	"context"
+	"io"
 	"math/rand/v2"
+	"strings"
 	"testing"
 	"time"
 
 	"strata"
+	"strata/object"
 	"strata/score"
 	"strata/validator/audit"
 	"strata/validator/chance"
@@ -155,4 +159,36 @@ func TestUnreadIsUnpaid(t *testing.T) {
 	if got, full := w.Credit(m), honest.Credit(whole, proven.Block); 4*got > full {
 		t.Errorf("credit is %d, of one that gives its shards %d", got, full)
 	}
+}
+
+// lending gives readers that stay open.
+type lending struct{ object.Transport }
+
+func (lending) GetShard(context.Context, wire.Endpoint, strata.Root, uint64, uint64, uint64) (io.ReadCloser, error) {
+	return io.NopCloser(strings.NewReader("")), nil
+}
+
+// TestBusyGatewayExcuses: where users read so much of a miner that it may say that
+// it is too much, it does not pay for saying so.
+func TestBusyGatewayExcuses(t *testing.T) {
+	w, m, root := reader(t, 3000)
+	m.Reading = refuse(strata.Throttled)
+	gateway := w.Refused.Watch(lending{})
+	var open []io.Closer
+	for range 64 {
+		r, err := gateway.GetShard(t.Context(), wire.Endpoint{Hotkey: m.Key.Hotkey()}, root, 3000, 0, 1)
+		if err != nil {
+			t.Fatal(err)
+		}
+		open = append(open, r)
+	}
+	read(t, w, m)
+	w.WantLeaves(m, 0, 0)
+	for range 2 { // closing twice gives one place back
+		if err := open[0].Close(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	read(t, w, m)
+	w.WantLeaves(m, 0, 16)
 }

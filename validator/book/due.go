@@ -19,6 +19,7 @@ const (
 	NotDue Reason = iota
 	Trickle
 	Arrival // of sectors of which too few were checked
+	First   // the same, of a miner's first ever
 	Owed    // after a mismatch
 )
 
@@ -35,6 +36,8 @@ func (b *Book) Due() Reason {
 		return NotDue
 	case s.Standing == score.Suspended || s.Standing == score.Probation:
 		return Owed
+	case b.arriving(rules) != 0 && len(s.Cohorts) == 1 && s.Cohorts[0].ID == 1:
+		return First
 	case b.arriving(rules) != 0:
 		return Arrival
 	case !now.Before(b.trickle), b.trickle.Sub(now) > 48*time.Hour: // the clock went back
@@ -63,7 +66,7 @@ func (b *Book) Draw(r Reason) (Place, bool) {
 	rules, _ := b.in.Subnet.Clock()
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if r == Arrival {
+	if r == Arrival || r == First {
 		id := b.arriving(rules)
 		if id == 0 {
 			return Place{}, false

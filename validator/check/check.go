@@ -64,7 +64,8 @@ func (c *Checker) Make(ctx context.Context, buf []byte) (bool, error) {
 
 // next draws a check: first among the reasons that there are, then among
 // the miners that have it. So neither many miners that owe checks nor many that
-// arrive keep the others waiting for ever.
+// arrive keep the others waiting for ever, nor those that list the same sectors
+// anew all the time those that are new.
 func (c *Checker) next() (*book.Book, book.Place, bool) {
 	due := map[book.Reason][]*book.Book{}
 	var reasons []book.Reason

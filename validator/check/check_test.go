@@ -249,3 +249,39 @@ func TestSampleUsedUp(t *testing.T) {
 	w.WantStanding(m, score.Good)
 	w.Consistent(m)
 }
+
+// TestNewcomersAreNotKeptWaiting: a miner that takes its sectors back and lists them
+// anew has checks made for nothing, in a row of its own: not in that of newcomers.
+func TestNewcomersAreNotKeptWaiting(t *testing.T) {
+	w := validatortest.New(t)
+	self := w.Key.Hotkey()
+	again, fresh := w.Miner("//Again"), w.Miner("//Fresh")
+	again.Seal(self, 0, 3)
+	w.Start()
+	w.Admit(again)
+	if got := w.Book(again).Due(); got != book.First {
+		t.Errorf("a newcomer is checked for reason %d", got)
+	}
+	w.Check(3)
+	for round := range 2 {
+		for n := range uint64(3) {
+			again.State(self, n, wire.Withdrawn)
+		}
+		w.Seen(again)
+		for n := range uint64(3) {
+			again.State(self, n, wire.Filler)
+		}
+		w.Admit(again)
+		if got := w.Book(again).Due(); got != book.Arrival {
+			t.Errorf("round %d: what came back is checked for reason %d", round, got)
+		}
+	}
+	fresh.Seal(self, 0, 3)
+	w.Admit(fresh)
+	if got := w.Book(fresh).Due(); got != book.First {
+		t.Errorf("a newcomer is checked for reason %d", got)
+	}
+	if made := w.Check(100); made < 6 { // and some of the trickle
+		t.Errorf("%d checks were made", made)
+	}
+}

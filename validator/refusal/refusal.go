@@ -24,6 +24,9 @@ const (
 	// publish is 500 times that.
 	fairBytes  = 60 << 20
 	fairShards = 600
+	// fairReads is how many reads of one sender it serves at once, at least, before
+	// it may say that these are too many. What miners publish is twice that.
+	fairReads = 64
 	// Most bounds what one look at a miner costs it: a window's audits, so that
 	// more would change nothing.
 	Most = catalog.MaxRefusals

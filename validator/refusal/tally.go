@@ -3,6 +3,7 @@ package refusal
 import (
 	"context"
 	"errors"
+	"io"
 	"sync"
 	"time"
 
@@ -21,6 +22,7 @@ type Tally struct {
 
 	mu     sync.Mutex // guards what follows
 	miners map[strata.Hotkey]*puts
+	open   map[strata.Hotkey]int // reads that go on, where there are any
 }
 
 // NewTally returns an empty one; nil for now means time.Now.
@@ -28,7 +30,7 @@ func NewTally(now func() time.Time) *Tally {
 	if now == nil {
 		now = time.Now
 	}
-	return &Tally{now: now, miners: map[strata.Hotkey]*puts{}}
+	return &Tally{now: now, miners: map[strata.Hotkey]*puts{}, open: map[strata.Hotkey]int{}}
 }
 
 // Watch returns a transport whose puts are noted.
@@ -50,6 +52,45 @@ func (w watched) PutShard(ctx context.Context, to wire.Endpoint, root strata.Roo
 		w.by.sent(to.Hotkey, len(body), err)
 	}
 	return r, err
+}
+
+// GetShard reads from a shard, and counts the read until it is closed.
+func (w watched) GetShard(ctx context.Context, from wire.Endpoint, root strata.Root, size, off, n uint64) (io.ReadCloser, error) {
+	body, err := w.Transport.GetShard(ctx, from, root, size, off, n)
+	if err != nil {
+		return nil, err
+	}
+	w.by.reads(from.Hotkey, 1)
+	return &read{body, sync.OnceFunc(func() { w.by.reads(from.Hotkey, -1) })}, nil
+}
+
+// read is a read that is counted until it is closed.
+type read struct {
+	io.ReadCloser
+	end func()
+}
+
+// Close implements io.Closer.
+func (r *read) Close() error {
+	r.end()
+	return r.ReadCloser.Close()
+}
+
+// reads notes that a miner's reads have become more or fewer.
+func (t *Tally) reads(miner strata.Hotkey, more int) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.open[miner] += more; t.open[miner] == 0 {
+		delete(t.open, miner)
+	}
+}
+
+// Busy says whether a miner gives so much at once that it may say that more is too
+// much.
+func (t *Tally) Busy(miner strata.Hotkey) bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.open[miner] >= fairReads
 }
 
 // sent notes the outcome of a put.

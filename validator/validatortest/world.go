@@ -176,7 +176,7 @@ func (w *World) compose(ctx context.Context) (r Rooms, err error) {
 	})
 	r.Audits = audit.New(audit.Config{
 		Self: self, Profile: Profile, Miners: w.Net, Subnet: r.Subnet, Ledger: w.Ledger, Manifests: r.Manifests, Shards: r.Shards,
-		Chance: w.Chance, Recheck: w.Pace.Recheck, Digests: true, Log: log,
+		Busy: r.Refused.Busy, Chance: w.Chance, Recheck: w.Pace.Recheck, Digests: true, Log: log,
 	})
 	r.Weigher, err = weigh.Restore(ctx, weigh.Config{
 		Self: self, Key: w.Key, Netuid: Domain.Netuid, Chain: w.Chain, Ledger: w.Ledger, Subnet: r.Subnet, Books: r.Books,
