@@ -66,6 +66,8 @@ func (s *shelf) Stat(_ context.Context, id strata.ObjectID) (gateway.Object, err
 
 func (s *shelf) Open(ctx context.Context, id strata.ObjectID) (gateway.Object, gateway.Content, error) {
 	o, err := s.Stat(ctx, id)
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	return o, memory(s.data[id]), err
 }
 
