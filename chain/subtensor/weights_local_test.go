@@ -149,30 +149,40 @@ func TestCommitReveal(t *testing.T) {
 func TestCommitTooLate(t *testing.T) {
 	l, validator := voting(t, func(c *devchain.Config) { c.Params.CommitReveal = devchain.RevealByHand })
 	ctx, kept, c := t.Context(), newMemory(), l.dial()
-	receipt, err := c.SetWeights(ctx, validator, netuid, ballot, kept)
-	if err != nil {
+	if _, err := c.SetWeights(ctx, validator, netuid, ballot, kept); err != nil {
 		t.Fatal(err)
 	}
-	l.each("the end of the epoch", func(h chain.Head) bool { return h.Number > receipt.Reveal+11 })
+	head := func() uint64 {
+		h, err := c.Head(ctx)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return h.Number
+	}
+	committed := head() // or before, in an epoch later than the receipt says if the machine is slow
+	l.each("the end of the next epoch", func(h chain.Head) bool { return h.Number > committed+2*11 })
 	if r, err := c.RevealWeights(ctx, validator, netuid, kept); err != nil || r.Forgotten != 1 || kept.len() != 0 {
 		t.Errorf("%+v, %v", r, err)
 	}
 	// A crash between the record and the commit: the send did not happen.
-	stray := newMemory()
-	if _, err := c.SetWeights(ctx, validator, netuid, ballot, &dying{stray}); err == nil {
-		t.Fatal("a commit whose record was not kept was sent")
+	const era = 96 // blocks, from the head that the client had
+	var stray *memory
+	for late := true; late; { // until the machine is quick enough to look within the era
+		stray = newMemory()
+		before := head()
+		if _, err := c.SetWeights(ctx, validator, netuid, ballot, &dying{stray}); err == nil {
+			t.Fatal("a commit whose record was not kept was sent")
+		}
+		if stray.len() != 1 {
+			t.Fatalf("%d records", stray.len())
+		}
+		r, err := c.RevealWeights(ctx, validator, netuid, stray)
+		if late = head() > before+era; !late && (err != nil || r.Waiting != 1) {
+			t.Errorf("before it is certain: %+v, %v", r, err)
+		}
 	}
-	if stray.len() != 1 {
-		t.Fatalf("%d records", stray.len())
-	}
-	if r, err := c.RevealWeights(ctx, validator, netuid, stray); err != nil || r.Waiting != 1 {
-		t.Errorf("before it is certain: %+v, %v", r, err)
-	}
-	head, err := c.Head(ctx)
-	if err != nil {
-		t.Fatal(err)
-	}
-	l.each("the end of its era", func(h chain.Head) bool { return h.Number > head.Number+100 })
+	sent := head()
+	l.each("the end of its era", func(h chain.Head) bool { return h.Number > sent+era })
 	if r, err := c.RevealWeights(ctx, validator, netuid, stray); err != nil || r.Forgotten != 1 || stray.len() != 0 {
 		t.Errorf("after its era: %+v, %v", r, err)
 	}
@@ -209,7 +219,7 @@ func TestTimelockedWeights(t *testing.T) {
 	if got := l.weightsNow(); !slices.Equal(got, ballot) {
 		t.Errorf("weights %v", got)
 	}
-	if after < receipt.Reveal || before > receipt.Reveal+30 {
+	if after < receipt.Reveal || before > receipt.Reveal+2*31 { // the commit may come an epoch later than the client supposed
 		t.Errorf("revealed between blocks %d and %d, its epoch begins at %d", before, after, receipt.Reveal)
 	}
 }

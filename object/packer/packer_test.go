@@ -62,6 +62,7 @@ func TestPackerFillsUp(t *testing.T) {
 					time.Sleep(10 * time.Millisecond) // what a client does between
 				}
 			})
+			synctest.Wait() // the first two leave alone, the others come behind them
 		}
 		wg.Wait()
 		k.Wait()
