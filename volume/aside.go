@@ -106,9 +106,13 @@ func (q *sealing) least(load []int) (best *lane) {
 // disk is set aside.
 func (q *sealing) Done(done pipeline.Job, err error) {
 	j := done.(filling).job
-	j.p.mu.Lock()
-	j.c.busy = false
-	j.p.mu.Unlock()
+	if err == nil {
+		j.p.leave(j.c)
+	} else {
+		// With a disk that hangs, what was given up may still be written: until then
+		// the sector is not sealed, so that no shard comes to it that this could hit.
+		j.c.disk.Settled(func() { j.p.leave(j.c) })
+	}
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	q.begun--
@@ -162,6 +166,9 @@ func (q *sealing) retry(l *lane, now time.Time) {
 		return
 	}
 	err := q.s.tryDisk(l.disk) // a disk that hangs keeps nobody else waiting
+	if err == nil && l.disk.Unsettled() {
+		err = strata.E(strata.Unavailable, "the disk of %s works, and has still to do what was given up before", l.disk.Dir())
+	}
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	if err != nil {
@@ -186,13 +193,13 @@ func (s *Store) tryDisk(d *disk.Disk) error {
 
 // roomFor refuses another sector on a disk that has only its reserve left.
 func (s *Store) roomFor(d *disk.Disk) error {
-	total, free, err := s.cfg.fs.Space(d.Dir())
+	has, err := d.Space()
 	if err != nil {
 		return err
 	}
-	if need := uint64(s.size()) + reserve(total); free < need {
+	if need := uint64(s.size()) + reserve(has.Total); has.Free < need {
 		return strata.E(strata.NoSpace, "disk full: %s has %s free, a sector and the reserve need %s: free some space and run again, it continues where it stopped",
-			d.Dir(), strata.ByteSize(free), strata.ByteSize(need))
+			d.Dir(), strata.ByteSize(has.Free), strata.ByteSize(need))
 	}
 	return nil
 }

@@ -36,6 +36,9 @@ func (j *journal) Write(p []byte) (int, error) {
 	return j.b.Write(p)
 }
 
+// logger writes to it.
+func (j *journal) logger() *slog.Logger { return slog.New(slog.NewTextHandler(j, nil)) }
+
 // wait returns when a line has text in it.
 func (j *journal) wait(text string) {
 	j.mu.Lock()
@@ -58,7 +61,7 @@ func twoDisks(t *testing.T, sectors uint64) (*Store, *faultfs.FS, *journal) {
 	t.Helper()
 	fs, log := &faultfs.FS{}, newJournal()
 	cfg := testConfig(t.TempDir(), t.TempDir())
-	cfg.fs, cfg.Log = fs, slog.New(slog.NewTextHandler(log, nil))
+	cfg.fs, cfg.Log = fs, log.logger()
 	s := mustOpen(t, cfg)
 	plan(t, s, alice, sectors, sectors)
 	return s, fs, log

@@ -79,13 +79,37 @@
 // A disk that fails is set aside and tried again until it works (package disk);
 // the others go on. Its files are opened anew then, and its index too where it
 // was unmounted, provided that the same sectors are there. What fails to be read
-// on a disk that does not work is not damaged, and withdraws nothing. One that
-// hangs counts as away after half a minute: no lock that users of other disks
-// need is held for longer while it is waited for.
+// on a disk that does not work is not damaged, and withdraws nothing.
+//
+// One that hangs counts as away after half a minute, and everything that waits
+// for it ends then: no lock that users of other disks need is held for longer. But
+// what was given up may still happen. So until it has come back,
+//
+//	a region that was being written    goes to no other put
+//	its sector, or one being sealed    is neither sealed again nor released
+//	memory that it is written from     is lent to nobody
+//	a slot of that disk                goes to no other sector: no plan is applied
+//	                                   there while a cut or a hole may be made late
+//	a sector whose commit was given    takes no put until compaction has seen what
+//	up                                 its index has (Store.makeSure)
+//
+// and nothing that is acknowledged later is overwritten by it.
 //
 // # Concurrency
 //
 // Everything may run at once: audits and puts while sectors are sealed, plans
 // applied and compaction runs. Concurrent puts share fsyncs and index
 // transactions (internal/batch).
+//
+// # Rooms
+//
+//	layout    what lies where in a directory, whose it is; partition.json
+//	index     the index of one disk: all SQL
+//	hashes    the records of sectors' trees, for miners and verifiers
+//	disk      one disk: its directory, index and files; working, hanging, away
+//	pipeline  sectors from memory to the disks
+//	yield     requests go before background work
+//	vfs       the files under all that; faultfs, where they fail
+//
+// Here is what joins them: the sectors in memory, and what is done with them.
 package volume

@@ -202,7 +202,7 @@ func (s *Store) Warm(ctx context.Context) error {
 		if err := j.c.disk.Gate().Wait(ctx); err != nil {
 			return err
 		}
-		if f, err := j.c.disk.Open(j.p.validator); err == nil {
+		if f, err := j.c.disk.Patient(j.p.validator); err == nil {
 			_, _ = f.Hashes.Nodes(j.c.slot, &j.c.crown, s.crowns).ReadCrown()
 		}
 	}

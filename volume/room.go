@@ -113,7 +113,7 @@ func (p *partition) fromFiller(at int) *sector {
 
 // usable says whether a put may go into the sector, if it has room.
 func (p *partition) usable(c *sector) bool {
-	return !c.busy && (c.state == wire.Data || c.state == wire.Filler) && p.sectors[c.number] == c && c.disk.Works()
+	return !c.busy && !c.unsure && (c.state == wire.Data || c.state == wire.Filler) && p.sectors[c.number] == c && c.disk.Works()
 }
 
 // offer makes a sector known as one that may have room. Of too many, the

@@ -66,7 +66,7 @@ func TestAssignFindsWhatThereIs(t *testing.T) {
 				c.busy = true
 			case 1:
 				if c.busy {
-					p.let(c, tinySector)
+					p.let(c, tinySector, nil)
 				}
 			case 2:
 				p.become(c, rapid.SampledFrom([]wire.State{wire.Withdrawn, index.Queued, wire.Data, wire.Filler}).Draw(rt, "state"))

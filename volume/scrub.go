@@ -119,7 +119,7 @@ func (m scrubMark) compare(o scrubMark) int {
 // scrubbed returns how far the last scrub came, if it did not end. A note that
 // cannot be read is none.
 func scrubbed(d *disk.Disk) (m scrubMark, ok bool) {
-	b, err := os.ReadFile(filepath.Join(d.Dir(), layout.ScrubFile))
+	b, err := disk.Ask(context.Background(), d, func() ([]byte, error) { return os.ReadFile(filepath.Join(d.Dir(), layout.ScrubFile)) })
 	if err != nil || len(b) > 1<<10 || json.Unmarshal(b, &m) != nil {
 		return scrubMark{}, false
 	}
@@ -141,13 +141,12 @@ type scrubbing struct {
 // disk scrubs the sectors of one disk. A crash leaves an old note: what came
 // after it is read again.
 func (r *scrubbing) disk(ctx context.Context, d *disk.Disk, list []job) error {
-	note := filepath.Join(d.Dir(), layout.ScrubFile)
 	unnoted := int64(0)
 	for i, j := range list {
 		err := r.sector(ctx, j)
 		switch {
 		case ctx.Err() != nil && i > 0:
-			return r.note(note, list[i-1].mark())
+			return r.note(d, list[i-1].mark())
 		case ctx.Err() != nil:
 			return ctx.Err()
 		case err != nil:
@@ -155,23 +154,30 @@ func (r *scrubbing) disk(ctx context.Context, d *disk.Disk, list []job) error {
 		}
 		if unnoted += r.s.size(); unnoted >= markEach {
 			unnoted = 0
-			if err := r.note(note, j.mark()); err != nil {
+			if err := r.note(d, j.mark()); err != nil {
 				return err
 			}
 		}
 	}
-	if err := os.Remove(note); err != nil && !errors.Is(err, os.ErrNotExist) {
+	_, err := disk.Ask(context.Background(), d, func() (struct{}, error) {
+		return struct{}{}, os.Remove(filepath.Join(d.Dir(), layout.ScrubFile))
+	})
+	if err != nil && !errors.Is(err, os.ErrNotExist) {
 		return vfs.Classify(err, "ending a scrub of", d.Dir())
 	}
 	return nil
 }
 
-func (r *scrubbing) note(path string, m scrubMark) error {
+func (r *scrubbing) note(d *disk.Disk, m scrubMark) error {
+	path := filepath.Join(d.Dir(), layout.ScrubFile)
 	b, err := json.Marshal(m)
 	if err != nil {
 		return strata.E(strata.Internal, "encode %s: %w", path, err)
 	}
-	return durable.WriteFile(path, append(b, '\n'), 0o600)
+	_, err = disk.Ask(context.Background(), d, func() (struct{}, error) {
+		return struct{}{}, durable.WriteFile(path, append(b, '\n'), 0o600)
+	})
+	return err
 }
 
 // visit is a sector that is being scrubbed.
@@ -258,7 +264,7 @@ func (r *scrubbing) mend(ctx context.Context, j job, why error) error {
 
 // place is where a scrub reads.
 func (r *scrubbing) place(d *disk.Disk, f *disk.Files, off int64) pipeline.Place {
-	return pipeline.Place{File: f.Data, Off: off, Pace: d.Gate().Reading(r.rate), Piece: r.s.cfg.piece}
+	return pipeline.Place{File: f.Data, Off: off, Settled: d.Settled, Pace: d.Gate().Reading(r.rate), Piece: r.s.cfg.piece}
 }
 
 // filler compares a sector's filler with its root. why is what is wrong with it.
@@ -289,7 +295,7 @@ func (r *scrubbing) filler(ctx context.Context, j *visit) (why, err error) {
 // a record that is damaged is written again.
 func (r *scrubbing) readFiller(ctx context.Context, j *visit) error {
 	s := r.s
-	f, err := j.c.disk.Open(j.p.validator)
+	f, err := j.c.disk.Patient(j.p.validator)
 	if err != nil {
 		return err
 	}
@@ -357,8 +363,9 @@ func (r *scrubbing) renew(j job, tree merkle.Tree) error {
 	if !j.p.seize(j.c) {
 		return nil // somebody writes it
 	}
-	defer j.p.let(j.c, r.s.size())
-	if err := r.s.writeRecord(j, tree); err != nil {
+	err := r.s.writeRecord(j, tree)
+	j.p.let(j.c, r.s.size(), err)
+	if err != nil {
 		return err
 	}
 	j.c.crown.Drop(r.s.crowns)
@@ -399,7 +406,7 @@ func (r *scrubbing) shard(ctx context.Context, j *visit, root strata.Root) (why,
 	}
 	defer j.p.unpin(c)
 	has, why := disk.Reread(ctx, c.disk, func() (strata.Root, error) {
-		f, err := c.disk.Open(j.p.validator)
+		f, err := c.disk.Patient(j.p.validator)
 		if err != nil {
 			return root, err
 		}

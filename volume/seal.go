@@ -60,7 +60,7 @@ type job struct {
 func (s *Store) queued() []job {
 	var list []job
 	s.eachSector(func(p *partition, c *sector) {
-		if c.state == index.Queued && !c.busy {
+		if c.state == index.Queued && !c.busy && !c.unsure {
 			list = append(list, job{p, c})
 		}
 	})
@@ -76,11 +76,18 @@ func (j job) compare(o job) int {
 func (p *partition) take(c *sector) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if c.busy || c.state != index.Queued || p.sectors[c.number] != c {
+	if c.busy || c.unsure || c.state != index.Queued || p.sectors[c.number] != c {
 		return false
 	}
 	c.busy = true
 	return true
+}
+
+// leave ends what take began.
+func (p *partition) leave(c *sector) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	c.busy = false
 }
 
 // filling is a queued sector on its way through the pipeline.
@@ -101,7 +108,8 @@ func (j filling) Fill(ctx context.Context, buf []byte, watch pipeline.Watch) err
 }
 
 // Store implements pipeline.Job. A crash at any point before the commit leaves
-// a queued sector, which is filled again to the same bytes.
+// a queued sector, which is filled again to the same bytes. So does a disk that
+// hangs: what it writes late is what is written again.
 func (j filling) Store(ctx context.Context, buf []byte, free func(), watch pipeline.Watch) error {
 	s := j.s
 	tree, err := s.writeSector(ctx, j.job, buf, free, watch)
@@ -125,40 +133,46 @@ func (j filling) Store(ctx context.Context, buf []byte, free func(), watch pipel
 }
 
 // writeSector writes buf to the start of the sector's slot, syncs it and makes
-// sure that the disk holds it.
+// sure that the disk holds it. It calls free once buf is not needed, after an error
+// when the disk does not read it any more.
 func (s *Store) writeSector(ctx context.Context, j job, buf []byte, free func(), watch pipeline.Watch) (merkle.Tree, error) {
-	f, err := j.c.disk.Open(j.p.validator)
+	d := j.c.disk
+	f, err := s.claim(j, int64(len(buf)))
 	if err != nil {
+		free()
 		return merkle.Tree{}, err
 	}
-	if err := s.claim(j, f, int64(len(buf))); err != nil {
-		return merkle.Tree{}, vfs.Classify(err, "reserving space in", j.c.disk.Dir())
-	}
-	place := pipeline.Place{File: f.Data, Off: s.offset(j.c), Sync: f.SyncData, Pace: j.c.disk.Gate().Writing(s.sealRate), Piece: s.cfg.piece}
+	place := pipeline.Place{File: f.Data, Off: s.offset(j.c), Sync: f.SyncData, Settled: d.Settled, Pace: d.Gate().Writing(s.sealRate), Piece: s.cfg.piece}
 	tree, err := place.Write(ctx, buf, free, watch)
 	if err != nil {
-		return tree, vfs.Classify(err, "sealing in", j.c.disk.Dir())
+		return tree, vfs.Classify(err, "sealing in", d.Dir())
 	}
 	return tree, nil
 }
 
-// claim takes disk space for the first n bytes of the sector's slot.
-func (s *Store) claim(j job, f *disk.Files, n int64) error {
-	s.claiming.RLock()
-	defer s.claiming.RUnlock()
+// claim takes disk space for the first n bytes of the sector's slot, and returns
+// the files that it lies in.
+func (s *Store) claim(j job, n int64) (*disk.Files, error) {
+	d := j.c.disk
+	s.claiming[d.At()] <- struct{}{} // whoever has it is done when patience ends
+	defer func() { <-s.claiming[d.At()] }()
+	f, err := d.Patient(j.p.validator)
+	if err != nil {
+		return nil, err
+	}
 	if err := f.Data.Allocate(s.offset(j.c), n); err != nil {
-		return err
+		return nil, vfs.Classify(err, "reserving space in", d.Dir())
 	}
 	j.p.mu.Lock()
 	defer j.p.mu.Unlock()
 	j.c.claimed = true
-	return nil
+	return f, nil
 }
 
 // writeRecord writes and syncs the sector's record. A crash leaves a torn
 // record, which its checksum shows, of a sector that the index calls queued.
 func (s *Store) writeRecord(j job, tree merkle.Tree) error {
-	f, err := j.c.disk.Open(j.p.validator)
+	f, err := j.c.disk.Patient(j.p.validator)
 	if err != nil {
 		return err
 	}

@@ -57,7 +57,7 @@ func (s *Store) PutShard(ctx context.Context, validator strata.Hotkey, root stra
 	}
 	tree, err := s.receive(ctx, p, r, root, size, body)
 	if err != nil {
-		p.giveBack(r, s.size())
+		s.abandon(p, r)
 		return wire.Receipt{}, err
 	}
 	return s.commitShard(p, r, tree, order)
@@ -244,16 +244,31 @@ func (p *partition) giveBack(r region, size int64) {
 	slices.SortFunc(r.c.holes, func(a, b span) int { return cmp.Compare(a.start, b.start) })
 }
 
+// abandon ends a put whose bytes were not stored. A write that was given up, since
+// the disk hangs, may still happen, at any time: the region stays taken, and its
+// sector is neither sealed again nor released, until nothing that was given up is
+// under way there. So what is acknowledged later never has its bytes overwritten
+// by what was refused before.
+func (s *Store) abandon(p *partition, r region) {
+	r.c.disk.Settled(func() { p.giveBack(r, s.size()) })
+}
+
 // receive streams body into the region, syncs it and checks its root. A crash
 // leaves bytes in a region that is claimed neither as filler nor as a shard.
-func (s *Store) receive(ctx context.Context, p *partition, r region, root strata.Root, size int64, body io.Reader) (merkle.Tree, error) {
-	f, err := r.c.disk.Open(p.validator)
+func (s *Store) receive(ctx context.Context, p *partition, r region, root strata.Root, size int64, body io.Reader) (tree merkle.Tree, err error) {
+	f, err := r.c.disk.Patient(p.validator)
 	if err != nil {
 		return merkle.Tree{}, err
 	}
 	b := merkle.NewBuilder(uint64(size))
 	buf, giveBack := shardPieces.lend(size)
-	defer giveBack()
+	defer func() {
+		if err == nil {
+			giveBack()
+			return
+		}
+		r.c.disk.Settled(giveBack) // a write that was given up still reads it
+	}()
 	at := s.offset(r.c) + r.start
 	for left := size; left > 0; {
 		if ctx.Err() != nil {
@@ -274,8 +289,7 @@ func (s *Store) receive(ctx context.Context, p *partition, r region, root strata
 	if n, err := io.ReadFull(body, buf[:1]); n > 0 || !errors.Is(err, io.EOF) {
 		return merkle.Tree{}, strata.E(strata.Invalid, "shard %s is longer than the %d bytes announced, or does not end: send it again", root, size)
 	}
-	tree, err := b.Tree()
-	if err != nil {
+	if tree, err = b.Tree(); err != nil {
 		return merkle.Tree{}, err
 	}
 	if tree.Root() != root {
@@ -328,14 +342,23 @@ func (s *Store) commitShard(p *partition, r region, tree merkle.Tree, order *wir
 		r.c.live += tree.Size()
 	})
 	if err != nil {
-		// The commit may have happened although it failed: the region is left
-		// alone until compaction.
-		p.mu.Lock()
-		r.c.puts--
-		p.mu.Unlock()
+		// The commit may have happened although it failed, or happen yet: the
+		// region is left alone until compaction, and the sector until nothing that
+		// was given up is under way.
+		r.c.disk.Settled(func() { p.unsure(r.c, r.c) })
 		return wire.Receipt{}, err
 	}
 	return row.receipt(p.validator), nil
+}
+
+// unsure ends a put whose commit failed, or may have been made: the index may have
+// more in the sector than is known, or less in the one it came from.
+func (p *partition) unsure(c, from *sector) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	c.puts--
+	c.unsure = c.unsure || c.disk.InDoubt()
+	from.unsure = from.unsure || c.unsure
 }
 
 // ahead is the tail bound that another put of a region's length would need after
@@ -371,7 +394,7 @@ func (s *Store) OpenShard(ctx context.Context, validator strata.Hotkey, root str
 		release()
 		return wire.ShardSource{}, err
 	}
-	f, err := c.disk.Open(validator)
+	f, err := disk.Ask(ctx, c.disk, func() (*disk.Files, error) { return c.disk.Open(validator) })
 	if err != nil {
 		release()
 		return wire.ShardSource{}, err
@@ -476,11 +499,15 @@ func (s *Store) Retain(ctx context.Context, validator strata.Hotkey, list wire.R
 }
 
 func (s *Store) retainOn(ctx context.Context, p *partition, d *disk.Disk, list wire.Retain, found []bool, res *wire.RetainResult) error {
-	odd, err := sift(ctx, d, p.validator, list, found, res)
+	here, err := disk.Ask(ctx, d, func() (*sifted, error) { return sift(ctx, d.Index(), p.validator, list) })
 	if err != nil {
 		return err
 	}
-	for _, seen := range odd {
+	for i, ok := range here.found {
+		found[i] = found[i] || ok
+	}
+	res.Kept += here.kept
+	for _, seen := range here.odd {
 		done, err := s.remark(ctx, p, seen)
 		switch {
 		case err != nil:
@@ -513,21 +540,28 @@ func (s *Store) remark(ctx context.Context, p *partition, seen index.Shard) (boo
 	return s.mark(p, row, at)
 }
 
-// sift walks the shards of one disk, counts the live ones and returns those
+// sifted is what a disk has of a list.
+type sifted struct {
+	found []bool // by root of the list
+	kept  uint64 // live shards
+	odd   []index.Shard
+}
+
+// sift walks the shards of one disk, counts the live ones and collects those
 // whose mark must change.
-func sift(ctx context.Context, d *disk.Disk, v strata.Hotkey, list wire.Retain, found []bool, res *wire.RetainResult) ([]index.Shard, error) {
-	var odd []index.Shard
-	err := d.Index().EachShard(ctx, v, func(r index.Shard) {
+func sift(ctx context.Context, x *index.Index, v strata.Hotkey, list wire.Retain) (*sifted, error) {
+	s := &sifted{found: make([]bool, len(list.Roots))}
+	err := x.EachShard(ctx, v, func(r index.Shard) {
 		i, wanted := slices.BinarySearchFunc(list.Roots, r.Root, func(a, b strata.Root) int { return bytes.Compare(a[:], b[:]) })
 		if wanted {
-			found[i] = true
+			s.found[i] = true
 		}
 		if r.Deleted == 0 {
-			res.Kept++
+			s.kept++
 		}
 		if (wanted && r.Deleted > 0) || (!wanted && r.Deleted == 0 && r.Sequence <= list.Sequence) {
-			odd = append(odd, r)
+			s.odd = append(s.odd, r)
 		}
 	})
-	return odd, err
+	return s, err
 }

@@ -1,7 +1,9 @@
 package volume
 
 import (
-	"fmt"
+	"errors"
+	"sync"
+	"time"
 
 	"strata"
 	"strata/allocation"
@@ -23,26 +25,77 @@ func reserve(total uint64) uint64 { return min(total/100, uint64(2*strata.GiB)) 
 // nodes along, which are 1/1024 of it. Paths on one file system share what is
 // free there evenly; where the system does not say what lies where (Windows),
 // each path counts all of it: give one path for each disk there.
+//
+// A disk that is slow to say what is free, or hangs, holds nobody up: what it said
+// last is used, and how old that is is logged.
 func (s *Store) Disks() ([]allocation.Disk, error) {
-	s.claiming.Lock() // no sector moves from free to used while both are counted
-	defer s.claiming.Unlock()
-	list := make([]allocation.Disk, len(s.disks))
-	sharing := s.sharing()
+	looks := make([]look, len(s.disks))
+	errs := make([]error, len(s.disks))
+	var wg sync.WaitGroup
 	for i, d := range s.disks {
-		total, free, err := s.cfg.fs.Space(d.Dir())
-		if err != nil {
-			return nil, err
-		}
-		free -= min(free, reserve(total))
-		free -= free / (hashes.Ratio + 1) // for nodes
-		list[i] = allocation.Disk{Path: s.cfg.Paths[i], Space: allocation.Space{Free: strata.ByteSize(free / sharing[i])}}
+		wg.Go(func() { looks[i], errs[i] = s.look(d) })
 	}
+	wg.Wait()
+	if err := errors.Join(errs...); err != nil {
+		return nil, err
+	}
+	list := make([]allocation.Disk, len(s.disks))
+	sharing := sharing(looks)
+	for i, l := range looks {
+		free := l.Free - min(l.Free, reserve(l.Total))
+		free -= free / (hashes.Ratio + 1) // for nodes
+		list[i] = allocation.Disk{Path: s.cfg.Paths[i], Space: allocation.Space{Free: strata.ByteSize(free / sharing[i]), Used: l.used}}
+	}
+	return list, nil
+}
+
+// look is what is free and used of a disk at one moment.
+type look struct {
+	disk.Space
+	used strata.ByteSize
+}
+
+// claimPatience is how long one waits for a sector that is taking its space, if
+// the disk has been looked at before.
+const claimPatience = time.Second
+
+// look looks at a disk while no sector on it moves from free to used, or returns
+// what was seen last if one takes long to.
+func (s *Store) look(d *disk.Disk) (look, error) {
+	last := s.looks[d.At()].Load()
+	var late <-chan time.Time
+	if last != nil {
+		t := time.NewTimer(claimPatience)
+		defer t.Stop()
+		late = t.C
+	}
+	select {
+	case <-late:
+		s.oldLook(d, *last)
+		return *last, nil
+	case s.claiming[d.At()] <- struct{}{}:
+	}
+	defer func() { <-s.claiming[d.At()] }()
+	has, err := d.Space()
+	if err != nil {
+		return look{}, err
+	}
+	l := look{Space: has}
 	s.eachSector(func(_ *partition, c *sector) {
-		if listed(c.state) || c.claimed {
-			list[c.disk.At()].Used += strata.ByteSize(s.size())
+		if c.disk == d && (listed(c.state) || c.claimed) {
+			l.used += strata.ByteSize(s.size())
 		}
 	})
-	return list, nil
+	s.looks[d.At()].Store(&l)
+	s.oldLook(d, l)
+	return l, nil
+}
+
+// oldLook says so if a disk's space is not of now.
+func (s *Store) oldLook(d *disk.Disk, l look) {
+	if age := time.Since(l.At); age >= claimPatience {
+		s.cfg.Log.Warn("disk does not say how much is free on it: what it said last is used", "dir", d.Dir(), "age", age.Round(time.Second).String())
+	}
 }
 
 // findClaimed marks the queued sectors whose slots a stopped Seal may have
@@ -66,19 +119,14 @@ func (s *Store) findClaimed(p *partition, d *disk.Disk) error {
 }
 
 // sharing returns for each disk how many of the disks lie on its file system.
-func (s *Store) sharing() []uint64 {
-	n := map[string]uint64{}
-	names := make([]string, len(s.disks))
-	for i, d := range s.disks {
-		id, ok := s.cfg.fs.Device(d.Dir())
-		if names[i] = fmt.Sprint(id); !ok {
-			names[i] = "path " + d.Dir()
+func sharing(looks []look) []uint64 {
+	out := make([]uint64, len(looks))
+	for i, a := range looks {
+		for k, b := range looks {
+			if i == k || (a.OnDevice && b.OnDevice && a.Device == b.Device) {
+				out[i]++
+			}
 		}
-		n[names[i]]++
-	}
-	out := make([]uint64, len(names))
-	for i, name := range names {
-		out[i] = n[name]
 	}
 	return out
 }

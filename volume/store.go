@@ -96,10 +96,11 @@ type Store struct {
 	crowns   *hashes.Crowns
 	leaving  atomic.Bool // what the next heads say
 
-	planning   sync.Mutex   // one SetTargets at a time
-	claiming   sync.RWMutex // held shared while a slot takes space on a disk
-	compacting sync.Mutex   // one Compact at a time
-	mu         sync.Mutex   // guards parts
+	planning   sync.Mutex             // one SetTargets at a time
+	claiming   []chan struct{}        // by disk: of one place, taken while a slot takes space on it
+	looks      []atomic.Pointer[look] // by disk, the last; nil: none yet
+	compacting sync.Mutex             // one Compact at a time
+	mu         sync.Mutex             // guards parts
 	parts      map[strata.Hotkey]*partition
 }
 
@@ -124,6 +125,8 @@ type sector struct {
 	puts  int    // under way
 	pins  int    // readers of shards
 	busy  bool   // being sealed, compacted or released: no new put
+
+	unsure bool // a commit was given up that may have been made: no new use until makeSure
 
 	crown hashes.Crown // safe for concurrent use
 
@@ -164,7 +167,8 @@ func Open(ctx context.Context, cfg Config) (*Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Store{cfg: cfg, domain: wire.Domain{Genesis: cfg.Genesis, Netuid: cfg.Netuid}, sealRate: yield.Limiter(cfg.SealRate), crowns: hashes.NewCrowns(hashes.CrownMemory), parts: map[strata.Hotkey]*partition{}}
+	s := &Store{cfg: cfg, domain: wire.Domain{Genesis: cfg.Genesis, Netuid: cfg.Netuid}, sealRate: yield.Limiter(cfg.SealRate), crowns: hashes.NewCrowns(hashes.CrownMemory), parts: map[strata.Hotkey]*partition{},
+		claiming: make([]chan struct{}, len(cfg.Paths)), looks: make([]atomic.Pointer[look], len(cfg.Paths))}
 	for i, path := range cfg.Paths {
 		var d *disk.Disk
 		var patience time.Duration
@@ -180,6 +184,7 @@ func Open(ctx context.Context, cfg Config) (*Store, error) {
 			return nil, errors.Join(err, s.Close())
 		}
 		s.disks = append(s.disks, d)
+		s.claiming[i] = make(chan struct{}, 1)
 	}
 	if err := s.load(ctx); err != nil {
 		return nil, errors.Join(err, s.Close())
@@ -367,11 +372,14 @@ func (s *Store) alter(p *partition, c *sector, fn func(tx index.Tx, sequence uin
 		}
 		return tx.Change(p.validator, c.number, next)
 	})
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if err != nil && c.disk.InDoubt() {
+		c.unsure = true
+	}
 	if err != nil || !done {
 		return err
 	}
-	p.mu.Lock()
-	defer p.mu.Unlock()
 	c.changed, c.hashed, p.dirty = next, false, true
 	apply(next)
 	return nil

@@ -40,11 +40,17 @@ func (s *Store) SetTargets(ctx context.Context, targets []allocation.Target) err
 	}
 	for _, d := range s.disks {
 		// A crash before this leaves an old list, which Open writes anew.
-		if err := layout.Write(d.Dir(), s.partitionList(d)); err != nil {
+		if err := writeList(d, s.partitionList(d)); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// writeList writes a disk's partition.json, or gives up with it.
+func writeList(d *disk.Disk, list []layout.Entry) error {
+	_, err := disk.Ask(context.Background(), d, func() (struct{}, error) { return struct{}{}, layout.Write(d.Dir(), list) })
+	return err
 }
 
 // counts returns a target's sectors by disk.
@@ -61,6 +67,13 @@ func (s *Store) counts(t allocation.Target) ([]uint32, error) {
 }
 
 func (s *Store) retarget(ctx context.Context, p *partition, counts []uint32) error {
+	for _, d := range s.disks {
+		// A cut or a hole that was given up may still be made: no slot there is
+		// given out again before.
+		if err := d.Settle(ctx); err != nil {
+			return err
+		}
+	}
 	// Every disk learns of the validator before any sector is there, since a
 	// head is kept on all of them.
 	for i, d := range s.disks {
@@ -127,7 +140,7 @@ func (p *partition) surplus(disks []*disk.Disk) []*sector {
 
 // idle says whether the sector holds nothing but filler and nobody works on it.
 func (c *sector) idle() bool {
-	return !c.busy && c.puts == 0 && c.pins == 0 && c.shards == 0 && c.slot >= 0
+	return !c.busy && !c.unsure && c.puts == 0 && c.pins == 0 && c.shards == 0 && c.slot >= 0
 }
 
 // release gives up a sector that is marked busy. A crash before the commit
@@ -162,7 +175,7 @@ func (s *Store) release(p *partition, c *sector) error {
 
 // vacate clears the record of a released slot and gives its space back.
 func (s *Store) vacate(p *partition, c *sector) error {
-	f, err := c.disk.Open(p.validator)
+	f, err := c.disk.Patient(p.validator)
 	if err != nil {
 		return err
 	}
@@ -192,7 +205,7 @@ func (s *Store) trim(p *partition, d *disk.Disk) error {
 	if !known {
 		return nil
 	}
-	f, err := d.Open(p.validator)
+	f, err := d.Patient(p.validator)
 	if err != nil {
 		return err
 	}

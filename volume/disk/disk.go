@@ -66,8 +66,9 @@ type Disk struct {
 	gate yield.Gate
 
 	tries  batch.Group[struct{}]
-	hush   hush
+	hush   *hush
 	lost   atomic.Bool
+	survey survey
 	closed chan struct{}
 	close  sync.Once // of closed
 
@@ -86,12 +87,14 @@ type held struct {
 
 func (x *held) close() error { return errors.Join(x.index.Close(), x.lock.Release()) }
 
-// Files are the two files of one partition on one disk. What may hang is for an
-// Ask.
+// Files are the two files of one partition on one disk: those of Open hang with
+// the disk, and are for use within an Ask; those of Patient are for all else.
 type Files struct {
 	Data   vfs.File
 	Hashes hashes.File
 	syncs  batch.Group[struct{}] // fsyncs of Data
+
+	patient *Files // the same, patiently
 }
 
 // SyncData makes the data file's writes permanent, together with others who
@@ -194,11 +197,30 @@ func (d *Disk) Open(v strata.Hotkey) (*Files, error) {
 	if err != nil {
 		return nil, errors.Join(vfs.Classify(err, "opening", d.cfg.Dir), data.Close())
 	}
-	f := &Files{Data: data, Hashes: hashes.File{File: records, Dir: d.cfg.Dir, Sector: d.cfg.Identity.SectorSize()}}
+	f := d.filesOf(data, records)
+	f.patient = d.filesOf(patient{d, data}, patient{d, records})
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.files[v] = f
 	return f, nil
+}
+
+func (d *Disk) filesOf(data, records vfs.File) *Files {
+	return &Files{Data: data, Hashes: hashes.File{File: records, Dir: d.cfg.Dir, Sector: d.cfg.Identity.SectorSize()}}
+}
+
+// Patient is Open with each operation on the files, and the opening, an Ask: it
+// ends when patience does. The disk may then still read or write the memory and
+// the place it was given, until Settled.
+func (d *Disk) Patient(v strata.Hotkey) (*Files, error) {
+	if f := d.opened(v); f != nil {
+		return f.patient, nil
+	}
+	f, err := Ask(context.Background(), d, func() (*Files, error) { return d.Open(v) })
+	if err != nil {
+		return nil, err
+	}
+	return f.patient, nil
 }
 
 // opened returns the files of a partition if they are open, or nil.

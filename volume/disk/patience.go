@@ -3,6 +3,7 @@ package disk
 import (
 	"context"
 	"errors"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -28,10 +29,14 @@ type hush struct {
 	doubt  atomic.Bool  // since it fell silent: a commit may have been made that nobody knows of
 	trying atomic.Int32 // tries that have not come back
 	nursed atomic.Bool  // somebody tries it from time to time
+
+	mu   sync.Mutex // guards what follows
+	left int        // requests that nobody waits for and that have not come back
+	due  []func()   // what is done when there are none
 }
 
-func newHush(within time.Duration) hush {
-	return hush{slots: make(chan struct{}, MostAsked), within: within}
+func newHush(within time.Duration) *hush {
+	return &hush{slots: make(chan struct{}, MostAsked), within: within}
 }
 
 // Silent says whether the disk hangs, as far as is known.
@@ -82,8 +87,9 @@ func (d *Disk) nurse() {
 
 // Ask runs what a disk is asked for and waits for the answer as long as ctx and
 // patience last. What is left behind goes on, so it must touch nothing that its
-// caller uses after an error. At most MostAsked are under way on one disk; who
-// comes then waits for a place as for an answer.
+// caller uses after an error, or the caller uses it when Settled says so. At most
+// MostAsked are under way on one disk; who comes then waits for a place as for an
+// answer.
 func Ask[T any](ctx context.Context, d *Disk, op func() (T, error)) (T, error) {
 	type answer struct {
 		v   T
@@ -103,6 +109,7 @@ func Ask[T any](ctx context.Context, d *Disk, op func() (T, error)) (T, error) {
 		return none, d.fallSilent()
 	}
 	got := make(chan answer, 1)
+	r := &request{at: d.hush}
 	go func() {
 		defer func() { <-d.hush.slots }()
 		// Whoever asks may give up long before: that the disk hangs is noticed here.
@@ -110,14 +117,88 @@ func Ask[T any](ctx context.Context, d *Disk, op func() (T, error)) (T, error) {
 		defer overdue.Stop()
 		v, err := op()
 		got <- answer{v, err}
+		r.back()
 	}()
 	select {
 	case a := <-got:
 		return a.v, a.err
 	case <-ctx.Done():
+		r.leave()
 		return none, ctx.Err()
 	case <-patience.C:
+		r.leave()
 		return none, d.fallSilent()
+	}
+}
+
+// request is one Ask that is under way.
+type request struct {
+	at       *hush
+	returned bool // the hush's mu guards this and the next
+	left     bool // nobody waits for it
+}
+
+// leave says that nobody waits for it any more.
+func (r *request) leave() {
+	r.at.mu.Lock()
+	defer r.at.mu.Unlock()
+	if !r.returned {
+		r.left = true
+		r.at.left++
+	}
+}
+
+// back says that it has returned.
+func (r *request) back() {
+	r.at.mu.Lock()
+	r.returned = true
+	var due []func()
+	if r.left {
+		if r.at.left--; r.at.left == 0 {
+			due, r.at.due = r.at.due, nil
+		}
+	}
+	r.at.mu.Unlock()
+	for _, do := range due {
+		do()
+	}
+}
+
+// Settled calls do once nothing that was given up is under way on the disk any
+// more: at once if nothing is. Whoever got an error of Ask gives back by it what
+// the disk may still read or write: the memory, and the place on the disk.
+func (d *Disk) Settled(do func()) {
+	d.hush.mu.Lock()
+	if d.hush.left > 0 {
+		d.hush.due = append(d.hush.due, do)
+		d.hush.mu.Unlock()
+		return
+	}
+	d.hush.mu.Unlock()
+	do()
+}
+
+// Unsettled says whether something that was given up is still under way.
+func (d *Disk) Unsettled() bool {
+	d.hush.mu.Lock()
+	defer d.hush.mu.Unlock()
+	return d.hush.left > 0
+}
+
+// Settle waits until nothing that was given up is under way, as long as ctx and
+// patience last.
+func (d *Disk) Settle(ctx context.Context) error {
+	done := make(chan struct{})
+	d.Settled(func() { close(done) })
+	patience := time.NewTimer(d.hush.within)
+	defer patience.Stop()
+	select {
+	case <-done:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-patience.C:
+		return d.silence()
 	}
 }
 

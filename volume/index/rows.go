@@ -4,7 +4,6 @@ import (
 	"context"
 	"database/sql"
 	"errors"
-	"fmt"
 
 	"strata"
 	"strata/internal/durable"
@@ -77,22 +76,35 @@ func (x *Index) Partitions(ctx context.Context) ([]Partition, error) {
 	})
 }
 
+const sectorColumns = "validator, number, coalesce(slot, -1), state, root, tail, changed, hash, shards, live, used"
+
+// readSector returns a row, with code Corrupt if it makes no sense.
+func readSector(scan scanner) (s Sector, err error) {
+	var v, root, hash []byte
+	if err := scan(&v, &s.Number, &s.Slot, &s.State, &root, &s.Tail, &s.Changed, &hash, &s.Shards, &s.Live, &s.Used); err != nil {
+		return s, err
+	}
+	if len(v) != 32 || len(root) != 32 || (len(hash) != 32 && len(hash) != 0) || s.State > wire.Gone ||
+		(s.Slot < 0) != (s.State == wire.Gone) {
+		return s, strata.E(strata.Corrupt, "sector %d makes no sense", s.Number)
+	}
+	copy(s.Validator[:], v)
+	copy(s.Root[:], root)
+	s.Hashed = copy(s.Hash[:], hash) == 32
+	return s, nil
+}
+
 // EachSector visits all sectors and never their shards, so that it costs the
 // same with one shard or a million. visit's error ends it.
 func (x *Index) EachSector(ctx context.Context, visit func(Sector) error) error {
-	var v, root, hash sql.RawBytes
-	return x.each(ctx, "SELECT validator, number, coalesce(slot, -1), state, root, tail, changed, hash, shards, live, used FROM sectors", func(scan scanner) error {
-		var s Sector
-		if err := scan(&v, &s.Number, &s.Slot, &s.State, &root, &s.Tail, &s.Changed, &hash, &s.Shards, &s.Live, &s.Used); err != nil {
+	return x.each(ctx, "SELECT "+sectorColumns+" FROM sectors", func(scan scanner) error {
+		s, err := readSector(scan)
+		if strata.CodeOf(err) == strata.Corrupt {
+			return x.damaged(err.Error())
+		}
+		if err != nil {
 			return err
 		}
-		if len(v) != 32 || len(root) != 32 || (len(hash) != 32 && len(hash) != 0) || s.State > wire.Gone ||
-			(s.Slot < 0) != (s.State == wire.Gone) {
-			return x.damaged(fmt.Sprintf("sector %d makes no sense", s.Number))
-		}
-		copy(s.Validator[:], v)
-		copy(s.Root[:], root)
-		s.Hashed = copy(s.Hash[:], hash) == 32
 		return visit(s)
 	})
 }

@@ -1,6 +1,9 @@
 package index
 
 import (
+	"database/sql"
+	"errors"
+
 	"strata"
 	"strata/internal/durable"
 	"strata/wire"
@@ -62,6 +65,15 @@ func (t Tx) SetHash(v strata.Hotkey, number uint64, hash [32]byte) error {
 // Sealed makes a sector filler with a root.
 func (t Tx) Sealed(v strata.Hotkey, number uint64, root strata.Root) error {
 	return t.exec("UPDATE sectors SET state = $3, root = $4, tail = 0, used = 0 WHERE validator = $1 AND number = $2", v[:], number, wire.Filler, root[:])
+}
+
+// Sector returns the row of a sector, and false if there is none.
+func (t Tx) Sector(v strata.Hotkey, number uint64) (Sector, bool, error) {
+	s, err := readSector(t.tx.QueryRow("SELECT "+sectorColumns+" FROM sectors WHERE validator = $1 AND number = $2", v[:], number).Scan)
+	if errors.Is(err, sql.ErrNoRows) {
+		return s, false, nil
+	}
+	return s, err == nil, err
 }
 
 // Withdraw takes a sector that counts out of the manifest, and says whether it

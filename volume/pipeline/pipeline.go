@@ -9,6 +9,7 @@ package pipeline
 
 import (
 	"context"
+	"errors"
 	"sync"
 
 	"strata"
@@ -25,8 +26,9 @@ type Job interface {
 	Lane() int
 	// Fill computes the sector into buf.
 	Fill(ctx context.Context, buf []byte, watch Watch) error
-	// Store puts the sector on its disk for good. It may call free once it
-	// needs buf no longer.
+	// Store puts the sector on its disk for good. It calls free once it needs buf
+	// no longer; after an error that may be later, for a disk that hangs and may
+	// still read it.
 	Store(ctx context.Context, buf []byte, free func(), watch Watch) error
 }
 
@@ -55,7 +57,8 @@ type Config struct {
 
 // Run works until the source has no more jobs, or until ctx is done, whose
 // error it then returns; jobs that are under way fail with it. An error of a
-// job is the source's to keep. Code Unavailable if there is no memory for one
+// job is the source's to keep. It ends with jobs left when the memory of all
+// sectors is with disks that hang. Code Unavailable if there is no memory for one
 // sector.
 func Run(ctx context.Context, cfg Config, src Source) error {
 	defer background.Room(cfg.Workers)()
@@ -100,8 +103,8 @@ type run struct {
 
 // filled is a sector that waits for its disk.
 type filled struct {
-	job Job
-	buf []byte
+	job  Job
+	loan *loan
 }
 
 // work fills sectors until there are none. What it computes can wait, so the
@@ -110,23 +113,27 @@ func (r *run) work(ctx context.Context, lanes []chan filled) error {
 	background.Lower()
 	for {
 		buf, err := r.pool.get(ctx)
+		if errors.Is(err, errStuck) {
+			return nil // the next run begins with what memory there is then
+		}
 		if err != nil {
 			return err
 		}
+		l := &loan{p: r.pool, buf: buf}
 		j := r.next(ctx)
 		if j == nil {
-			r.pool.put(buf)
+			l.put()
 			return nil
 		}
 		task := r.meter.fills.begin()
 		err = j.Fill(ctx, buf, r.meter.watch(task))
 		r.meter.fills.end(task, err == nil)
 		if err != nil {
-			r.pool.put(buf)
+			l.put()
 			r.done(j, err)
 			continue
 		}
-		lanes[j.Lane()] <- filled{j, buf} // never waits: it has room for all buffers
+		lanes[j.Lane()] <- filled{j, l} // never waits: it has room for all buffers
 	}
 }
 
@@ -154,11 +161,10 @@ func (r *run) next(ctx context.Context) Job {
 // fastest when it writes in one place.
 func (r *run) store(ctx context.Context, lane <-chan filled) {
 	for f := range lane {
-		free := sync.OnceFunc(func() { r.pool.put(f.buf) })
 		task := r.meter.stores.begin()
-		err := f.job.Store(ctx, f.buf, free, r.meter.watch(task))
+		err := f.job.Store(ctx, f.loan.buf, f.loan.put, r.meter.watch(task))
 		r.meter.stores.end(task, err == nil)
-		free()
+		f.loan.part()
 		r.done(f.job, err)
 	}
 }

@@ -243,3 +243,62 @@ func TestNoMemoryIsSaid(t *testing.T) {
 		t.Error("a sector was taken without memory to fill it in")
 	}
 }
+
+// keeping is a sector whose store fails on lane 1 and keeps the buffer, as with a
+// disk that hangs.
+type keeping struct {
+	sector
+	kept chan<- func()
+}
+
+func (k keeping) Store(ctx context.Context, buf []byte, free func(), watch Watch) error {
+	if k.lane == 1 {
+		k.kept <- free
+		return errors.New("it hangs")
+	}
+	return k.sector.Store(ctx, buf, free, watch)
+}
+
+// keeper is a plant of such sectors; those of lane 1 are few.
+type keeper struct {
+	plant
+	bad  int // sectors of lane 1
+	kept chan func()
+}
+
+func (p *keeper) Next([]int) (Job, <-chan struct{}) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.next == p.jobs {
+		return nil, nil
+	}
+	p.next++
+	lane := 0
+	if p.next <= p.bad {
+		lane = 1
+	}
+	return keeping{sector{&p.plant, p.next - 1, lane}, p.kept}, nil
+}
+
+func (p *keeper) Done(j Job, err error) { p.plant.Done(j.(keeping).sector, err) }
+
+// A buffer that does not come back leaves the others to work with; when none
+// does, the run ends. Their memory goes when they come back.
+func TestBuffersThatStay(t *testing.T) {
+	for bad, want := range map[int]int{1: 10, 2: 2} {
+		synctest.Test(t, func(t *testing.T) {
+			p := &keeper{plant: plant{fill: time.Second, store: time.Second, jobs: 10}, bad: bad, kept: make(chan func(), 10)}
+			if err := Run(t.Context(), Config{Workers: 1, Buffers: 2, Lanes: 2, Size: strata.MiB, Jobs: 10}, p); err != nil {
+				t.Fatal(err)
+			}
+			if len(p.order) != want || len(p.errs) != bad {
+				t.Errorf("%d buffers stay, and %d of 10 sectors are done, %d failed", bad, len(p.order), len(p.errs))
+			}
+			for range bad {
+				free := <-p.kept
+				free()
+				free() // once more does nothing
+			}
+		})
+	}
+}

@@ -45,8 +45,21 @@ type Place struct {
 	Off  int64
 	Sync func() error // makes what was written permanent
 	Pace Pace
+	// Settled calls a function once the file's disk no longer reads or writes
+	// memory that it was given in a call that has returned: one that gives up
+	// while a disk hangs returns before. nil: none does.
+	Settled func(func())
 	// Piece is how much is moved at a time; 0 is Piece. Tests make it small.
 	Piece int
+}
+
+// settled calls do at once if err is nil, else as Settled says.
+func (p Place) settled(err error, do func()) {
+	if err == nil || p.Settled == nil {
+		do()
+		return
+	}
+	p.Settled(do)
 }
 
 func (p Place) piece() int {
@@ -60,7 +73,8 @@ func (p Place) piece() int {
 // it back from the disk and compares: a tree is returned only if the disk holds
 // exactly what was in memory when it was hashed, so that an error of memory,
 // bus or disk on the way does not become a root that is not there (code
-// Corrupt). buf is not needed any more once free is called. watch may be nil.
+// Corrupt). buf is not needed any more once free is called, which after an error
+// may be later than the return, see Settled. watch may be nil.
 //
 // A crash leaves any part of buf in the place.
 func (p Place) Write(ctx context.Context, buf []byte, free func(), watch Watch) (merkle.Tree, error) {
@@ -69,10 +83,10 @@ func (p Place) Write(ctx context.Context, buf []byte, free func(), watch Watch) 
 	}
 	size := uint64(len(buf))
 	tree, err := p.write(ctx, buf, func(done uint64) { watch(done, 2*size) })
+	p.settled(err, free)
 	if err != nil {
 		return tree, err
 	}
-	free()
 	root, err := p.Root(ctx, int64(size), func(done uint64) { watch(size+done, 2*size) })
 	if err != nil {
 		return tree, err
@@ -205,6 +219,8 @@ type coming struct {
 
 // Read reads the first n bytes past the cache and hands them to visit in order,
 // in equal pieces but for the last. The next ones are read while visit has one.
+// After an error the disk may still read into their memory, which is given back
+// when it is settled.
 // watch, which may be nil, is told the bytes visited.
 func (p Place) Read(ctx context.Context, n int64, visit func(piece []byte) error, watch func(done uint64)) (err error) {
 	ctx, stop := context.WithCancel(ctx)
@@ -220,7 +236,7 @@ func (p Place) Read(ctx context.Context, n int64, visit func(piece []byte) error
 			err = visit(c.bytes)
 		}
 		done += uint64(len(c.bytes))
-		c.give()
+		p.settled(err, c.give)
 		if err != nil {
 			stop()
 		} else if watch != nil {

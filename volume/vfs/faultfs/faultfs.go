@@ -135,6 +135,9 @@ func (f *FS) Mend(dir string) {
 	}
 }
 
+// Writes is put after a file's path for Hang to hold its writes only.
+const Writes = ":writes"
+
 // Hang makes every operation below dir neither succeed nor fail until the result
 // is called; then those that were begun go on.
 func (f *FS) Hang(dir string) (release func()) {
@@ -148,6 +151,14 @@ func (f *FS) Hang(dir string) (release func()) {
 		f.mu.Unlock()
 		close(h.let)
 	})
+}
+
+// Pass lets new operations below dir go on; those that hang stay so until they
+// are released.
+func (f *FS) Pass(dir string) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.hangs = slices.DeleteFunc(f.hangs, func(h hang) bool { return h.dir == filepath.Clean(dir) })
 }
 
 // stuck returns when the disk of path does not hang. The caller does not hold mu.
@@ -285,7 +296,7 @@ func (c *file) WriteDirect(b []byte, off int64) (int, error) {
 }
 
 func (c *file) write(b []byte, off int64, write func([]byte, int64) (int, error)) (int, error) {
-	c.fs.stuck(c.path)
+	c.fs.stuck(c.path + Writes)
 	c.fs.mu.Lock()
 	defer c.fs.mu.Unlock()
 	switch {
