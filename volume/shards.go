@@ -498,26 +498,51 @@ func (s *Store) Retain(ctx context.Context, validator strata.Hotkey, list wire.R
 	return res, nil
 }
 
+// retainEach is how many shards are compared with a list at a time.
+const retainEach = 4096
+
 func (s *Store) retainOn(ctx context.Context, p *partition, d *disk.Disk, list wire.Retain, found []bool, res *wire.RetainResult) error {
-	here, err := disk.Ask(ctx, d, func() (*sifted, error) { return sift(ctx, d.Index(), p.validator, list) })
-	if err != nil {
-		return err
-	}
-	for i, ok := range here.found {
-		found[i] = found[i] || ok
-	}
-	res.Kept += here.kept
-	for _, seen := range here.odd {
-		done, err := s.remark(ctx, p, seen)
-		switch {
-		case err != nil:
+	var last []byte
+	for {
+		page, err := disk.Ask(ctx, d, func() ([]index.Shard, error) { return d.Index().ShardsAfter(ctx, p.validator, last, retainEach) })
+		if err != nil {
 			return err
-		case done && seen.Deleted == 0:
-			res.Removed++
-			res.Kept--
-		case done:
-			res.Kept++
 		}
+		for _, seen := range page {
+			if err := s.reconcile(ctx, p, seen, list, found, res); err != nil {
+				return err
+			}
+		}
+		if len(page) < retainEach {
+			return nil
+		}
+		last = page[len(page)-1].Root[:]
+	}
+}
+
+// reconcile counts a shard if it is live, and turns its mark where the list says
+// otherwise.
+func (s *Store) reconcile(ctx context.Context, p *partition, seen index.Shard, list wire.Retain, found []bool, res *wire.RetainResult) error {
+	i, wanted := slices.BinarySearchFunc(list.Roots, seen.Root, func(a, b strata.Root) int { return bytes.Compare(a[:], b[:]) })
+	if wanted {
+		found[i] = true
+	}
+	live := seen.Deleted == 0
+	if live {
+		res.Kept++
+	}
+	if wanted == live || (live && seen.Sequence > list.Sequence) {
+		return nil
+	}
+	done, err := s.remark(ctx, p, seen)
+	switch {
+	case err != nil:
+		return err
+	case done && live:
+		res.Removed++
+		res.Kept--
+	case done:
+		res.Kept++
 	}
 	return nil
 }
@@ -538,30 +563,4 @@ func (s *Store) remark(ctx context.Context, p *partition, seen index.Shard) (boo
 		at = s.cfg.Clock().UnixNano()
 	}
 	return s.mark(p, row, at)
-}
-
-// sifted is what a disk has of a list.
-type sifted struct {
-	found []bool // by root of the list
-	kept  uint64 // live shards
-	odd   []index.Shard
-}
-
-// sift walks the shards of one disk, counts the live ones and collects those
-// whose mark must change.
-func sift(ctx context.Context, x *index.Index, v strata.Hotkey, list wire.Retain) (*sifted, error) {
-	s := &sifted{found: make([]bool, len(list.Roots))}
-	err := x.EachShard(ctx, v, func(r index.Shard) {
-		i, wanted := slices.BinarySearchFunc(list.Roots, r.Root, func(a, b strata.Root) int { return bytes.Compare(a[:], b[:]) })
-		if wanted {
-			s.found[i] = true
-		}
-		if r.Deleted == 0 {
-			s.kept++
-		}
-		if (wanted && r.Deleted > 0) || (!wanted && r.Deleted == 0 && r.Sequence <= list.Sequence) {
-			s.odd = append(s.odd, r)
-		}
-	})
-	return s, err
 }

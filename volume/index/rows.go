@@ -171,15 +171,12 @@ func (x *Index) ShardsOf(ctx context.Context, v strata.Hotkey, number uint64) ([
 	}, v[:], number)
 }
 
-// EachShard visits all shards of a validator.
-func (x *Index) EachShard(ctx context.Context, v strata.Hotkey, visit func(Shard)) error {
-	return x.each(ctx, "SELECT "+shardColumns+" FROM shards WHERE validator = $1", func(scan scanner) error {
-		s, err := x.shard(scan)
-		if err == nil {
-			visit(s)
-		}
-		return err
-	}, v[:])
+// ShardsAfter returns the first of a validator's shards, by root, with roots above
+// one (nil: all), at most limit of them.
+func (x *Index) ShardsAfter(ctx context.Context, v strata.Hotkey, root []byte, limit int) ([]Shard, error) {
+	return list(ctx, x, "SELECT "+shardColumns+" FROM shards WHERE validator = $1 AND root > coalesce($2, x'') ORDER BY root LIMIT $3", func(scan scanner) (Shard, error) {
+		return x.shard(scan)
+	}, v[:], root, limit)
 }
 
 // Entries returns a sector's shards as the manifest lists them.
