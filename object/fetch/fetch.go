@@ -261,7 +261,7 @@ func (f *fetch) fail(e event) {
 		return
 	}
 	f.lastErr = e.err
-	f.rows.fail(e.st.shard, e.err)
+	f.failed(e.st.shard, e.err)
 }
 
 func (f *fetch) tooFew(r int) error {
@@ -294,5 +294,5 @@ func (f *fetch) close() {
 		f.s.giveRow(chunks)
 	}
 	f.chunks = nil
-	f.record()
+	f.recordLost()
 }

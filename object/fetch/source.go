@@ -140,9 +140,9 @@ func (r *rows) get(ctx context.Context, h catalog.Shard, from, to int) (io.ReadC
 	return r.s.peers.GetShard(ctx, r.at[h.Miner], h.Root, uint64(h.Length), uint64(off), uint64(end-off))
 }
 
-// readChunk reads and opens a shard's chunk of row i; n is how many bytes came. The
+// chunkFrom reads and opens a shard's chunk of row i; n is how many bytes came. The
 // transport has verified each group against the shard's root.
-func (r *rows) readChunk(body io.Reader, sealer *envelope.Sealer, i int) (plain []byte, n int, err error) {
+func (r *rows) chunkFrom(body io.Reader, sealer *envelope.Sealer, i int) (plain []byte, n int, err error) {
 	buf := r.s.takeChunk()[:r.layout.ChunkLen(i)+envelope.Overhead]
 	if n, err = io.ReadFull(body, buf); err == nil {
 		plain, err = sealer.OpenChunk(buf[:0], buf, uint64(i), r.layout.Last(i))
@@ -154,8 +154,8 @@ func (r *rows) readChunk(body io.Reader, sealer *envelope.Sealer, i int) (plain 
 	return plain, n, nil
 }
 
-// fail notes that a miner did not give its shard, and whether it never will.
-func (r *rows) fail(h catalog.Shard, err error) {
+// failed notes that a miner did not give its shard, and whether it never will.
+func (r *rows) failed(h catalog.Shard, err error) {
 	r.s.miners.Failed(h.Miner)
 	if c := strata.CodeOf(err); c == strata.NotFound || c == strata.Corrupt {
 		r.lost = append(r.lost, h.Index)
@@ -172,8 +172,8 @@ func (r *rows) complete(row [][]byte) error {
 	return r.codec.ReconstructRow(row)
 }
 
-// record notes the shards that were found lost.
-func (r *rows) record() {
+// recordLost notes the shards that were found lost.
+func (r *rows) recordLost() {
 	if len(r.lost) == 0 || r.s.records == nil {
 		return
 	}

@@ -135,7 +135,7 @@ func outlasting(ctx context.Context, d time.Duration) (out context.Context, end 
 
 // readChunk reads and opens a shard's chunk of row r.
 func (f *fetch) readChunk(body io.Reader, sealer *envelope.Sealer, r int) ([]byte, error) {
-	plain, n, err := f.rows.readChunk(body, sealer, r)
+	plain, n, err := f.chunkFrom(body, sealer, r)
 	if err == io.EOF || err == io.ErrUnexpectedEOF {
 		// Never io.EOF itself: a reader would take it for the file's end.
 		err = strata.E(strata.Unavailable, "a shard broke off %d bytes into chunk %d", n, r)

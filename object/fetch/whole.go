@@ -56,72 +56,72 @@ func (s *Source) Whole(ctx context.Context, seg catalog.Segment) (*Whole, error)
 }
 
 // Layout returns the segment's.
-func (g *Whole) Layout() segment.Layout { return g.layout }
+func (w *Whole) Layout() segment.Layout { return w.layout }
 
 // BytesRead returns how many bytes of shards have been read.
-func (g *Whole) BytesRead() int64 { return g.read }
+func (w *Whole) BytesRead() int64 { return w.read }
 
 // Rebuilder starts to make shards of the segment again: those of these indices, each
 // appended to its body. Rows go to it as Row returns them.
-func (g *Whole) Rebuilder(shards []int, bodies [][]byte) (*segment.Rebuilder, error) {
-	return segment.NewRebuilder(g.codec, g.key, g.segment.Number, g.layout, shards, bodies)
+func (w *Whole) Rebuilder(shards []int, bodies [][]byte) (*segment.Rebuilder, error) {
+	return segment.NewRebuilder(w.codec, w.key, w.segment.Number, w.layout, shards, bodies)
 }
 
 // Row returns the chunks of row r, rows in ascending order, in a list by index: all
 // data chunks, those that were not read made from parity, and the parity chunks that
 // were read. Recycle takes them back. Code Unavailable when fewer than k miners give
 // theirs.
-func (g *Whole) Row(ctx context.Context, r int) ([][]byte, error) {
-	chunks, err := g.row(ctx, r)
+func (w *Whole) Row(ctx context.Context, r int) ([][]byte, error) {
+	chunks, err := w.row(ctx, r)
 	if err != nil {
 		return nil, err
 	}
-	return chunks, g.complete(chunks)
+	return chunks, w.complete(chunks)
 }
 
 // Recycle takes a row's chunks back, which are used no more.
-func (g *Whole) Recycle(chunks [][]byte) { g.s.giveRow(chunks) }
+func (w *Whole) Recycle(chunks [][]byte) { w.s.giveRow(chunks) }
 
 // row returns k chunks of row r in a list by index. Code Unavailable when fewer
 // than k miners give theirs.
-func (g *Whole) row(ctx context.Context, r int) ([][]byte, error) {
-	chunks := make([][]byte, g.segment.Total)
+func (w *Whole) row(ctx context.Context, r int) ([][]byte, error) {
+	chunks := make([][]byte, w.segment.Total)
 	for have := 0; ; {
-		for len(g.sources) < g.segment.K && len(g.spares) > 0 {
-			if err := g.start(); err != nil {
+		for len(w.sources) < w.segment.K && len(w.spares) > 0 {
+			if err := w.start(); err != nil {
 				return nil, err
 			}
 		}
-		if len(g.sources) < g.segment.K {
-			g.Recycle(chunks)
-			return nil, g.tooFew()
+		if len(w.sources) < w.segment.K {
+			w.Recycle(chunks)
+			return nil, w.tooFew()
 		}
-		g.readAll(ctx, r, chunks)
+		w.readAll(ctx, r, chunks)
 		if ctx.Err() != nil {
 			return nil, ctx.Err()
 		}
-		if have = g.collect(chunks); have == g.segment.K {
+		if have = w.collect(chunks); have == w.segment.K {
 			return chunks, nil
 		}
 	}
 }
 
 // start takes the next spare.
-func (g *Whole) start() error {
-	h := g.spares[0]
-	g.spares = g.spares[1:]
-	sealer, err := segment.NewSealer(g.key, g.segment.Number, h.Index)
-	g.sources = append(g.sources, &source{shard: h, sealer: sealer})
+func (w *Whole) start() error {
+	h := w.spares[0]
+	w.spares = w.spares[1:]
+	sealer, err := segment.NewSealer(w.key, w.segment.Number, h.Index)
+	w.sources = append(w.sources, &source{shard: h, sealer: sealer})
 	return err
 }
 
 // readAll reads row r from every source that has not given it yet.
-func (g *Whole) readAll(ctx context.Context, r int, have [][]byte) {
+func (w *Whole) readAll(ctx context.Context, r int, have [][]byte) {
 	var all errgroup.Group
-	for _, src := range g.sources {
+	for _, src := range w.sources {
 		if have[src.shard.Index] == nil {
 			all.Go(func() error {
-				src.plain, src.err = g.readChunk(ctx, src, r)
+				src.plain, src.err = w.readChunk(ctx, src, r)
 				return nil
 			})
 		}
@@ -131,42 +131,42 @@ func (g *Whole) readAll(ctx context.Context, r int, have [][]byte) {
 
 // collect takes what was read and drops the sources that failed; it returns how
 // many chunks there are.
-func (g *Whole) collect(chunks [][]byte) (have int) {
-	kept := g.sources[:0]
-	for _, src := range g.sources {
+func (w *Whole) collect(chunks [][]byte) (have int) {
+	kept := w.sources[:0]
+	for _, src := range w.sources {
 		if src.err != nil {
-			g.fail(src)
+			w.fail(src)
 			continue
 		}
 		kept = append(kept, src)
 		if chunks[src.shard.Index] == nil {
 			chunks[src.shard.Index] = src.plain
-			g.read += int64(len(src.plain) + envelope.Overhead)
+			w.read += int64(len(src.plain) + envelope.Overhead)
 		}
 		have++
 	}
-	g.sources = kept
+	w.sources = kept
 	return have
 }
 
-func (g *Whole) fail(src *source) {
+func (w *Whole) fail(src *source) {
 	src.close()
-	g.lastErr = src.err
-	g.rows.fail(src.shard, src.err)
+	w.lastErr = src.err
+	w.failed(src.shard, src.err)
 }
 
-func (g *Whole) tooFew() error {
+func (w *Whole) tooFew() error {
 	return strata.E(strata.Unavailable, "fewer than %d miners give their shard of segment %d of object %s: %w",
-		g.segment.K, g.segment.Number, g.segment.Origin, errors.Join(errors.New("it waits for them to come back"), g.lastErr))
+		w.segment.K, w.segment.Number, w.segment.Origin, errors.Join(errors.New("it waits for them to come back"), w.lastErr))
 }
 
 // readChunk reads and opens a source's chunk of row r.
-func (g *Whole) readChunk(ctx context.Context, src *source, r int) ([]byte, error) {
+func (w *Whole) readChunk(ctx context.Context, src *source, r int) ([]byte, error) {
 	if src.body == nil {
 		rctx, stop := context.WithCancel(ctx)
 		src.stop = stop
 		slow := time.AfterFunc(chunkSlow, stop)
-		body, err := g.get(rctx, src.shard, r, g.layout.Rows())
+		body, err := w.get(rctx, src.shard, r, w.layout.Rows())
 		if slow.Stop(); err != nil {
 			return nil, err
 		}
@@ -174,7 +174,7 @@ func (g *Whole) readChunk(ctx context.Context, src *source, r int) ([]byte, erro
 	}
 	slow := time.AfterFunc(chunkSlow, src.stop)
 	defer slow.Stop()
-	plain, _, err := g.rows.readChunk(src.body, src.sealer, r)
+	plain, _, err := w.chunkFrom(src.body, src.sealer, r)
 	return plain, err
 }
 
@@ -188,35 +188,35 @@ func (s *source) close() {
 }
 
 // Close ends all sources and records shards found lost.
-func (g *Whole) Close() {
-	for _, src := range g.sources {
+func (w *Whole) Close() {
+	for _, src := range w.sources {
 		src.close()
 	}
-	g.record()
+	w.recordLost()
 }
 
 // Copy writes the plaintext of a segment. Codes: Corrupt (its record or key is
 // wrong), Unavailable (too few miners give theirs).
-func (s *Source) Copy(ctx context.Context, w io.Writer, seg catalog.Segment) error {
-	g, err := s.Whole(ctx, seg)
+func (s *Source) Copy(ctx context.Context, out io.Writer, seg catalog.Segment) error {
+	w, err := s.Whole(ctx, seg)
 	if err != nil {
 		return err
 	}
-	defer g.Close()
-	for r := range g.layout.Rows() {
-		chunks, err := g.Row(ctx, r)
+	defer w.Close()
+	for r := range w.layout.Rows() {
+		chunks, err := w.Row(ctx, r)
 		if err != nil {
 			return err
 		}
-		left := g.layout.RowLen(r)
+		left := w.layout.RowLen(r)
 		for i := 0; i < seg.K && left > 0; i++ {
 			n := min(left, int64(len(chunks[i])))
-			if _, err := w.Write(chunks[i][:n]); err != nil {
+			if _, err := out.Write(chunks[i][:n]); err != nil {
 				return err
 			}
 			left -= n
 		}
-		g.Recycle(chunks)
+		w.Recycle(chunks)
 	}
 	return nil
 }

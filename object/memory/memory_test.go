@@ -96,7 +96,7 @@ func TestLateSendsEndForWaiters(t *testing.T) {
 					if c.remove {
 						remove()
 					}
-					time.Sleep(1)
+					time.Sleep(time.Nanosecond)
 					ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 					defer cancel()
 					l, err := m.Acquire(ctx, 1, 1)
