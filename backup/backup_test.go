@@ -480,7 +480,7 @@ func TestNothingToRecover(t *testing.T) {
 	w2.fleet.reader = newKey("stranger").hotkey(t)
 	src := w2.source()
 	src.Secret = newKey("stranger")
-	if _, err := w2.lose(src); strata.CodeOf(err) != strata.NotFound {
+	if _, err := w2.lose(src); strata.CodeOf(err) != strata.NotFound || !strings.Contains(err.Error(), "no miner answers this hotkey") {
 		t.Errorf("another hotkey's backup: %v", err)
 	}
 }

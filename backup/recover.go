@@ -56,6 +56,9 @@ func Recover(ctx context.Context, src Source, into catalog.Backups) (Recovered, 
 	if err != nil {
 		return out, err
 	}
+	if a.asked == 0 { // miners refuse a hotkey without a permit
+		return out, strata.E(strata.NotFound, "no miner answers this hotkey: it must be registered and have its permit (strata chain neuron), and miners must be reachable; then try again")
+	}
 	if len(blocks) == 0 {
 		return out, strata.E(strata.NotFound, "none of the %d miners that answer has a backup of this hotkey: check hotkey, network and netuid, or try again when more miners can be reached", a.asked)
 	}
