@@ -169,3 +169,25 @@ func TestOrdersAreWorthVotes(t *testing.T) {
 		}
 	}
 }
+
+// TestStakeThatLeaves: a validator that fills its partition at one miner and then
+// has no stake any more costs it what its partition was, and no more.
+func TestStakeThatLeaves(t *testing.T) {
+	r := RulesFor(strata.MainProfile, 360)
+	const all = 1000
+	for _, share := range []uint64{1, 5, 20} {
+		data := share * all / 100 * r.Sector
+		parts := []Part{
+			{Listed: data, Covered: data, Data: data, Share: share * PPM / 100},
+			{Listed: all*r.Sector - data, Covered: all*r.Sector - data, Share: PPM - share*PPM/100},
+		}
+		if covered, _, _ := Trusted(r, parts); covered != all*r.Sector {
+			t.Errorf("with %d %% of the stake %d of %d bytes count", share, covered, all*r.Sector)
+		}
+		parts[0].Share = 0
+		covered, listed, _ := Trusted(r, parts)
+		if lost := listed - covered; lost > data || lost+r.Sector < data {
+			t.Errorf("when %d %% of the stake leave, %d bytes are lost of %d", share, lost, data)
+		}
+	}
+}
