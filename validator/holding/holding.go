@@ -41,7 +41,7 @@ func (h *Holding) Add(p strata.Profile, s catalog.Sector) {
 	if len(s.Entry.Shards) > 0 {
 		h.Data.Add(s.Entry.Number)
 	}
-	covered, free := Cover(p, s.Entry)
+	covered, free := cover(p, s.Entry)
 	h.batch(s.Cohort, func(b *score.Batch) {
 		b.Listed += uint64(p.SectorSize())
 		b.Covered += covered
@@ -58,7 +58,7 @@ func (h Holding) Without(p strata.Profile, s catalog.Sector) Holding {
 	h.Numbers = h.Numbers.Without(e.Number)
 	h.Pending = h.Pending.Without(e.Number)
 	h.Data = h.Data.Without(e.Number)
-	covered, free := Cover(p, e)
+	covered, free := cover(p, e)
 	h.Batches = slices.Clone(h.Batches)
 	h.batch(s.Cohort, func(b *score.Batch) {
 		b.Listed -= min(b.Listed, uint64(p.SectorSize()))
@@ -109,9 +109,9 @@ const underWay = 256
 // for and nothing to be asked for.
 func (h Holding) Room() bool { return h.filler > 0 || h.roomy > 2+h.Data.count/8 }
 
-// Cover returns how many bytes of a sector are proven (filler or shards) and how
+// cover returns how many bytes of a sector are proven (filler or shards) and how
 // many are filler.
-func Cover(p strata.Profile, e wire.Entry) (covered, free uint64) {
+func cover(p strata.Profile, e wire.Entry) (covered, free uint64) {
 	free = uint64(e.Intact(p.Blocks))
 	covered = free
 	for _, s := range e.Shards {

@@ -29,7 +29,7 @@ func TestRoom(t *testing.T) {
 		{wire.Entry{State: wire.Data, Tail: 64, Shards: shards(wire.MaxShards - underWay)}, 0, 0}, // it lists as many as it may
 	} {
 		var h Holding
-		_, free := Cover(p, c.e)
+		_, free := cover(p, c.e)
 		if h.tally(p, c.e, free, 1); h.filler != c.filler || h.roomy != c.roomy {
 			t.Errorf("tail %d, %d shards: %d filler, %d roomy; want %d, %d", c.e.Tail, len(c.e.Shards), h.filler, h.roomy, c.filler, c.roomy)
 		}

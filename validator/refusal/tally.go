@@ -129,8 +129,8 @@ func (t *Tally) Take(miner strata.Hotkey) int {
 	return t.take(miner)
 }
 
-// TakeAll returns those of all miners that have any.
-func (t *Tally) TakeAll() map[strata.Hotkey]int {
+// takeAll returns those of all miners that have any.
+func (t *Tally) takeAll() map[strata.Hotkey]int {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	out := map[strata.Hotkey]int{}

@@ -22,7 +22,7 @@ func NewWitness(to catalog.Refusals, now func() time.Time) *Witness {
 // Save hands over what was noted since the last time. What cannot be written is
 // kept for the next; a crash forgives it.
 func (w *Witness) Save(ctx context.Context) error {
-	refused := w.TakeAll()
+	refused := w.takeAll()
 	err := w.to.AddRefusals(ctx, w.now(), refused)
 	if err != nil {
 		for miner, n := range refused {
