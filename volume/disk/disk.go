@@ -17,7 +17,8 @@
 // A commit that was given up while the disk hung may have been made: until the
 // store has looked (Disk.Sure), the disk is in doubt.
 //
-// What is asked of a disk that may hang goes through Ask, Reread or Commit.
+// What is asked of a disk that may hang goes through Ask, Reread, Commit, the files
+// of Patient, or Space. What they give up may still happen: Settled says when not.
 package disk
 
 import (
