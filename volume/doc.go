@@ -69,6 +69,7 @@
 //	disk gone, another works           heads without it after two   the disk's index has an
 //	                                   minutes                      old head: the highest counts
 //	plan committed, list not written   an old partition.json        written by Open
+//	part of a twin's end (adopt)       a number on two disks        found by Open again
 //
 // A crash while sealing loses the sectors in memory: those that are filled, wait
 // for their disk, or are being written to it: at most one for each worker and one
@@ -80,6 +81,9 @@
 // the others go on. Its files are opened anew then, and its index too where it
 // was unmounted, provided that the same sectors are there. What fails to be read
 // on a disk that does not work is not damaged, and withdraws nothing.
+//
+// One that was left out of a run, so that its numbers were given out again on
+// another, keeps its shards when it comes back (twins.go).
 //
 // One that hangs counts as away after half a minute, and everything that waits
 // for it ends then: no lock that users of other disks need is held for longer. But

@@ -149,11 +149,12 @@ type partition struct {
 
 	mu       sync.Mutex
 	sectors  map[uint64]*sector
-	data     uint64   // sectors in state Data
-	spare    []spare  // per disk: where puts find room
-	targets  []uint32 // per disk
-	dirty    bool     // something changed since head
-	left     uint64   // how often shards have left a sector
+	twins    []*sector // that Open gives up, see adopt
+	data     uint64    // sectors in state Data
+	spare    []spare   // per disk: where puts find room
+	targets  []uint32  // per disk
+	dirty    bool      // something changed since head
+	left     uint64    // how often shards have left a sector
 	incoming map[strata.Root]chan struct{}
 }
 
@@ -227,6 +228,9 @@ func (s *Store) load(ctx context.Context) error {
 		}
 	}
 	for _, p := range s.parts {
+		if err := s.part(p); err != nil {
+			return err
+		}
 		p.settle()
 		for _, d := range s.disks {
 			if err := errors.Join(s.trim(p, d), s.findClaimed(p, d)); err != nil {
@@ -257,9 +261,8 @@ func (s *Store) read(ctx context.Context, d *disk.Disk) error {
 		}
 	}
 	return d.Index().EachSector(ctx, func(r index.Sector) error {
-		s.ensurePartition(r.Validator).adopt(&sector{disk: d, number: r.Number, slot: r.Slot, state: r.State, root: r.Root, tail: r.Tail,
+		return s.ensurePartition(r.Validator).adopt(&sector{disk: d, number: r.Number, slot: r.Slot, state: r.State, root: r.Root, tail: r.Tail,
 			changed: r.Changed, hash: r.Hash, hashed: r.Hashed, shards: r.Shards, live: r.Live, end: r.Used})
-		return nil
 	})
 }
 
@@ -281,16 +284,6 @@ func listed(st wire.State) bool { return st != index.Queued && st != wire.Gone }
 
 // listed says whether the sector counts in a manifest now.
 func (c *sector) listed() bool { return listed(c.state) && !c.disk.Lost() }
-
-// adopt takes a sector that an index holds. When two disks know a number (it
-// was released on one and came to the other), the one with a slot counts.
-func (p *partition) adopt(c *sector) {
-	old, ok := p.sectors[c.number]
-	if ok && (old.slot >= 0 || (c.slot < 0 && old.changed >= c.changed)) {
-		return
-	}
-	p.sectors[c.number] = c
-}
 
 func (s *Store) ensurePartition(v strata.Hotkey) *partition {
 	s.mu.Lock()
