@@ -151,6 +151,16 @@ func (r *rebuilder) Audit(ctx context.Context, caller strata.Hotkey, q wire.Audi
 	return r.disk.Audit(ctx, caller, q)
 }
 
+// ShardRange puts a shard back if it can compute it.
+func (r *rebuilder) ShardRange(ctx context.Context, v strata.Hotkey, root strata.Root) (wire.ShardSource, error) {
+	for _, s := range r.part(v).sectors {
+		if c, listed := s.shards[root]; listed && c == nil {
+			s.shards[root] = r.restore(v, root)
+		}
+	}
+	return r.disk.ShardRange(ctx, v, root)
+}
+
 // restore computes a shard, or returns nil.
 func (r *rebuilder) restore(v strata.Hotkey, root strata.Root) *content {
 	if c, tried := r.restored[root]; tried {

@@ -25,8 +25,8 @@ import (
 type users struct {
 	w    *world
 	bare bool // shards are not encrypted, which shows what encryption is for
-	// generated makes every second segment of bytes that the cheater, as a
-	// customer, can compute again; known are the chunks of all of these.
+	// generated makes every second segment, or where they are bare all, of bytes that
+	// the cheater, as a customer, can compute again; known are the chunks of all of these.
 	generated bool
 	known     [][]byte
 	made      uint64
@@ -127,7 +127,7 @@ func (u *users) segment(k, total int) ([][]byte, error) {
 	if err := codec.EncodeRow(row); err != nil {
 		return nil, err
 	}
-	if u.generated && u.made%2 == 0 {
+	if u.generated && (u.made%2 == 0 || u.bare) {
 		u.known = append(u.known, row...)
 	}
 	if u.bare {

@@ -85,7 +85,7 @@ func TestWhatCheatingIsFor(t *testing.T) {
 		"late":              {rules: patient, ratio: 0.99},
 		"inflates-rtt":      {rules: patient, ratio: 1.45},
 		"rebuilds":          {rules: Fast(), bare: true, ratio: 0.99},
-		"uploads-to-itself": {rules: Fast(), bare: true, ratio: 0.2}, // half of the shards are not its own uploads
+		"uploads-to-itself": {rules: Fast(), bare: true, ratio: 0.99},
 	} {
 		t.Run(name, func(t *testing.T) {
 			z := named(t, name)
