@@ -149,12 +149,11 @@ type partition struct {
 
 	mu       sync.Mutex
 	sectors  map[uint64]*sector
-	twins    []*sector // that Open gives up, see adopt
-	data     uint64    // sectors in state Data
-	spare    []spare   // per disk: where puts find room
-	targets  []uint32  // per disk
-	dirty    bool      // something changed since head
-	left     uint64    // how often shards have left a sector
+	data     uint64   // sectors in state Data
+	spare    []spare  // per disk: where puts find room
+	targets  []uint32 // per disk
+	dirty    bool     // something changed since head
+	left     uint64   // how often shards have left a sector
 	incoming map[strata.Root]chan struct{}
 }
 
@@ -222,15 +221,16 @@ func (cfg Config) complete() (Config, error) {
 // load reads every index, then repairs what a crash may have left behind the
 // index: partition.json and the length of data files.
 func (s *Store) load(ctx context.Context) error {
+	var twins []job
 	for _, d := range s.disks {
-		if err := s.read(ctx, d); err != nil {
+		if err := s.read(ctx, d, &twins); err != nil {
 			return err
 		}
 	}
+	if err := s.part(twins); err != nil {
+		return err
+	}
 	for _, p := range s.parts {
-		if err := s.part(p); err != nil {
-			return err
-		}
 		p.settle()
 		for _, d := range s.disks {
 			if err := errors.Join(s.trim(p, d), s.findClaimed(p, d)); err != nil {
@@ -246,8 +246,9 @@ func (s *Store) load(ctx context.Context) error {
 	return nil
 }
 
-// read fills parts from one disk's index: partitions and sectors, never shards.
-func (s *Store) read(ctx context.Context, d *disk.Disk) error {
+// read fills parts from one disk's index: partitions and sectors, never shards. It
+// adds to twins what adopt gives up.
+func (s *Store) read(ctx context.Context, d *disk.Disk, twins *[]job) error {
 	parts, err := d.Index().Partitions(ctx)
 	if err != nil {
 		return err
@@ -261,8 +262,13 @@ func (s *Store) read(ctx context.Context, d *disk.Disk) error {
 		}
 	}
 	return d.Index().EachSector(ctx, func(r index.Sector) error {
-		return s.ensurePartition(r.Validator).adopt(&sector{disk: d, number: r.Number, slot: r.Slot, state: r.State, root: r.Root, tail: r.Tail,
+		p := s.ensurePartition(r.Validator)
+		twin, err := p.adopt(&sector{disk: d, number: r.Number, slot: r.Slot, state: r.State, root: r.Root, tail: r.Tail,
 			changed: r.Changed, hash: r.Hash, hashed: r.Hashed, shards: r.Shards, live: r.Live, end: r.Used})
+		if twin != nil {
+			*twins = append(*twins, job{p, twin})
+		}
+		return err
 	})
 }
 
