@@ -52,16 +52,15 @@ func Compare(paths []string) (Comparison, error) {
 	if err != nil {
 		return Comparison{}, err
 	}
-	var found []conflict
-	c := comparer{rewritten: map[strata.Hotkey]bool{}}
+	c := comparer{passes: passes, rewritten: map[strata.Hotkey]bool{}}
 	for c.pass = range passes {
 		c.facts = map[[16]byte]fact{}
-		if err := c.read(paths, &found, passes); err != nil {
+		if err := c.read(paths); err != nil {
 			return Comparison{}, err
 		}
 	}
 	out := Comparison{Total: c.total}
-	out.Contradictions, err = explain(paths, found)
+	out.Contradictions, err = explain(paths, c.found)
 	return out, err
 }
 
@@ -110,16 +109,18 @@ type conflict struct {
 
 // comparer goes over all logs and keeps the first fact of each subject.
 type comparer struct {
-	pass      uint64
+	pass      uint64 // of passes
+	passes    uint64
 	facts     map[[16]byte]fact
 	domain    wire.Domain
+	found     []conflict // maxDifferences at most, of total
 	total     int
 	rewritten map[strata.Hotkey]bool // validators of whose log two copies differ
 }
 
-func (c *comparer) read(paths []string, found *[]conflict, passes uint64) error {
+func (c *comparer) read(paths []string) error {
 	for i, path := range paths {
-		s := side{c: c, log: int32(i), passes: passes, found: found, tainted: map[strata.Hotkey]bool{}}
+		s := side{c: c, log: int32(i), tainted: map[strata.Hotkey]bool{}}
 		for item, err := range Read(path) {
 			if strata.CodeOf(err) == strata.Corrupt {
 				break // Replay says where
@@ -147,8 +148,6 @@ func (c *comparer) read(paths []string, found *[]conflict, passes uint64) error 
 type side struct {
 	c         *comparer
 	log       int32
-	passes    uint64
-	found     *[]conflict
 	validator strata.Hotkey
 	entry     uint64
 	// tainted are the miners of which this validator counts some sectors no more,
@@ -239,7 +238,7 @@ func (s *side) about(about subject, miner, validator strata.Hotkey, number uint6
 	name = append(name, validator[:]...)
 	name = append(binary.LittleEndian.AppendUint64(name, number), of...)
 	key := short(name)
-	if s.passes > 1 && binary.LittleEndian.Uint64(key[:])%s.passes != s.c.pass {
+	if s.c.passes > 1 && binary.LittleEndian.Uint64(key[:])%s.c.passes != s.c.pass {
 		return
 	}
 	f := fact{short(says), s.log, s.entry}
@@ -253,8 +252,8 @@ func (s *side) about(about subject, miner, validator strata.Hotkey, number uint6
 		if about == aboutEntry {
 			s.c.rewritten[validator] = true
 		}
-		if s.c.total++; len(*s.found) < maxDifferences {
-			*s.found = append(*s.found, conflict{about, [2]fact{first, f}})
+		if s.c.total++; len(s.c.found) < maxDifferences {
+			s.c.found = append(s.c.found, conflict{about, [2]fact{first, f}})
 		}
 	}
 }

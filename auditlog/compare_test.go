@@ -157,15 +157,14 @@ func TestComparePasses(t *testing.T) {
 		two.add(check(miner, n, 8, 8+byte(n%2)))
 	}
 	for passes := range uint64(5) {
-		var found []conflict
-		c := comparer{rewritten: map[strata.Hotkey]bool{}}
+		c := comparer{passes: passes + 1, rewritten: map[strata.Hotkey]bool{}}
 		for c.pass = range passes + 1 {
 			c.facts = map[[16]byte]fact{}
-			if err := c.read([]string{one.dir, two.dir}, &found, passes+1); err != nil {
+			if err := c.read([]string{one.dir, two.dir}); err != nil {
 				t.Fatal(err)
 			}
 		}
-		if c.total != 10 || len(found) != 10 {
+		if c.total != 10 || len(c.found) != 10 {
 			t.Errorf("%d passes find %d", passes+1, c.total)
 		}
 	}
