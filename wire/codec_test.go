@@ -152,7 +152,7 @@ func drawEntry(t *rapid.T, number uint64, head uint64) Entry {
 		if rapid.Bool().Draw(t, "ordered") {
 			s.Order = &Order{Root: s.Root, Length: uint64(s.Length), Nonce: rapid.Uint64().Draw(t, "nonce"), Signature: patternSig(1)}
 		}
-		at = uint64(s.Offset) + s.leaves()
+		at = uint64(s.Offset) + s.Leaves()
 		e.Shards = append(e.Shards, s)
 	}
 	e.Tail = uint32(at+63) / 64 * 64

@@ -142,8 +142,8 @@ const (
 	flagOrder   = 2
 )
 
-// leaves is the number of leaves that the shard takes.
-func (s ShardEntry) leaves() uint64 {
+// Leaves is how many leaves of its sector the shard covers.
+func (s ShardEntry) Leaves() uint64 {
 	return (uint64(s.Length) + strata.BlockSize - 1) / strata.BlockSize
 }
 
@@ -239,7 +239,7 @@ func (e Entry) validateShards() error {
 		if uint64(s.Offset) < end {
 			return strata.E(strata.Invalid, "manifest: sector %d has shards that overlap or are out of order", e.Number)
 		}
-		if end = uint64(s.Offset) + s.leaves(); end > uint64(e.Tail) {
+		if end = uint64(s.Offset) + s.Leaves(); end > uint64(e.Tail) {
 			return strata.E(strata.Invalid, "manifest: sector %d has a shard beyond its tail", e.Number)
 		}
 		if o := s.Order; o != nil && (o.Root != s.Root || o.Length != uint64(s.Length)) {

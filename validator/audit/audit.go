@@ -19,9 +19,6 @@ import (
 	"strata/wire"
 )
 
-// answerLimit is how long a miner may take for anything but an answer in time.
-const answerLimit = 30 * time.Second
-
 // Miners is how leaves are asked for. Answers are authentic: package peer has
 // checked the signatures.
 type Miners interface {
@@ -73,7 +70,7 @@ func (a *Auditor) Until(b *book.Book) (time.Duration, bool) {
 
 // TimeConnect times a connect, which bounds what an answer may take.
 func (a *Auditor) TimeConnect(ctx context.Context, b *book.Book) error {
-	ctx, cancel := context.WithTimeout(ctx, answerLimit)
+	ctx, cancel := context.WithTimeout(ctx, manifest.AnswerLimit)
 	defer cancel()
 	took, err := a.Miners.RoundTrip(ctx, b.Endpoint())
 	if err != nil {
@@ -131,7 +128,7 @@ func (a *Auditor) ask(ctx context.Context, b *book.Book, validator strata.Hotkey
 	limit := a.Profile.Deadline + b.RTT(a.Profile.RTTCap)
 	// The context leaves time beyond the deadline, so that a late answer is
 	// told from none.
-	actx, cancel := context.WithTimeout(ctx, limit+answerLimit)
+	actx, cancel := context.WithTimeout(ctx, limit+manifest.AnswerLimit)
 	defer cancel()
 	answer, took, err := a.Miners.Audit(actx, b.Endpoint(), req)
 	told.Took, told.Limit = took.Nanoseconds(), limit.Nanoseconds()

@@ -65,17 +65,17 @@ func (a *Auditor) questions(ctx context.Context, b *book.Book) (strata.Hotkey, [
 func (a *Auditor) dataLeaf(e wire.Entry) uint32 {
 	all := uint64(0)
 	for _, h := range e.Shards {
-		all += leaves(h)
+		all += h.Leaves()
 	}
 	if all == 0 {
 		return 0 // its shards are gone since it was drawn
 	}
 	at := uint64(a.Chance.Below(int(all)))
 	for _, h := range e.Shards {
-		if at < leaves(h) {
+		if at < h.Leaves() {
 			return h.Offset + uint32(at)
 		}
-		at -= leaves(h)
+		at -= h.Leaves()
 	}
 	return 0
 }
@@ -91,7 +91,7 @@ func (a *Auditor) questionAt(s catalog.Sector, leaf uint32) (question, bool) {
 		return question{ref: wire.LeafRef{Sector: e.Number, Leaf: leaf}, leaf: uint64(leaf), root: e.Root, size: uint64(a.Profile.SectorSize())}, true
 	}
 	for _, h := range e.Shards {
-		if leaf >= h.Offset && uint64(leaf) < uint64(h.Offset)+leaves(h) {
+		if leaf >= h.Offset && uint64(leaf) < uint64(h.Offset)+h.Leaves() {
 			return question{
 				ref:  wire.LeafRef{Sector: e.Number, Shard: h.Root, Leaf: leaf - h.Offset},
 				leaf: uint64(leaf),
@@ -100,9 +100,4 @@ func (a *Auditor) questionAt(s catalog.Sector, leaf uint32) (question, bool) {
 		}
 	}
 	return question{}, false
-}
-
-// leaves is how many leaves of its sector a shard covers.
-func leaves(s wire.ShardEntry) uint64 {
-	return (uint64(s.Length) + strata.BlockSize - 1) / strata.BlockSize
 }

@@ -128,12 +128,7 @@ func (a *Auditor) excused(ctx context.Context, b *book.Book, p piece, cause erro
 		a.Log.Debug("no newer manifest explains a failed read", "miner", b.Hotkey, "err", err)
 	}
 	live := false
-	err := a.Ledger.Sectors(ctx, catalog.Partition{Miner: b.Hotkey, Validator: a.Self}, func(s catalog.Sector) error {
-		for _, h := range s.Entry.Shards {
-			live = live || h.Root == p.root && !h.Deleted
-		}
-		return nil
-	})
+	err := a.eachShard(ctx, b, a.Self, func(_ uint64, h wire.ShardEntry) { live = live || h.Root == p.root && !h.Deleted })
 	if err != nil || !live {
 		return !live, err
 	}

@@ -10,6 +10,7 @@ import (
 	"strata/internal/lifecycle"
 	"strata/merkle"
 	"strata/validator/book"
+	"strata/validator/manifest"
 	"strata/wire"
 )
 
@@ -60,7 +61,7 @@ func (a *Auditor) recheck(ctx context.Context, b *book.Book, validator strata.Ho
 
 // repull is a pull that a miner cannot draw out to put off the verdict.
 func (a *Auditor) repull(ctx context.Context, b *book.Book, validator strata.Hotkey) error {
-	ctx, cancel := context.WithTimeout(ctx, answerLimit)
+	ctx, cancel := context.WithTimeout(ctx, manifest.AnswerLimit)
 	defer cancel()
 	return a.Manifests.Pull(ctx, b, validator)
 }
@@ -71,9 +72,14 @@ func (a *Auditor) placesOf(ctx context.Context, b *book.Book, validator strata.H
 	if !slices.ContainsFunc(qs, func(q question) bool { return q.ref.Shard != strata.Root{} }) {
 		return places, nil
 	}
-	return places, a.Ledger.Sectors(ctx, catalog.Partition{Miner: b.Hotkey, Validator: validator}, func(s catalog.Sector) error {
+	return places, a.eachShard(ctx, b, validator, func(sector uint64, h wire.ShardEntry) { places[h.Root] = sector })
+}
+
+// eachShard visits all shards that a partition lists now, with their sectors.
+func (a *Auditor) eachShard(ctx context.Context, b *book.Book, validator strata.Hotkey, visit func(sector uint64, h wire.ShardEntry)) error {
+	return a.Ledger.Sectors(ctx, catalog.Partition{Miner: b.Hotkey, Validator: validator}, func(s catalog.Sector) error {
 		for _, h := range s.Entry.Shards {
-			places[h.Root] = s.Entry.Number
+			visit(s.Entry.Number, h)
 		}
 		return nil
 	})
@@ -84,7 +90,7 @@ func (a *Auditor) placesOf(ctx context.Context, b *book.Book, validator strata.H
 func overlaid(e wire.Entry, leaf uint32) bool {
 	const group = merkle.GroupSize / merkle.LeafSize
 	for _, s := range e.Shards {
-		end := uint64(s.Offset) + leaves(s)
+		end := uint64(s.Offset) + s.Leaves()
 		if leaf >= s.Offset && uint64(leaf) < (end+group-1)/group*group {
 			return leaf < e.Tail
 		}

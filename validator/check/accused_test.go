@@ -1,35 +1,14 @@
 package check_test
 
 import (
-	"os"
-	"path/filepath"
 	"testing"
 
-	"strata/auditlog"
 	"strata/score"
 	"strata/validator/book"
 	"strata/validator/check"
 	"strata/validator/validatortest"
 	"strata/wire"
 )
-
-// proofs are those that the validator has published.
-func proofs(t *testing.T, w *validatortest.World) [][]byte {
-	t.Helper()
-	files, err := filepath.Glob(filepath.Join(w.LogDir(), auditlog.Frauds, "*"+auditlog.FraudSuffix))
-	if err != nil {
-		t.Fatal(err)
-	}
-	var out [][]byte
-	for _, f := range files {
-		b, err := os.ReadFile(f)
-		if err != nil {
-			t.Fatal(err)
-		}
-		out = append(out, b)
-	}
-	return out
-}
 
 // accuse hands a proof in and makes the refill that it may ask for.
 func accuse(t *testing.T, w *validatortest.World, proof []byte) error {
@@ -61,7 +40,7 @@ func TestFalseRootIsShownToOthers(t *testing.T) {
 		t.Fatal(err)
 	}
 	w.WantStanding(m, score.Suspended)
-	shown := proofs(t, w)
+	shown := w.Proofs()
 	if len(shown) != 1 {
 		t.Fatalf("%d proofs were published", len(shown))
 	}
@@ -83,7 +62,7 @@ func TestFalseRootIsShownToOthers(t *testing.T) {
 	if err != nil || len(list) != 1 || list[0].Number != 40 || list[0].Kind != wire.FalseRoot {
 		t.Errorf("recorded are %+v, %v", list, err)
 	}
-	if got := proofs(t, o); len(got) != 1 {
+	if got := o.Proofs(); len(got) != 1 {
 		t.Errorf("%d proofs are passed on", len(got))
 	}
 	// Again, and over a restart, it changes nothing.
@@ -99,7 +78,7 @@ func TestFalseRootIsShownToOthers(t *testing.T) {
 		t.Fatal(err)
 	}
 	w.WantStanding(m, score.Penalised)
-	for _, p := range proofs(t, w) {
+	for _, p := range w.Proofs() {
 		if err := accuse(t, o, p); err != nil {
 			t.Error(err)
 		}

@@ -13,24 +13,6 @@ import (
 	"strata/wire"
 )
 
-// proofs are those that the validator has published.
-func proofs(t *testing.T, w *validatortest.World) [][]byte {
-	t.Helper()
-	files, err := filepath.Glob(filepath.Join(w.LogDir(), auditlog.Frauds, "*"+auditlog.FraudSuffix))
-	if err != nil {
-		t.Fatal(err)
-	}
-	var out [][]byte
-	for _, f := range files {
-		b, err := os.ReadFile(f)
-		if err != nil {
-			t.Fatal(err)
-		}
-		out = append(out, b)
-	}
-	return out
-}
-
 // accuse hands a proof in and makes the refill that it may ask for.
 func accuse(t *testing.T, w *validatortest.World, proof []byte, from string) error {
 	t.Helper()
@@ -57,7 +39,7 @@ func TestTwoRootsAreShownToOthers(t *testing.T) {
 	m.Fake(self, 3, 2)
 	w.Seen(m)
 	w.WantStanding(m, score.Penalised)
-	shown := proofs(t, w)
+	shown := w.Proofs()
 	if len(shown) != 1 {
 		t.Fatalf("%d proofs were published", len(shown))
 	}
@@ -235,7 +217,7 @@ func TestTwoHeads(t *testing.T) {
 	if got := w.Score(m).Cohorts[0]; got.Failed != 0 || got.Bytes != 40*validatortest.SectorSize {
 		t.Errorf("cohort = %+v", got)
 	}
-	shown := proofs(t, w)
+	shown := w.Proofs()
 	if len(shown) != 1 {
 		t.Fatalf("%d proofs were published", len(shown))
 	}
@@ -251,7 +233,7 @@ func TestTwoHeads(t *testing.T) {
 		o.WantStanding(m, score.Suspended)
 		o.Restart()
 	}
-	if got := proofs(t, o); len(got) != 1 {
+	if got := o.Proofs(); len(got) != 1 {
 		t.Errorf("%d proofs are passed on", len(got))
 	}
 

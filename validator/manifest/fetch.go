@@ -115,7 +115,7 @@ func (f *fetching) ordered() []wire.Entry {
 }
 
 func (p *Puller) page(ctx context.Context, ep wire.Endpoint, q wire.ManifestQuery) (wire.ManifestPage, error) {
-	ctx, cancel := context.WithTimeout(ctx, answerLimit)
+	ctx, cancel := context.WithTimeout(ctx, AnswerLimit)
 	defer cancel()
 	return p.Miners.Manifest(ctx, ep, q)
 }

@@ -16,8 +16,9 @@ import (
 )
 
 const (
-	// answerLimit is how long a miner may take for anything but an audit.
-	answerLimit = 30 * time.Second
+	// AnswerLimit is how long a miner may take for anything but an audit's
+	// leaves.
+	AnswerLimit = 30 * time.Second
 	// pullLimit is how long all pages of one pull may take.
 	pullLimit = 10 * time.Minute
 )
@@ -98,7 +99,7 @@ func (p *Puller) partitions(b *book.Book) []strata.Hotkey {
 }
 
 func (p *Puller) askStatus(ctx context.Context, b *book.Book) error {
-	ctx, cancel := context.WithTimeout(ctx, answerLimit)
+	ctx, cancel := context.WithTimeout(ctx, AnswerLimit)
 	defer cancel()
 	st, err := p.Miners.Status(ctx, b.Endpoint())
 	if err != nil {

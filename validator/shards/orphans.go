@@ -8,6 +8,7 @@ import (
 
 	"strata"
 	"strata/validator/book"
+	"strata/validator/manifest"
 	"strata/wire"
 )
 
@@ -72,7 +73,7 @@ func (k *Keeper) dropOrphans(ctx context.Context, b *book.Book, seen *memory, th
 		seen.orphaned = sequence
 		return nil
 	}
-	rctx, cancel := context.WithTimeout(ctx, answerLimit)
+	rctx, cancel := context.WithTimeout(ctx, manifest.AnswerLimit)
 	defer cancel()
 	r, err := k.Miners.Retain(rctx, b.Endpoint(), wire.Retain{Sequence: seen.orphaned, Roots: wanted})
 	seen.orphaned = 0

@@ -9,6 +9,7 @@ import (
 	"strata/auditlog"
 	"strata/catalog"
 	"strata/validator/book"
+	"strata/validator/manifest"
 	"strata/validator/refusal"
 )
 
@@ -111,7 +112,7 @@ func (k *Keeper) held(ctx context.Context, b *book.Book) (map[strata.Root]presen
 // restoreShard takes back a deletion that should not be: of an object that came
 // back. A miner that cannot, or does not answer, is asked with the next look.
 func (k *Keeper) restoreShard(ctx context.Context, b *book.Book, p catalog.Placed) error {
-	rctx, cancel := context.WithTimeout(ctx, answerLimit)
+	rctx, cancel := context.WithTimeout(ctx, manifest.AnswerLimit)
 	defer cancel()
 	if err := k.Miners.RestoreShard(rctx, b.Endpoint(), p.Root); err != nil {
 		k.Log.Warn("a shard was not restored", "miner", b.Hotkey, "root", p.Root, "err", err)

@@ -13,9 +13,6 @@ import (
 	"strata/wire"
 )
 
-// answerLimit is how long a miner may take for an answer.
-const answerLimit = 30 * time.Second
-
 // Miners is how miners are told about shards. Answers are authentic: package peer
 // has checked the signatures.
 type Miners interface {

@@ -3,6 +3,7 @@ package validatortest
 import (
 	"context"
 	"log/slog"
+	"os"
 	"path/filepath"
 	"sync"
 	"testing"
@@ -222,6 +223,23 @@ func remember(fill check.Fill) check.Fill {
 
 // LogDir is where the audit log is.
 func (w *World) LogDir() string { return filepath.Join(filepath.Dir(w.Path), "auditlog") }
+
+// Proofs returns the proofs of fraud that the validator has published.
+func (w *World) Proofs() (out [][]byte) {
+	w.t.Helper()
+	files, err := filepath.Glob(filepath.Join(w.LogDir(), auditlog.Frauds, "*"+auditlog.FraudSuffix))
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	for _, f := range files {
+		b, err := os.ReadFile(f)
+		if err != nil {
+			w.t.Fatal(err)
+		}
+		out = append(out, b)
+	}
+	return out
+}
 
 func (w *World) openLog() *auditlog.Log {
 	w.t.Helper()
