@@ -5,9 +5,9 @@ import (
 	"time"
 )
 
-// quiet is how long ago a miner may have answered and still count as there.
+// Quiet is how long ago a miner may have answered and still count as there.
 // Validators ask every minute.
-const quiet = 5 * time.Minute
+const Quiet = 5 * time.Minute
 
 // temper corrects the health of objects by who answers now. What Objects counts
 // is what was signed for and not found missing since: with most miners gone it
@@ -40,7 +40,7 @@ func (s *Server) answering(ctx context.Context) (n int, ok bool) {
 		return 0, false
 	}
 	for _, m := range status.Miners {
-		if m.LastError == "" && s.cfg.Now().Sub(m.LastSeen) < quiet {
+		if m.LastError == "" && s.cfg.Now().Sub(m.LastSeen) < Quiet {
 			n++
 		}
 	}

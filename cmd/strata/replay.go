@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"io"
 	"log/slog"
@@ -173,12 +172,10 @@ func (c *replayCmd) saveProofs(found []auditlog.Contradiction) error {
 // print writes what was found: of one log as before there could be several.
 func (c *replayCmd) print(w io.Writer, all replays) error {
 	if c.JSON {
-		e := json.NewEncoder(w)
-		e.SetIndent("", "  ")
 		if len(all.Logs) == 1 {
-			return e.Encode(all.Logs[0])
+			return printJSON(w, all.Logs[0])
 		}
-		return e.Encode(all)
+		return printJSON(w, all)
 	}
 	for _, r := range all.Logs {
 		r.print(w)

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"maps"
 	"slices"
@@ -45,9 +44,7 @@ func (c *simulateCmd) Run(ctx context.Context, s streams) error {
 		return err
 	}
 	if c.JSON {
-		enc := json.NewEncoder(s.out)
-		enc.SetIndent("", "  ")
-		return enc.Encode(r)
+		return printJSON(s.out, r)
 	}
 	return printReport(s, r)
 }

@@ -69,10 +69,6 @@ func backupLine(b gateway.BackupStatus, now time.Time) string {
 	return fmt.Sprintf("version %d, saved %s", b.Version, elapsed(b.Saved, now))
 }
 
-// quiet is how long ago a miner may have answered and still count as there, as
-// for the gateway.
-const quiet = 5 * time.Minute
-
 // minerState is a miner's state in the words of the page.
 func minerState(m gateway.Miner, now time.Time) string {
 	switch {
@@ -80,7 +76,7 @@ func minerState(m gateway.Miner, now time.Time) string {
 		return "problem"
 	case m.LastSeen.IsZero():
 		return "not seen"
-	case now.Sub(m.LastSeen) >= quiet:
+	case now.Sub(m.LastSeen) >= gateway.Quiet:
 		return "silent"
 	case m.Leaving:
 		return "leaving"
